@@ -1,0 +1,236 @@
+"""The exception tree.
+
+    GemstreamError
+    ├── RunFailed                 a run ended badly; raised by `await run`, carries `.run`
+    │   ├── MissingKey            no key and no client to ask Gemini with
+    │   ├── ApiError              Gemini answered with an error (`.code`, `.status`, `.details`)
+    │   ├── ConnectionFailed      Gemini could not be reached
+    │   ├── StreamTruncated       the stream ended without a finish reason
+    │   ├── InvalidChunk          bytes came that are not a Gemini chunk
+    │   ├── EmptyResponse         the stream ended and held nothing
+    │   ├── PromptBlocked         Gemini refused the prompt
+    │   ├── ResponseBlocked       Gemini cut its answer for safety or rights
+    │   ├── MalformedCall         the model wrote a function call that cannot be read
+    │   └── SourceError           the source of the chunks raised something else
+    ├── RunCancelled              a run was stopped; raised by `await run`, carries `.run`
+    ├── InvalidPrompt             what was given to `send` is not a prompt
+    ├── RunInProgress             `send` while another run of the chat is going
+    ├── NoRunningLoop             nothing could run the stream
+    ├── HistoryError              the history would be refused by Gemini
+    ├── ToolError                 a tool cannot be declared or called
+    ├── RecordingError            a recording cannot be read
+    └── IllegalTransition         our own state machine was misused: a bug here
+
+Every message says what happened, with which value, and what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .run import Run
+
+__all__ = [
+    "ApiError",
+    "ConnectionFailed",
+    "EmptyResponse",
+    "GemstreamError",
+    "HistoryError",
+    "IllegalTransition",
+    "InvalidChunk",
+    "InvalidPrompt",
+    "MalformedCall",
+    "MissingKey",
+    "NoRunningLoop",
+    "PromptBlocked",
+    "RecordingError",
+    "ResponseBlocked",
+    "RunCancelled",
+    "RunFailed",
+    "RunInProgress",
+    "SourceError",
+    "StreamTruncated",
+    "ToolError",
+]
+
+
+class GemstreamError(Exception):
+    """Base of all errors of this package."""
+
+
+class RunFailed(GemstreamError):
+    """A run ended badly. What came before the failure is kept in `.run`.
+
+    `title` says what happened in a few words, `message` gives the value, `hint` what to do next.
+    `run` is set when the run ends; it is None while the error is still on its way there.
+    """
+
+    title = "The run failed"
+    hint = "Send the prompt again."
+
+    def __init__(self, message: str = "", *, title: str | None = None, hint: str | None = None) -> None:
+        self.message = message
+        self.title = type(self).title if title is None else title
+        self.hint = type(self).hint if hint is None else hint
+        self.run: Run | None = None
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        sentences = (s if s[-1:] in ".!?" else s + "." for s in (self.title, self.message, self.hint) if s)
+        return " ".join(sentences)
+
+    def to_json(self) -> dict[str, Any]:
+        """The error as the page shows it: type, title, message, hint, code, status."""
+        return {
+            "type": type(self).__name__,
+            "title": self.title,
+            "message": self.message,
+            "hint": self.hint,
+            "code": getattr(self, "code", None),
+            "status": getattr(self, "status", None),
+        }
+
+
+class MissingKey(RunFailed):
+    title = "No API key"
+    hint = 'Set GEMINI_API_KEY (or GOOGLE_API_KEY) and run the cell again, or use model="demo" to try without one.'
+
+
+_API_WORDS: dict[int, tuple[str, str]] = {
+    400: ("Gemini refused the request (400)", "Check the model's name, the settings and the history."),
+    401: ("Gemini does not know these credentials (401)", "Check the key or the login in use."),
+    403: ("Not allowed (403)", "Check that the key or account may use this model."),
+    404: ("No such model (404)", "Check the model's name for a typing error."),
+    429: ("Too many requests (429)", "Wait a little and send the prompt again, or check the quota."),
+    499: ("Gemini cancelled the request (499)", "Send the prompt again."),
+    500: ("Gemini had an internal error (500)", "Send the prompt again in a moment."),
+    503: ("Gemini is overloaded (503)", "Send the prompt again in a moment."),
+    504: ("Gemini took too long (504)", "Send the prompt again, or shorten it."),
+}
+
+
+class ApiError(RunFailed):
+    """Gemini answered with an error.
+
+    `code` is the HTTP status or the code in the error body, `status` its name (`RESOURCE_EXHAUSTED`), `details` the
+    body's details as they came.
+    """
+
+    def __init__(self, code: int | None, status: str | None, message: str, details: Any = None) -> None:
+        unnamed = (f"Gemini answered with an error ({code or 'no code'})", RunFailed.hint)
+        title, hint = _API_WORDS.get(code or 0, unnamed)
+        if "API key" in message:
+            title, hint = "The API key was refused", "Check GEMINI_API_KEY or GOOGLE_API_KEY for a typing error."
+        super().__init__(message, title=title, hint=hint)
+        self.code = code
+        self.status = status
+        self.details = details
+
+
+class ConnectionFailed(RunFailed):
+    title = "Gemini could not be reached"
+    hint = "Check the network, a proxy and the base URL, then send the prompt again."
+
+
+class StreamTruncated(RunFailed):
+    title = "The answer is incomplete"
+    hint = "What came is kept. Send a new prompt to go on, or the same one to try again."
+
+
+class InvalidChunk(RunFailed):
+    title = "The stream could not be read"
+    hint = "What came before is kept. Send the prompt again; if it happens again, a proxy may change the stream."
+
+
+class EmptyResponse(RunFailed):
+    title = "The answer is empty"
+    hint = "Send the prompt again."
+
+
+class PromptBlocked(RunFailed):
+    """Gemini refused the prompt. `reason` is its block reason as spelled on the wire."""
+
+    title = "Gemini blocked this prompt"
+    hint = "Change the prompt. It is left out of the conversation."
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ResponseBlocked(RunFailed):
+    """Gemini cut its own answer. `finish_reason` is as spelled on the wire."""
+
+    title = "Gemini cut this answer"
+    hint = "What came is kept. Change the prompt and send it again."
+
+    def __init__(self, finish_reason: str, message: str) -> None:
+        super().__init__(message)
+        self.finish_reason = finish_reason
+
+
+class MalformedCall(RunFailed):
+    """The model wrote a function call that cannot be read. `finish_reason` is as spelled on the wire."""
+
+    title = "The model's function call could not be read"
+    hint = "Send the prompt again: models often get it right the second time."
+
+    def __init__(self, finish_reason: str, message: str) -> None:
+        super().__init__(message)
+        self.finish_reason = finish_reason
+
+
+class SourceError(RunFailed):
+    title = "The stream's source raised an error"
+
+
+class RunCancelled(GemstreamError):
+    """A run was stopped. What came before is kept in `.run`; `.run.receipt` tells how the Stop went."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        super().__init__(f"Run {run.id} was stopped; what came before is in .run (text: {len(run.text)} characters).")
+
+
+class InvalidPrompt(GemstreamError, ValueError):
+    """What was given to `send` is not a prompt."""
+
+
+class RunInProgress(GemstreamError):
+    """`send` while another run of the same chat is going. `.run` is that run."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        super().__init__(
+            f"Run {run.id} of this chat is still {run.status}: await it or stop it (run.stop()) before sending again."
+        )
+
+
+class NoRunningLoop(GemstreamError, RuntimeError):
+    """There is no event loop to run the stream on."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No event loop is running here. In a notebook or an async function send() works as it is and can be "
+            'awaited; in a plain script use Chat(runner="thread") and run.result().'
+        )
+
+
+class HistoryError(GemstreamError):
+    """The conversation's history would be refused by Gemini."""
+
+
+class ToolError(GemstreamError):
+    """A tool cannot be declared or called."""
+
+
+class RecordingError(GemstreamError):
+    """A recording cannot be read."""
+
+
+class IllegalTransition(GemstreamError):
+    """A state machine was given an event its state does not allow: a bug in this package."""
+
+    def __init__(self, machine: str, state: str, event: str) -> None:
+        super().__init__(f"The {machine} machine has no transition from {state!r} on {event!r}.")

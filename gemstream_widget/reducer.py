@@ -1,0 +1,373 @@
+"""Events to state and patches: the one reducer.
+
+`State` holds what a run has shown so far. `apply` changes it and returns the operations that change a page's copy in
+the same way (docs/protocol.md), so that folding all operations over the opening snapshot gives `snapshot()` at every
+moment. `apply_ops` is that fold; the page has the same in js/patch.ts, and golden files hold the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+
+from .machine import CALL_TABLE, RUN_TABLE, is_terminal
+from .model import (
+    STEP_LISTS,
+    ArgsChanged,
+    CallPart,
+    CallStateChanged,
+    CodePart,
+    CodeResultPart,
+    Event,
+    FilePart,
+    OtherPart,
+    Part,
+    PartEnded,
+    PartStarted,
+    Receipt,
+    RunEnded,
+    RunStarted,
+    RunStateChanged,
+    Step,
+    StepDetail,
+    StepEnded,
+    StepStarted,
+    TextAdded,
+    TextBuffer,
+    TextPart,
+    Timing,
+    ToolCall,
+    Usage,
+    UsageReported,
+    Wire,
+)
+
+__all__ = ["Op", "Path", "State", "apply_ops"]
+
+Path: TypeAlias = tuple[str | int, ...]
+Op: TypeAlias = tuple[str, Path, Any]
+"""("+", path, text) appends to a string; ("=", path, value) sets a value, or appends to an array at its length."""
+
+MAX_ARRAY_INDEX = 10_000
+"""An array index above this in streamed arguments is taken as a key: one short path must not fill the memory."""
+
+
+class State:
+    """What one run has shown. Changed by `apply` on the run's loop only; `prompt` is in wire form."""
+
+    def __init__(self, *, run: str, model: str, demo: bool, prompt: list[Wire], started_at: float) -> None:
+        self.id = run
+        self.model = model
+        self.demo = demo
+        self.prompt = prompt
+        self.status = "pending"
+        self.stopped_by: str | None = None
+        self.parts: list[Part] = []
+        self.steps: list[Step] = []
+        self.timing = Timing(started_at)
+        self.notice: dict[str, str] | None = None
+        self.error: Wire | None = None
+        self.receipt: Receipt | None = None
+        self._tokens: int | None = None
+        self._otid = 0
+        self._text_paths: list[Path | None] = []  # one tuple per text part, made once: appends are the hot path
+        self._calls: dict[str, CallPart] = {}
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    @property
+    def usage(self) -> Usage:
+        """Counters over all steps."""
+        return sum((step.usage for step in self.steps), start=Usage())
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        return [part.call for part in self._calls.values()]
+
+    def text(self, *, thought: bool) -> str:
+        """All text, or all thoughts, of all steps, joined."""
+        return "".join(p.text for p in self.parts if isinstance(p, TextPart) and p.thought is thought)
+
+    def snapshot(self) -> Wire:
+        """The state as docs/protocol.md describes it: plain JSON that shares no container with the state."""
+        ended = is_terminal(RUN_TABLE, self.status)
+        return {
+            "id": self.id,
+            "model": self.model,
+            "demo": self.demo,
+            "prompt": self.prompt,
+            "status": self.status,
+            "stopped_by": self.stopped_by,
+            "tokens": self._tokens,
+            "parts": [part.to_json() for part in self.parts],
+            "steps": [step.to_json() for step in self.steps],
+            "usage": self._ended_usage(),
+            "first_chunk_s": self.timing.first_chunk_s,
+            "first_text_s": self.timing.first_text_s,
+            "ended_s": self.timing.ended_s if ended else None,
+            "notice": self.notice,
+            "error": self.error,
+            "receipt": None if self.receipt is None else self.receipt.to_json(),
+        }
+
+    def _ended_usage(self) -> dict[str, int]:
+        ended = (step.usage for step in self.steps if step.ended_s is not None)
+        return sum(ended, start=Usage()).to_json()
+
+    # -- changing -----------------------------------------------------------------------------------------------
+
+    def apply(self, event: Event) -> list[Op]:
+        """Take over one event; the operations that do the same to a page's copy."""
+        handler = _HANDLERS[type(event)]
+        return handler(self, event)
+
+    def _text_added(self, event: TextAdded) -> list[Op]:
+        part = self.parts[event.part]
+        assert isinstance(part, TextPart)
+        part.buffer.append(event.text)
+        part.touch(event.chunk, event.at_s)
+        path = self._text_paths[event.part]
+        assert path is not None
+        return [("+", path, event.text)]
+
+    def _usage_reported(self, event: UsageReported) -> list[Op]:
+        self.steps[event.step].usage.report(event.raw)
+        tokens = self.usage.total_token_count if len(self.steps) > 1 else self.steps[0].usage.total_token_count
+        if tokens == self._tokens:
+            return []
+        self._tokens = tokens
+        return [("=", ("tokens",), tokens)]
+
+    def _part_started(self, event: PartStarted) -> list[Op]:
+        ops = self._first_content(event)
+        part = self._make_part(event)
+        self.parts.append(part)
+        is_text = isinstance(part, TextPart)
+        self._text_paths.append(("parts", event.index, "text") if is_text else None)
+        ops.append(("=", ("parts", event.index), part.to_json()))
+        return ops
+
+    def _first_content(self, event: PartStarted) -> list[Op]:
+        if event.kind != "text" or event.thought or not event.text or self.timing.first_text_s is not None:
+            return []
+        self.timing.first_text_s = event.at_s
+        return [("=", ("first_text_s",), event.at_s)]
+
+    def _next_otid(self) -> int:
+        self._otid += 1
+        return self._otid
+
+    def _make_part(self, event: PartStarted) -> Part:
+        common: dict[str, Any] = {
+            "index": event.index,
+            "otid": self._next_otid(),
+            "step": event.step,
+            "run": self.id,
+            "first_s": event.at_s,
+            "last_s": event.at_s,
+            "chunks": [[event.chunk, event.chunk]],
+            "signature": event.signature,
+            "thought": event.thought,
+            "extra": event.extra,
+        }
+        if event.kind == "text":
+            return TextPart(**common, buffer=TextBuffer(event.text or ""), wire_text=event.text is not None)
+        if event.kind == "call":
+            return self._make_call(event, common)
+        if event.kind == "file":
+            ((name, raw),) = event.raw.items()
+            return FilePart(**common, field_name=name, raw=raw)
+        if event.kind == "code":
+            return CodePart(**common, raw=event.raw["executableCode"])
+        if event.kind == "code_result":
+            return CodeResultPart(**common, raw=event.raw["codeExecutionResult"])
+        return OtherPart(**common, raw=event.raw)
+
+    def _make_call(self, event: PartStarted, common: dict[str, Any]) -> CallPart:
+        raw: Wire = event.raw["functionCall"]
+        args = raw.get("args")
+        provider_id = raw.get("id")
+        call = ToolCall(
+            id=event.call_id or "",
+            otid=self._next_otid(),
+            call_id=str(provider_id) if provider_id else None,
+            name=str(raw.get("name") or ""),
+            args=_own(args) if isinstance(args, dict) else {},
+            state="streaming_args" if event.streaming else "requested",
+            step=event.step,
+        )
+        part = CallPart(**common, call=call, raw=None if event.streaming else raw)
+        self._calls[call.id] = part
+        return part
+
+    def _args_changed(self, event: ArgsChanged) -> list[Op]:
+        part = self.parts[event.part]
+        assert isinstance(part, CallPart)
+        part.touch(event.chunk, event.at_s)
+        op, path, value = _grow(part.call.args, event.path, event.value, event.append)
+        return [(op, ("parts", event.part, "call", "args", *path), value)]
+
+    def _part_ended(self, event: PartEnded) -> list[Op]:
+        part = self.parts[event.part]
+        part.closed = True
+        here = ("parts", event.part)
+        return [("=", (*here, "last_s"), part.last_s), ("=", (*here, "chunks"), [list(r) for r in part.chunks])]
+
+    def _call_state_changed(self, event: CallStateChanged) -> list[Op]:
+        part = self._calls[event.call_id]
+        part.call.state = event.state
+        here = ("parts", part.index, "call")
+        ops: list[Op] = [("=", (*here, "state"), event.state)]
+        if event.result is not None:
+            part.call.result = event.result
+            ops.append(("=", (*here, "result"), event.result))
+        if event.error is not None:
+            part.call.error = event.error
+            ops.append(("=", (*here, "error"), event.error))
+        return ops
+
+    def _step_started(self, event: StepStarted) -> list[Op]:
+        step = Step(index=event.step, started_s=event.at_s)
+        self.steps.append(step)
+        return [("=", ("steps", event.step), step.to_json())]
+
+    def _step_detail(self, event: StepDetail) -> list[Op]:
+        step = self.steps[event.step]
+        here = ("steps", event.step, event.name)
+        if event.name == "other":
+            assert event.key is not None
+            if step.other.get(event.key) == event.value:
+                return []
+            step.other[event.key] = event.value
+            return [("=", (*here, event.key), event.value)]
+        if event.name in STEP_LISTS:
+            entries: list[Wire] = getattr(step, event.name)
+            entries.append(event.value)
+            return [("=", (*here, len(entries) - 1), event.value)]
+        setattr(step, event.name, event.value)
+        ops: list[Op] = [("=", here, event.value)]
+        if event.name == "first_chunk_s" and self.timing.first_chunk_s is None:
+            self.timing.first_chunk_s = event.value
+            ops.append(("=", ("first_chunk_s",), event.value))
+        return ops
+
+    def _step_ended(self, event: StepEnded) -> list[Op]:
+        step = self.steps[event.step]
+        step.ended_s, step.outcome, step.chunk_count = event.at_s, event.outcome, event.chunk_count
+        here = ("steps", event.step)
+        return [
+            ("=", (*here, "ended_s"), event.at_s),
+            ("=", (*here, "outcome"), event.outcome),
+            ("=", (*here, "chunk_count"), event.chunk_count),
+            ("=", (*here, "usage"), step.usage.to_json()),
+            ("=", ("usage",), self._ended_usage()),
+        ]
+
+    def _run_started(self, event: RunStarted) -> list[Op]:
+        return []
+
+    def _run_state_changed(self, event: RunStateChanged) -> list[Op]:
+        self.status = event.state
+        return [("=", ("status",), event.state)]
+
+    def _run_ended(self, event: RunEnded) -> list[Op]:
+        self.status = event.state
+        self.timing.ended_s = event.at_s
+        self.stopped_by = event.stopped_by
+        self.notice = dict(event.notice) if event.notice else None
+        self.error = event.error
+        self.receipt = event.receipt
+        fields = {
+            "ended_s": event.at_s,
+            "stopped_by": self.stopped_by,
+            "notice": self.notice,
+            "error": self.error,
+            "receipt": None if self.receipt is None else self.receipt.to_json(),
+        }
+        ops: list[Op] = [("=", (name,), value) for name, value in fields.items() if value is not None]
+        return [*ops, ("=", ("status",), event.state)]
+
+    def open_calls(self) -> list[CallPart]:
+        """Calls that are neither answered nor refused."""
+        return [p for p in self._calls.values() if not is_terminal(CALL_TABLE, p.call.state)]
+
+
+_HANDLERS: dict[type, Callable[[State, Any], list[Op]]] = {
+    TextAdded: State._text_added,
+    UsageReported: State._usage_reported,
+    PartStarted: State._part_started,
+    PartEnded: State._part_ended,
+    ArgsChanged: State._args_changed,
+    CallStateChanged: State._call_state_changed,
+    StepStarted: State._step_started,
+    StepDetail: State._step_detail,
+    StepEnded: State._step_ended,
+    RunStarted: State._run_started,
+    RunStateChanged: State._run_state_changed,
+    RunEnded: State._run_ended,
+}
+
+
+def apply_ops(document: Any, ops: Iterable[Op | Sequence[Any]]) -> None:
+    """Change a snapshot in place by operations; what the page does, for tests, replay and readers of recordings."""
+    for op, path, value in ops:
+        *way, last = path
+        target = document
+        for key in way:
+            target = target[key]
+        if op == "+":
+            target[last] += value
+        elif isinstance(target, list) and last == len(target):
+            target.append(_own(value))
+        else:
+            target[last] = _own(value)
+
+
+def _grow(args: Wire, path: Path, value: Any, append: bool) -> Op:
+    """Set or append at `path` in `args`, making containers on the way; the one operation that does the same.
+
+    An array shorter than the index asked for is filled with nulls, and a scalar in the way is replaced.
+    """
+    target: Any = args
+    for depth, key in enumerate(path):
+        here, rest = path[:depth], path[depth + 1 :]
+        if isinstance(target, dict):
+            key = str(key)
+            held = target.get(key)
+        else:
+            key = key if isinstance(key, int) and key <= MAX_ARRAY_INDEX else len(target)
+            if key > len(target):
+                target.extend([None] * (key - len(target)))
+                target.append(_build(rest, value))
+                return ("=", here, _own(target))
+            held = target[key] if key < len(target) else None
+        path = (*here, key, *rest)
+        if rest and isinstance(held, dict | list):
+            target = held
+            continue
+        if append and not rest and isinstance(held, str):
+            target[key] = held + value
+            return ("+", path, value)
+        grown = _build(rest, value)
+        if isinstance(target, list) and key == len(target):
+            target.append(grown)
+        else:
+            target[key] = grown
+        return ("=", (*here, key), _own(grown))
+    raise AssertionError("a path has at least one key")
+
+
+def _build(path: Path, value: Any) -> Any:
+    """`value` wrapped in the containers that `path` implies."""
+    for key in reversed(path):
+        in_array = isinstance(key, int) and key <= MAX_ARRAY_INDEX
+        value = [None] * int(key) + [value] if in_array else {str(key): value}
+    return value
+
+
+def _own(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _own(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_own(v) for v in value]
+    return value

@@ -1,0 +1,70 @@
+// Builds the bundles that ship inside the Python package, and fails when one outgrows its budget.
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build, context } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = join(here, "..", "gemstream_widget", "static");
+const kB = 1000;
+
+/** Bytes allowed per bundle. widget.js travels in every comm_open and every saved widget state, uncompressed. */
+const bundles = [
+  { entry: "widget.ts", out: "widget.js", raw: 150 * kB, gz: 45 * kB },
+  { entry: "modules/highlight.ts", out: "highlight.js", raw: 120 * kB, gz: 40 * kB },
+  { entry: "modules/math.ts", out: "math.js", raw: 220 * kB, gz: 75 * kB },
+].filter(({ entry }) => existsSync(join(here, entry)));
+
+const options = ({ entry, out: name }) => ({
+  entryPoints: [join(here, entry)],
+  outfile: join(out, name),
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  minify: true,
+  charset: "utf8",
+  legalComments: "none",
+  loader: { ".css": "text" },
+  plugins: [cssText],
+  logLevel: "warning",
+});
+
+/** CSS arrives as text, without the comments and indentation that only its authors need. */
+const cssText = {
+  name: "css-text",
+  setup(builder) {
+    builder.onLoad({ filter: /\.css$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf8")
+        .replace(/\/\*[\s\S]*?\*\//g, "")
+        .replace(/\s*\n\s*/g, "\n")
+        .replace(/\s*([{};])\s*/g, "$1")
+        .trim(),
+      loader: "text",
+    }));
+  },
+};
+
+function report() {
+  let fits = true;
+  for (const bundle of bundles) {
+    const path = join(out, bundle.out);
+    const raw = statSync(path).size;
+    const gz = gzipSync(readFileSync(path), { level: 9 }).length;
+    const over = raw > bundle.raw || gz > bundle.gz;
+    fits &&= !over;
+    const budget = `${bundle.raw / kB} kB, ${bundle.gz / kB} kB gzipped`;
+    const size = `${(raw / kB).toFixed(1)} kB, ${(gz / kB).toFixed(1)} kB gzipped`;
+    console.log(`${bundle.out}: ${size}${over ? `, OVER its budget of ${budget}` : ""}`);
+  }
+  return fits;
+}
+
+mkdirSync(out, { recursive: true });
+if (process.argv.includes("--watch")) {
+  for (const bundle of bundles) await (await context(options(bundle))).watch();
+  console.log("watching");
+} else {
+  await Promise.all(bundles.map((bundle) => build(options(bundle))));
+  if (!report()) process.exit(1);
+}

@@ -1,0 +1,31 @@
+/** Bounds that keep one answer from freezing the page. All of them depend on the text alone, never on timing. */
+
+/** Containers and emphasis deeper than this are shown as text; 5 kB of `>` used to crash the tab. */
+export const MAX_DEPTH = 32;
+
+/** One paragraph is formatted up to here; what follows is shown as it came. */
+export const MAX_INLINE = 65_536;
+
+/** A larger open block is parsed again only after growing by GROWTH, which keeps the total linear. */
+export const REPARSE_ABOVE = 8_192;
+export const GROWTH = 1.15;
+
+/** Blocks per `content-visibility` chunk. Per block costs more than it saves. */
+export const CHUNK_BLOCKS = 32;
+
+/** Lines per span of a code block: one text node that grows makes layout quadratic. */
+export const SPAN_LINES = 64;
+
+/** Characters taken from what was written before the parser looks again. */
+export const SLICE = 4_096;
+
+/** Time for one flush, in milliseconds; nobody waits for a frame when the page is hidden. */
+export const FRAME_BUDGET_MS = 8;
+export const HIDDEN_BUDGET_MS = 40;
+export const HIDDEN_DELAY_MS = 250;
+
+/** Longer code stays plain. */
+export const MAX_HIGHLIGHT = 40_000;
+
+/** Longer formulas stay source text. */
+export const MAX_MATH = 4_000;

@@ -1,0 +1,209 @@
+// What travels between kernel and page, as docs/protocol.md defines it. Names stay as on the wire.
+
+export type Json = null | boolean | number | string | Json[] | JsonObject;
+export type JsonObject = { [key: string]: Json };
+
+export type RunStatus =
+  | "pending"
+  | "streaming"
+  | "acting"
+  | "cancelling"
+  | "completed"
+  | "cancelled"
+  | "failed";
+
+export type CallStatus =
+  | "streaming_args"
+  | "requested"
+  | "awaiting_approval"
+  | "running"
+  | "succeeded"
+  | "failed"
+  | "denied"
+  | "cancelled";
+
+export interface Call {
+  id: string;
+  otid: number;
+  call_id: string | null;
+  name: string;
+  args: JsonObject;
+  used_args: JsonObject | null;
+  state: CallStatus;
+  result: Json;
+  error: string | null;
+}
+
+interface PartBase {
+  index: number;
+  otid: number;
+  step: number;
+  run: string;
+  first_s: number;
+  last_s: number | null;
+  chunks: [number, number][] | null;
+  signature: string | null;
+  thought: boolean;
+  extra?: JsonObject;
+}
+
+export interface TextPart extends PartBase {
+  kind: "text" | "thought";
+  text: string;
+}
+export interface CallPart extends PartBase {
+  kind: "call";
+  call: Call;
+}
+export interface CodePart extends PartBase {
+  kind: "code";
+  code: string;
+  language: string;
+}
+export interface CodeResultPart extends PartBase {
+  kind: "code_result";
+  output: string;
+  outcome: string;
+}
+export interface FilePart extends PartBase {
+  kind: "file";
+  mime_type: string;
+  size_bytes: number | null;
+  data: string | null;
+  uri: string | null;
+  name: string | null;
+  cut: boolean;
+}
+export interface OtherPart extends PartBase {
+  kind: "other";
+  raw: Json;
+}
+
+export type Part = TextPart | CallPart | CodePart | CodeResultPart | FilePart | OtherPart;
+
+export type StepOutcome =
+  | "completed"
+  | "calls"
+  | "truncated"
+  | "blocked"
+  | "malformed"
+  | "incomplete"
+  | "error"
+  | "stopped";
+
+/** Gemini's counters in snake_case; a missing name was never reported. */
+export type Usage = JsonObject;
+
+export interface Step {
+  index: number;
+  started_s: number;
+  first_chunk_s: number | null;
+  ended_s: number | null;
+  chunk_count: number | null;
+  outcome: StepOutcome | null;
+  finish_reason: string | null;
+  finish_message: string | null;
+  model_version: string | null;
+  response_id: string | null;
+  usage: Usage;
+  prompt_feedback: JsonObject | null;
+  grounding: JsonObject[];
+  citations: JsonObject[];
+  url_context: JsonObject[];
+  candidates: JsonObject[];
+  other: Json[];
+}
+
+export interface Notice {
+  level: "info" | "warn";
+  title: string;
+  message: string;
+}
+
+export interface RunError {
+  type: string;
+  title: string;
+  message: string;
+  hint: string;
+  code: number | null;
+  status: string | null;
+}
+
+export interface Receipt {
+  by: "button" | "code" | "interrupt" | "closed";
+  when: "before the request" | "before the first chunk" | "mid-stream" | "between steps";
+  asked_s: number;
+  closed_s: number | null;
+  chunks_after: number;
+  tokens: number | null;
+}
+
+export interface RunState {
+  id: string;
+  model: string;
+  demo: boolean;
+  prompt: JsonObject[];
+  status: RunStatus;
+  stopped_by: "calls" | "max_steps" | null;
+  tokens: number | null;
+  parts: Part[];
+  steps: Step[];
+  usage: Usage;
+  first_chunk_s: number | null;
+  first_text_s: number | null;
+  ended_s: number | null;
+  notice: Notice | null;
+  error: RunError | null;
+  receipt: Receipt | null;
+}
+
+export type Path = (string | number)[];
+export type Op = ["+", Path, string] | ["=", Path, Json];
+
+export interface PatchMessage {
+  op: "patch";
+  run: string;
+  seq: number;
+  ops: Op[];
+}
+export interface SnapMessage {
+  op: "snap";
+  run: string;
+  seq: number;
+  at_s: number;
+  state: RunState;
+}
+export interface BeatMessage {
+  op: "beat";
+  run: string;
+  seq: number;
+  at_s: number;
+  status: RunStatus;
+}
+export interface ModuleMessage {
+  op: "module";
+  name: string;
+  id: string;
+}
+export type KernelMessage = PatchMessage | SnapMessage | BeatMessage | ModuleMessage;
+
+export type ModuleName = "highlight" | "math";
+export type PageMessage =
+  | { op: "stop"; run: string }
+  | { op: "resync"; run: string | null; have: number }
+  | { op: "module"; name: ModuleName };
+
+export interface Snapshot {
+  runs: { seq: number; at_s: number; state: RunState }[];
+}
+
+export interface Traits {
+  snapshot: Snapshot;
+  stop_run: string;
+}
+
+const ended: ReadonlySet<RunStatus> = new Set(["completed", "cancelled", "failed"]);
+
+export function isEnded(status: RunStatus): boolean {
+  return ended.has(status);
+}
