@@ -8,13 +8,13 @@ https://ai.google.dev/gemini-api/docs/thought-signatures
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from .errors import HistoryError, InvalidPrompt
-from .model import CallPart, Part, TextPart, ToolCall, Wire
+from .model import Part, TextPart, Wire
 
-__all__ = ["STOPPED", "answer", "answers_first", "contents_of", "model_turn", "open_calls"]
+__all__ = ["STOPPED", "SUPERSEDED", "OpenCall", "answers_first", "contents_of", "model_turn", "open_calls"]
 
 STOPPED = "Stopped by the user before the call was run."
 SUPERSEDED = "The user sent a new message instead of answering this call."
@@ -77,84 +77,73 @@ def model_turn(parts: Iterable[Part]) -> Wire | None:
     return {"role": "model", "parts": kept} if kept else None
 
 
-def sent_calls(parts: Iterable[Part]) -> list[ToolCall]:
-    """The calls that `model_turn` of the same parts sends back and that no response of the model's side answers."""
-    return [p.call for p in parts if isinstance(p, CallPart) and p.data() is not None and p.call.state != "succeeded"]
+class OpenCall(NamedTuple):
+    """A function call in the history that nothing answers yet. `call_id` is the provider's, or None."""
+
+    name: str
+    call_id: str | None
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.call_id})" if self.call_id else self.name
+
+    def answered_by(self, response: Wire) -> bool:
+        """Whether a functionResponse goes with this call: by id where both have one, else by name."""
+        if response.get("id") and self.call_id:
+            return bool(response["id"] == self.call_id)
+        return bool(response.get("name") == self.name)
+
+    def answer(self, response: Wire) -> Wire:
+        """The functionResponse part: the real name, and the provider's id where there was one."""
+        out: Wire = {"name": self.name, "response": response}
+        if self.call_id:
+            out["id"] = self.call_id
+        return {"functionResponse": out}
 
 
-def answer(call: ToolCall, response: Wire) -> Wire:
-    """The functionResponse part that answers a call: the real name, and the provider's id where there was one."""
-    out: Wire = {"name": call.name, "response": response}
-    if call.call_id:
-        out["id"] = call.call_id
-    return {"functionResponse": out}
-
-
-def open_calls(contents: Sequence[Wire]) -> list[ToolCall]:
-    """The calls of the last model Content that no response after it answers."""
-    calls: list[ToolCall] = []
+def open_calls(contents: Iterable[Wire]) -> list[OpenCall]:
+    """The function calls that no response after them answers, in order."""
+    calls: list[OpenCall] = []
     for content in contents:
         for part in content["parts"]:
-            if content.get("role") == "model" and "functionCall" in part:
-                call = part["functionCall"]
-                name, call_id = call.get("name", ""), call.get("id")
-                opened = ToolCall(id="", otid=0, call_id=call_id, name=name, args={}, state="requested", step=0)
-                calls.append(opened)
+            if "functionCall" in part and content.get("role") == "model":
+                calls.append(OpenCall(part["functionCall"].get("name", ""), part["functionCall"].get("id")))
             elif "functionResponse" in part:
-                given = part["functionResponse"]
-                match = next((c for c in calls if _answers(given, c)), None)
+                match = next((c for c in calls if c.answered_by(part["functionResponse"])), None)
                 if match is not None:
                     calls.remove(match)
     return calls
 
 
-def _answers(response: Wire, call: ToolCall) -> bool:
-    if response.get("id") and call.call_id:
-        return bool(response["id"] == call.call_id)
-    return bool(response.get("name") == call.name)
-
-
-def answers_first(opened: list[ToolCall], prompt: list[Wire], our_ids: dict[str, ToolCall]) -> list[Wire]:
+def answers_first(opened: Sequence[OpenCall], prompt: list[Wire], ours: Mapping[str, OpenCall]) -> list[Wire]:
     """`prompt` with the open calls answered in front: one Content of responses in call order, then the rest.
 
-    Responses in the prompt may name a call by our id, by the provider's, or by name. When it holds some, it must hold
-    one for every open call; when it holds none, the open calls are answered with "a new message came instead".
+    Responses in the prompt may name a call by our id (`ours`), by the provider's, or by name. When it holds some, it
+    must hold one for every open call; when it holds none, they are answered with "a new message came instead".
     Raises HistoryError for a response to no open call and for a missing one.
     """
     given = [p["functionResponse"] for c in prompt for p in c["parts"] if "functionResponse" in p]
     rest = [{**c, "parts": [p for p in c["parts"] if "functionResponse" not in p]} for c in prompt]
     rest = [c for c in rest if c["parts"]]
-    if not opened:
-        if given:
-            names = ", ".join(str(r.get("name") or r.get("id")) for r in given)
-            raise HistoryError(f"No function call is open, so there is nothing these responses answer: {names}.")
+    if not opened and not given:
         return rest
-    if not given:
-        responses = [answer(call, {"error": SUPERSEDED}) for call in opened]
-        return [{"role": "user", "parts": responses}, *rest]
-    left = list(opened)
-    found: dict[int, Wire] = {}
+    responses: list[Wire | None] = [None] * len(opened)
     for response in given:
-        named = our_ids.get(str(response.get("id")))
-        wanted = {**response, "id": named.call_id, "name": named.name} if named else response
-        match = next((c for c in left if _answers(wanted, c)), None)
-        if match is None:
-            asked = ", ".join(_called(c) for c in opened)
+        call = ours.get(str(response.get("id")))
+        wanted = {"name": call.name, "id": call.call_id} if call else response
+        place = next((i for i, c in enumerate(opened) if responses[i] is None and c.answered_by(wanted)), None)
+        if place is None:
             got = response.get("id") or response.get("name")
-            raise HistoryError(f"No open call goes with the response {got!r}; open are: {asked}.")
-        left.remove(match)
+            asked = ", ".join(map(str, opened)) or "none"
+            raise HistoryError(f"No open function call goes with the response {got!r}; open: {asked}.")
         body = response.get("response")
         if not isinstance(body, dict):
             raise HistoryError(
-                f"The response to {_called(match)} must be an object, not {type(body).__name__}: "
+                f"The response to {opened[place]} must be an object, not {type(body).__name__}: "
                 'wrap it, for example {"result": ...}.'
             )
-        found[id(match)] = answer(match, body)
-    if left:
-        missing = ", ".join(_called(c) for c in left)
-        raise HistoryError(f"Every open call needs its response in the same send; missing: {missing}.")
-    return [{"role": "user", "parts": [found[id(call)] for call in opened]}, *rest]
-
-
-def _called(call: ToolCall) -> str:
-    return f"{call.name} ({call.call_id})" if call.call_id else call.name
+        responses[place] = opened[place].answer(body)
+    if given and None in responses:
+        missing = ", ".join(str(c) for c, r in zip(opened, responses, strict=True) if r is None)
+        raise HistoryError(f"Every open function call needs its response in the same send; missing: {missing}.")
+    answers = [r or c.answer({"error": SUPERSEDED}) for c, r in zip(opened, responses, strict=True)]
+    return [{"role": "user", "parts": answers}, *rest]

@@ -212,9 +212,10 @@ class CallPart(Part):
     kind: ClassVar[str] = "call"
     call: ToolCall
     raw: Wire | None = None  # the functionCall as it came whole, so that it goes back unchanged
+    complete: bool = True  # False while arguments still come, and for ever if the stream was cut before their end
 
     def data(self) -> Wire | None:
-        if self.call.state == "streaming_args" or not self.call.name:
+        if not self.complete or not self.call.name:
             return None
         if self.raw is not None:
             return {"functionCall": dict(self.raw)}

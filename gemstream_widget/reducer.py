@@ -84,6 +84,9 @@ class State:
     def tool_calls(self) -> list[ToolCall]:
         return [part.call for part in self._calls.values()]
 
+    def parts_of(self, step: int) -> list[Part]:
+        return [part for part in self.parts if part.step == step]
+
     def text(self, *, thought: bool) -> str:
         """All text, or all thoughts, of all steps, joined."""
         return "".join(p.text for p in self.parts if isinstance(p, TextPart) and p.thought is thought)
@@ -113,6 +116,27 @@ class State:
     def _ended_usage(self) -> dict[str, int]:
         ended = (step.usage for step in self.steps if step.ended_s is not None)
         return sum(ended, start=Usage()).to_json()
+
+    def recap(self) -> list[Event]:
+        """Events that lead to this state, for a reader who comes late: each part whole, as far as it is."""
+        if self.status == "pending":
+            return []
+        events: list[Event] = [RunStarted(0.0)]
+        for step in self.steps:
+            events.append(StepStarted(step.index, step.started_s))
+            for part in self.parts_of(step.index):
+                events.append(_start_of(part))
+                if part.closed:
+                    events.append(PartEnded(part.index))
+            if step.usage.raw is not None:
+                events.append(UsageReported(step.index, step.usage.raw))
+            if step.ended_s is not None:
+                events.append(StepEnded(step.index, step.ended_s, step.outcome or "", step.chunk_count))
+        events.append(RunStateChanged(self.status))
+        if is_terminal(RUN_TABLE, self.status):
+            at_s = self.timing.ended_s or 0.0
+            events[-1] = RunEnded(at_s, self.status, self.stopped_by, self.notice, self.error, self.receipt)
+        return events
 
     # -- changing -----------------------------------------------------------------------------------------------
 
@@ -196,7 +220,7 @@ class State:
             state="streaming_args" if event.streaming else "requested",
             step=event.step,
         )
-        part = CallPart(**common, call=call, raw=None if event.streaming else raw)
+        part = CallPart(**common, call=call, raw=None if event.streaming else raw, complete=not event.streaming)
         self._calls[call.id] = part
         return part
 
@@ -216,6 +240,7 @@ class State:
     def _call_state_changed(self, event: CallStateChanged) -> list[Op]:
         part = self._calls[event.call_id]
         part.call.state = event.state
+        part.complete = part.complete or event.state == "requested"
         here = ("parts", part.index, "call")
         ops: list[Op] = [("=", (*here, "state"), event.state)]
         if event.result is not None:
@@ -306,6 +331,24 @@ _HANDLERS: dict[type, Callable[[State, Any], list[Op]]] = {
     RunStateChanged: State._run_state_changed,
     RunEnded: State._run_ended,
 }
+
+
+def _start_of(part: Part) -> PartStarted:
+    data = part.data() or {}
+    is_text = isinstance(part, TextPart)
+    return PartStarted(
+        index=part.index,
+        step=part.step,
+        kind="text" if is_text else part.kind,
+        at_s=part.first_s,
+        chunk=part.chunks[0][0],
+        text=part.text if isinstance(part, TextPart) else "",
+        raw={} if is_text else data,
+        signature=part.signature,
+        thought=part.thought,
+        extra=part.extra,
+        call_id=part.call.id if isinstance(part, CallPart) else None,
+    )
 
 
 def apply_ops(document: Any, ops: Iterable[Op | Sequence[Any]]) -> None:

@@ -9,7 +9,8 @@ export class Clock {
   /** `at_s` was the run's time when the kernel sent it; the least delayed sample gives the largest offset. */
   sync(at_s: number, now_ms: number): void {
     const offset = at_s - now_ms / 1000;
-    if (this.offset_s === null || offset > this.offset_s || this.offset_s - offset > drift_s) this.offset_s = offset;
+    if (this.offset_s === null || offset > this.offset_s || this.offset_s - offset > drift_s)
+      this.offset_s = offset;
   }
 
   /** Seconds since the run's start, or null before the kernel told any time. */

@@ -82,12 +82,15 @@ function streaming(state: RunState): Phase {
   if (!last || last.step !== step.index) return going(`waiting${step.index}`, "Waiting for the answer");
   if (last.thought || last.kind === "thought") return going(`thought${step.index}`, "Reasoning");
   if (last.kind === "call") return going(`call${last.index}`, `Calling ${last.call.name || "a tool"}`);
-  if (last.kind === "code") return going(`code${last.index}`, last.last_s === null ? "Writing code" : "Running code");
+  if (last.kind === "code")
+    return going(`code${last.index}`, last.last_s === null ? "Writing code" : "Running code");
   return going(`text${step.index}`, "Writing");
 }
 
 function openCalls(state: RunState): CallPart[] {
-  return state.parts.filter((part): part is CallPart => part.kind === "call" && !callEnded.has(part.call.state));
+  return state.parts.filter(
+    (part): part is CallPart => part.kind === "call" && !callEnded.has(part.call.state),
+  );
 }
 
 function acting(state: RunState): Phase {
@@ -103,7 +106,12 @@ function completed(state: RunState): Phase {
   if (state.stopped_by !== "calls") return { key: "completed", word: "Done", icon: "check", tone: "plain" };
   const calls = openCalls(state);
   const names = nameList(calls.length > 0 ? calls : state.parts.filter((part) => part.kind === "call"));
-  return { key: "asked", word: names ? `Asked for ${names}` : "Waiting for your answer", icon: "clock", tone: "wait" };
+  return {
+    key: "asked",
+    word: names ? `Asked for ${names}` : "Waiting for your answer",
+    icon: "clock",
+    tone: "wait",
+  };
 }
 
 function nameList(calls: readonly CallPart[]): string {
@@ -112,7 +120,10 @@ function nameList(calls: readonly CallPart[]): string {
   return `${first} and ${calls.length - 1} more`;
 }
 
-export function callChip(status: CallStatus, waitsForCaller: boolean): { word: string; icon: IconName; tone: Tone } {
+export function callChip(
+  status: CallStatus,
+  waitsForCaller: boolean,
+): { word: string; icon: IconName; tone: Tone } {
   switch (status) {
     case "streaming_args":
       return { word: "Arguments arriving", icon: "spin", tone: "muted" };

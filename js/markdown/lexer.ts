@@ -1,20 +1,20 @@
 /** marked's Lexer with bounds: depth, length of formatted text, and no exception ever. */
 import { Lexer, type MarkedOptions, type Token, Tokenizer, type Tokens } from "marked";
-import { MAX_DEPTH, MAX_INLINE } from "./limits.js";
-import { mathExtensions, mathHooks, mayHoldMath } from "./mathSyntax.js";
+import { MAX_DEPTH, MAX_INLINE } from "./limits.ts";
+import { mathExtensions, mathHooks, mayHoldMath } from "./math_syntax.ts";
 
 /** The links known so far, by normalised label. */
 export type Links = Record<string, { href: string; title: string | null | undefined }>;
 
-/** Text that is shown as it came. */
+/** Text that is shown as it came: too deep (`plain`), or beyond the formatted part of a long paragraph (`rest`). */
 export interface PlainToken extends Tokens.Generic {
-  type: "plain";
+  type: "plain" | "rest";
   raw: string;
   text: string;
 }
 
-function plain(raw: string): PlainToken {
-  return { type: "plain", raw, text: raw };
+function plain(raw: string, type: PlainToken["type"] = "plain"): PlainToken {
+  return { type, raw, text: raw };
 }
 
 /** Where formatted text ends in a paragraph above MAX_INLINE: a function of its first MAX_INLINE characters only. */
@@ -63,7 +63,7 @@ class BoundedLexer extends Lexer {
     } finally {
       this.inlineDepth--;
     }
-    if (cut < src.length) tokens.push(plain(src.slice(cut)));
+    if (cut < src.length) tokens.push(plain(src.slice(cut), "rest"));
     return tokens;
   }
 }
@@ -81,7 +81,8 @@ function capMarkers(text: string): string {
   return text.replace(MARKER_RUN, (line: string, head: string, rest: string) =>
     RULE.test(line)
       ? line
-      : head + rest.replace(/[>\-+*.)]/g, (mark) => (mark === ">" ? "\u203a" : mark === "-" ? "\u2010" : "\u2024")),
+      : head +
+        rest.replace(/[>\-+*.)]/g, (mark) => (mark === ">" ? "\u203a" : mark === "-" ? "\u2010" : "\u2024")),
   );
 }
 

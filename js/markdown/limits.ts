@@ -4,7 +4,7 @@
 export const MAX_DEPTH = 32;
 
 /** One paragraph is formatted up to here; what follows is shown as it came. */
-export const MAX_INLINE = 65_536;
+export const MAX_INLINE = 32_768;
 
 /** A larger open block is parsed again only after growing by GROWTH, which keeps the total linear. */
 export const REPARSE_ABOVE = 8_192;

@@ -3,7 +3,8 @@
 const LINK_PROTOCOLS: ReadonlySet<string> = new Set(["http:", "https:", "mailto:"]);
 
 /** Something a reader takes for an address: `example.com`, `www.x.io/path`, `https://...`. */
-const HOST_IN_TEXT = /(?:^|[\s(<"'@/])((?:[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+[\p{L}]{2,})(?![\p{L}\p{N}])/gu;
+const HOST_IN_TEXT =
+  /(?:^|[\s(<"'@/])((?:[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+[\p{L}]{2,})(?![\p{L}\p{N}])/gu;
 
 function parse(href: string): URL | null {
   try {

@@ -19,7 +19,12 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-export function button(props: Props, onClick: () => void, signal: AbortSignal, ...children: Child[]): HTMLButtonElement {
+export function button(
+  props: Props,
+  onClick: () => void,
+  signal: AbortSignal,
+  ...children: Child[]
+): HTMLButtonElement {
   const element = h("button", { type: "button", ...props }, ...children);
   element.addEventListener("click", onClick, { signal });
   return element;

@@ -5,7 +5,7 @@
  * so that "between $5 and $10" stays a price.
  */
 import type { MarkedOptions, TokenizerThis, Tokens } from "marked";
-import { MAX_MATH } from "./limits.js";
+import { MAX_MATH } from "./limits.ts";
 
 export interface MathToken extends Tokens.Generic {
   type: "math" | "math_open";
@@ -14,25 +14,34 @@ export interface MathToken extends Tokens.Generic {
   display: boolean;
 }
 
-const INLINE =
-  /^(?:\$\$((?:\\[\s\S]|[^$\\])+?)\$\$|\$(?![\s$])((?:\\[\s\S]|[^$\\])*?(?:\\\S|[^\s$\\]))\$(?![\d$])|\\\(((?:(?!\\\))[\s\S])+?)\\\)|\\\[((?:(?!\\\])[\s\S])+?)\\\])/;
-const INLINE_ANYWHERE = new RegExp(INLINE.source.slice(1), "g");
+const DOLLARS =
+  /^(?:\$\$((?:\\[\s\S]|[^$\\])+?)\$\$|\$(?![\s$])((?:\\[\s\S]|[^$\\])*?(?:\\\S|[^\s$\\]))\$(?![\d$]))/;
 const BLOCK_OPEN = /^ {0,3}(\$\$|\\\[)/;
-const BLANK_LINE = /\n[ \t]*(?:\n|$)/;
 
 /** True when the text can hold a formula at all; the extensions cost time, so they are left out otherwise. */
 export function mayHoldMath(text: string): boolean {
   return text.includes("$") || text.includes("\\(") || text.includes("\\[");
 }
 
+/** The formula at the start of the text, if one is there. Looks no further than MAX_MATH. */
+function formulaAt(src: string): MathToken | undefined {
+  const near = src.slice(0, MAX_MATH);
+  if (near.charCodeAt(0) === 36) {
+    const match = DOLLARS.exec(near);
+    if (match === null) return undefined;
+    return { type: "math", raw: match[0], text: match[1] ?? match[2] ?? "", display: match[1] !== undefined };
+  }
+  const open = near.slice(0, 2);
+  if (open !== "\\(" && open !== "\\[") return undefined;
+  const end = near.indexOf(open === "\\(" ? "\\)" : "\\]", 2);
+  const text = near.slice(2, end);
+  if (end < 0 || text.trim() === "") return undefined;
+  return { type: "math", raw: near.slice(0, end + 2), text, display: open === "\\[" };
+}
+
 function inlineMath(this: TokenizerThis, src: string): MathToken | undefined {
   const first = src.charCodeAt(0);
-  if (first !== 36 && first !== 92) return undefined; // $ or backslash
-  const match = INLINE.exec(src.length > MAX_MATH ? src.slice(0, MAX_MATH) : src);
-  if (match === null) return undefined;
-  const text = match[1] ?? match[2] ?? match[3] ?? match[4] ?? "";
-  if (text.trim() === "" || BLANK_LINE.test(match[0])) return undefined;
-  return { type: "math", raw: match[0], text, display: match[1] !== undefined || match[4] !== undefined };
+  return first === 36 || first === 92 ? formulaAt(src) : undefined; // $ or backslash
 }
 
 /**
@@ -49,7 +58,8 @@ function blockMath(this: TokenizerThis, src: string): MathToken | undefined {
   const limit = blank < 0 ? src.length : start + blank;
   const end = src.indexOf(close, start);
   if (end < 0 || end >= limit) {
-    if (blank >= 0 || src.length > MAX_MATH) return undefined;
+    // One more than the bound: the last character may be half of the closing mark.
+    if (blank >= 0 || src.length - start > MAX_MATH + 1) return undefined;
     return { type: "math_open", raw: src, text: src, display: true };
   }
   const line = /^[ \t]*(?:\n|$)/.exec(src.slice(end + 2));
@@ -70,10 +80,18 @@ function nextBlock(this: TokenizerThis, src: string): number | undefined {
 
 /** Emphasis must not pair with `_` or `*` inside a formula; the mask keeps the length. */
 function maskMath(src: string): string {
-  return src.replace(INLINE_ANYWHERE, (formula) => `[${"a".repeat(formula.length - 2)}]`);
+  let masked = "";
+  let done = 0;
+  for (let at = src.indexOf("$"); at >= 0; at = src.indexOf("$", Math.max(done, at + 1))) {
+    const formula = formulaAt(src.slice(at, at + MAX_MATH));
+    if (formula === undefined) continue;
+    masked += `${src.slice(done, at)}[${"a".repeat(formula.raw.length - 2)}]`;
+    done = at + formula.raw.length;
+  }
+  return masked + src.slice(done);
 }
 
-export const mathExtensions: MarkedOptions["extensions"] = {
+export const mathExtensions: NonNullable<MarkedOptions["extensions"]> = {
   renderers: {},
   childTokens: {},
   inline: [inlineMath],
@@ -82,4 +100,12 @@ export const mathExtensions: MarkedOptions["extensions"] = {
   startBlock: [nextBlock],
 };
 
-export const mathHooks = { emStrongMask: maskMath } as unknown as MarkedOptions["hooks"];
+/** marked types this as a whole Hooks object, but reads only what is there. */
+export const mathHooks = { emStrongMask: maskMath } as unknown as NonNullable<MarkedOptions["hooks"]>;
+
+/** A formula without its delimiters. */
+export function formulaSource(raw: string): string {
+  const text = raw.trim();
+  const width = text.startsWith("$$") || text.startsWith("\\") ? 2 : 1;
+  return text.slice(width, -width);
+}

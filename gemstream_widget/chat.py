@@ -1,0 +1,127 @@
+"""Chat: a conversation with one model, made of runs."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from .errors import RunInProgress
+from .history import OpenCall, answers_first, contents_of, open_calls
+from .model import Wire
+from .run import Run
+from .runner import Runner, loop_for
+from .source import GeminiSource, Request, Source
+from .tools import declarations
+
+if TYPE_CHECKING:
+    from google.genai import Client
+
+__all__ = ["DEFAULT_MODEL", "DEMO_MODEL", "Chat"]
+
+DEFAULT_MODEL = "gemini-2.5-flash"
+DEMO_MODEL = "demo"
+
+_run_numbers = itertools.count(1)  # counted, not random: a replay of the same session has the same ids
+
+
+class Chat:
+    """A conversation. `send` starts a run and returns at once; the history follows from the runs.
+
+    `model`: a Gemini model, or "demo" for the local Gemini (no key, no internet). `system`: the system instruction.
+    `tools`: declarations (see tools.declarations); calls to them are answered by the next send. `config`: the SDK's
+    GenerateContentConfig or a dict of its fields; automatic function calling is always off. `client`: a
+    `google.genai.Client`; without one, the environment's key or Vertex settings are used. `source`: chunks from
+    elsewhere (source.Source). `runner`: "loop" (the running event loop) or "thread" (see runner.py). `grace_s`: how
+    long a stopped stream may take to end before the run ends without it.
+
+    Use a chat from one thread; runs may be stopped from any.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str = DEFAULT_MODEL,
+        system: str | None = None,
+        tools: Iterable[Any] = (),
+        config: Any = None,
+        client: Client | None = None,
+        source: Source | None = None,
+        runner: Runner = "loop",
+        grace_s: float = 2.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not isinstance(model, str) or not model.strip():
+            raise ValueError(f'model is the name of a model, such as "{DEFAULT_MODEL}" or "demo", not {model!r}')
+        if runner not in ("loop", "thread"):
+            raise ValueError(f'runner is "loop" or "thread", not {runner!r}')
+        self.model = model
+        self.system = system
+        self.tools = declarations(tools)
+        self.config = config
+        self.runner: Runner = runner
+        self.grace_s = grace_s
+        self._clock = clock
+        self._demo = model == DEMO_MODEL and client is None and source is None
+        if source is not None:
+            self._source = source
+        elif self._demo:
+            self._source = GeminiSource(connect=_connect_demo)
+        else:
+            self._source = GeminiSource(client)
+        self._runs: list[Run] = []
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs so far, in order."""
+        return list(self._runs)
+
+    @property
+    def history(self) -> list[Wire]:
+        """Wire Contents: what the next request sends before its own prompt."""
+        return [content for run in self._runs for content in run.contents()]
+
+    def send(self, prompt: Any) -> Run:
+        """Start a run: `prompt` is text, wire parts or a Content (history.contents_of). Returns at once, shows nothing.
+
+        Function calls that the last run left open are answered by `functionResponse` parts in the prompt, all of them
+        at once, by our id, the provider's or the name; a prompt without any closes them unanswered.
+        Raises InvalidPrompt, HistoryError, RunInProgress, NoRunningLoop; everything later is told by the run.
+        """
+        contents = contents_of(prompt)
+        if self._runs and not self._runs[-1].done:
+            raise RunInProgress(self._runs[-1])
+        history = self.history
+        contents = answers_first(open_calls(history), contents, self._our_ids())
+        loop = loop_for(self.runner)
+        run = Run(
+            run_id=f"r{next(_run_numbers)}",
+            source=self._source,
+            model=self.model,
+            demo=self._demo,
+            prompt=contents,
+            request=lambda run: self._request([*history, *run.contents()]),
+            grace_s=self.grace_s,
+            clock=self._clock,
+        )
+        self._runs.append(run)
+        run.start(loop)
+        return run
+
+    def _our_ids(self) -> dict[str, OpenCall]:
+        calls = self._runs[-1].tool_calls if self._runs else []
+        return {call.id: OpenCall(call.name, call.call_id) for call in calls}
+
+    def _request(self, contents: list[Wire]) -> Request:
+        return Request(self.model, contents, self.system, self.tools, self.config)
+
+    def __repr__(self) -> str:
+        return f"<Chat {self.model} {len(self._runs)} runs>"
+
+
+def _connect_demo() -> Client:
+    """A client for this process's own local Gemini, which starts on first use."""
+    from .server import shared
+
+    return shared().client()

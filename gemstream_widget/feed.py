@@ -1,0 +1,81 @@
+"""What a page still has to be told of a run: operations gathered into numbered batches, without any transport.
+
+Operations are joined while they wait: text for one string becomes one append, and of several values for one place only
+the last is sent. So the size of a batch follows the text, not the number of chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from threading import RLock
+from typing import Any
+
+from .model import Wire
+from .reducer import Op, Path
+
+__all__ = ["Feed"]
+
+
+class Feed:
+    """The batches of one run for one card. All methods may be called from any thread.
+
+    `snapshot_of` gives the run's state and clock; `lock` is the run's, so that a snapshot and the batches that follow
+    it never overlap or leave a gap.
+    """
+
+    def __init__(self, run: str, lock: RLock, snapshot_of: Callable[[], tuple[Wire, float]]) -> None:
+        self.run = run
+        self.changed: Callable[[bool], None] = lambda urgent: None
+        self._lock = lock
+        self._snapshot_of = snapshot_of
+        self._seq = 0
+        self._sealed: list[tuple[int, list[Op]]] = []
+        self._waiting: list[list[Any]] = []  # [op, path, value]; of appends, the pieces
+        self._latest: dict[Path, list[Any]] = {}  # the last waiting operation on a path, where joining it is safe
+
+    @property
+    def seq(self) -> int:
+        """The number of the last batch that was closed."""
+        return self._seq
+
+    def push(self, ops: Iterable[Op]) -> None:
+        """Add operations, in order. Called by the run, under its lock."""
+        latest = self._latest
+        for op, path, value in ops:
+            held = latest.get(path)
+            if held is not None and held[0] == op:
+                if op == "+":
+                    held[2].append(value)
+                else:
+                    held[2] = value
+                continue
+            entry = [op, path, [value] if op == "+" else value]
+            self._waiting.append(entry)
+            if op == "=" and isinstance(value, dict | list):
+                latest.clear()  # others may reach into this value: nothing joins across it
+            else:
+                latest[path] = entry
+
+    def _seal(self) -> None:
+        if self._waiting:
+            self._seq += 1
+            ops: list[Op] = [(op, path, "".join(v) if op == "+" else v) for op, path, v in self._waiting]
+            self._sealed.append((self._seq, ops))
+            self._waiting.clear()
+            self._latest.clear()
+
+    def take(self) -> list[Wire]:
+        """Everything that waits, as patch messages in order."""
+        with self._lock:
+            self._seal()
+            sealed, self._sealed = self._sealed, []
+        return [{"op": "patch", "run": self.run, "seq": seq, "ops": ops} for seq, ops in sealed]
+
+    def snapshot(self) -> Wire:
+        """`{"seq", "at_s", "state"}`: the state after batch `seq`. Whatever waits is closed into that batch first, and
+        is still sent: a page that already has the snapshot drops it by its number.
+        """
+        with self._lock:
+            self._seal()
+            state, at_s = self._snapshot_of()
+            return {"seq": self._seq, "at_s": at_s, "state": state}

@@ -1,0 +1,520 @@
+"""Run: one prompt until it ends.
+
+A run is two tasks. The *pump* reads the source and does nothing else, so that cancelling it always lands inside the
+source, where it closes the connection. The *driver* takes the chunks from a queue, decodes them, keeps them, and
+decides when the run is over. Stop cancels the pump, never the driver: the driver sees the pump end and writes the one
+terminal event. A cancellation that does reach the driver comes from outside; it ends the run and is passed on.
+
+State changes on the run's loop only. `stop` may be called from any thread at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakSet
+
+from .chunks import ChunkLog
+from .decode import Decoder
+from .errors import GemstreamError, RunCancelled, RunFailed, SourceError
+from .events import EventStream
+from .feed import Feed
+from .finish import failure_of, notice_of
+from .history import STOPPED, model_turn, open_calls
+from .machine import CALL_TABLE, RUN_TABLE, is_terminal, next_state
+from .model import (
+    ArgsChanged,
+    CallStateChanged,
+    Event,
+    Part,
+    Receipt,
+    RunEnded,
+    RunStarted,
+    RunStateChanged,
+    StepDetail,
+    StoppedBy,
+    TextAdded,
+    Timing,
+    ToolCall,
+    Usage,
+    UsageReported,
+    Wire,
+)
+from .reducer import State
+from .source import Request, Source, redact
+
+__all__ = ["Run"]
+
+_QUIET = (TextAdded, ArgsChanged, UsageReported, StepDetail)  # events that may wait for the next flush
+
+_log = logging.getLogger(__name__)
+_going: set[Run] = set()  # a task nobody holds may be collected in the middle of its work
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    by: StoppedBy
+    asked_s: float
+    when: str
+
+
+class _PumpEnded:
+    """In the queue after the last chunk: the pump has ended, or the grace time is over."""
+
+
+_PUMP_ENDED = _PumpEnded()
+
+
+class Run:
+    """One prompt on its way, and everything that came back. Made by `Chat.send`, `ask` and `watch`.
+
+    Await it for the finished run (raises RunFailed or RunCancelled), iterate it for its events, `stop` it anywhere.
+    Everything here may be read from any thread; only the run's own loop changes it.
+    """
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        source: Source,
+        model: str,
+        demo: bool,
+        prompt: list[Wire],
+        request: Callable[[Run], Request],
+        grace_s: float = 2.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source = source
+        self._request = request
+        self._grace_s = grace_s
+        self._clock = clock
+        self._t0 = clock()
+        self._state = State(run=run_id, model=model, demo=demo, prompt=prompt, started_at=time.time())
+        self._chunks = ChunkLog()
+        self._decoder = Decoder()
+        self._lock = threading.RLock()
+        self._feeds: list[Feed] = []
+        self._readers: WeakSet[EventStream] = WeakSet()
+        self._stop: _Stop | None = None
+        self._error: RunFailed | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._pump_task: asyncio.Task[None] | None = None
+        self._inbox: asyncio.Queue[tuple[float, Any] | _PumpEnded] | None = None
+        self._pump_ended_s: float | None = None
+        self._done: Future[Run] = Future()
+        self.cancel_event = threading.Event()
+        """Set by the first `stop`, for good. A tool that runs in a thread may look at it."""
+
+    # -- what it holds ----------------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        return self._state.id
+
+    @property
+    def model(self) -> str:
+        return self._state.model
+
+    @property
+    def status(self) -> str:
+        """A state of machine.RUN_TABLE."""
+        return self._state.status
+
+    @property
+    def done(self) -> bool:
+        return is_terminal(RUN_TABLE, self._state.status)
+
+    @property
+    def text(self) -> str:
+        """All text of all steps, joined."""
+        return self._state.text(thought=False)
+
+    @property
+    def thoughts(self) -> str:
+        """All thoughts of all steps, joined."""
+        return self._state.text(thought=True)
+
+    @property
+    def parts(self) -> list[Part]:
+        return list(self._state.parts)
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        return self._state.tool_calls
+
+    @property
+    def usage(self) -> Usage:
+        """Gemini's counters over all steps; None where never reported."""
+        return self._state.usage
+
+    @property
+    def timing(self) -> Timing:
+        return self._state.timing
+
+    @property
+    def finish_reason(self) -> str | None:
+        """The last step's finish reason, as Gemini spells it."""
+        return self._state.steps[-1].finish_reason if self._state.steps else None
+
+    @property
+    def error(self) -> RunFailed | None:
+        """What made the run fail, or None."""
+        return self._error
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """How the Stop went, or None where nothing was cut."""
+        return self._state.receipt
+
+    @property
+    def chunks(self) -> ChunkLog:
+        """Every chunk as it came, with its arrival in seconds since the run's start."""
+        return self._chunks
+
+    @property
+    def now_s(self) -> float:
+        """Seconds since the run's start, on the run's clock; stands still at its end."""
+        return self._state.timing.ended_s if self._state.timing.ended_s is not None else self._now()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop the run lives on, once it is started."""
+        return self._loop
+
+    def snapshot(self) -> Wire:
+        """The state as plain JSON (docs/protocol.md); signatures as base64 text, as they came."""
+        with self._lock:
+            return self._state.snapshot()
+
+    def contents(self) -> list[Wire]:
+        """What this run adds to the conversation, in wire form: the prompt, and what the model said.
+
+        A run that was stopped answers its open calls, so that Gemini accepts the next request. A run that failed before
+        the model said anything adds nothing: its prompt is most likely sent again.
+        """
+        turns = [t for s in self._state.steps if (t := model_turn(self._state.parts_of(s.index)))]
+        if self.status == "failed" and not turns:
+            return []
+        contents = [*self._state.prompt, *turns]
+        if self.status in ("cancelled", "failed"):
+            reason = STOPPED if self.status == "cancelled" else "The run failed before the call was run."
+            answers = [call.answer({"error": reason}) for call in open_calls(turns)]
+            if answers:
+                contents.append({"role": "user", "parts": answers})
+        return contents
+
+    def _ipython_display_(self) -> None:
+        """Displayed, a run is its card. The one import upwards: who displays it asks the run."""
+        from .show import display_run
+
+        display_run(self)
+
+    def __repr__(self) -> str:
+        said = self.text
+        said = said if len(said) <= 60 else said[:57] + "..."
+        return f"<Run {self.id} {self.status} {said!r}>"
+
+    # -- waiting ----------------------------------------------------------------------------------------------------
+
+    def __await__(self) -> Generator[Any, None, Run]:
+        return self._outcome().__await__()
+
+    async def _outcome(self) -> Run:
+        await self.wait()
+        return self._raise_or_self()
+
+    async def wait(self) -> Run:
+        """The run, when it has ended; never raises for how it ended. May be awaited on any loop.
+
+        Cancelling this wait (a kernel interrupt does) stops the run, waits for its end, and passes the cancellation on.
+        """
+        try:
+            return await asyncio.shield(asyncio.wrap_future(self._done))
+        except asyncio.CancelledError:
+            self.stop(by="interrupt")
+            await asyncio.wait({asyncio.wrap_future(self._done)}, timeout=self._grace_s + 1)
+            raise
+
+    def result(self, timeout_s: float | None = None) -> Run:
+        """Block until the run has ended; for scripts with `runner="thread"`. Raises as `await run` does, and
+        TimeoutError after `timeout_s` seconds.
+        """
+        try:
+            on_own_loop = asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            on_own_loop = False
+        if on_own_loop and not self.done:
+            raise GemstreamError(
+                f"run.result() would block the event loop that run {self.id} needs: await the run instead, "
+                'or use Chat(runner="thread").'
+            )
+        self._done.result(timeout_s)
+        return self._raise_or_self()
+
+    def _raise_or_self(self) -> Run:
+        if self._error is not None:
+            raise self._error
+        if self.status == "cancelled":
+            raise RunCancelled(self)
+        return self
+
+    def __aiter__(self) -> EventStream:
+        """Events (model.py) from the run's start, however late this is asked for: what came before is summed up as
+        whole parts.
+        """
+        with self._lock:
+            reader = EventStream(self._state.recap(), lambda: self.stop(by="interrupt"))
+            self._readers.add(reader)
+        return reader
+
+    # -- stopping ---------------------------------------------------------------------------------------------------
+
+    def stop(self, *, by: StoppedBy = "code") -> bool:
+        """Stop the run: from any thread, at any moment, as often as you like. Returns at once.
+
+        True if this call asked first, False if the run had ended or a Stop had been asked for: then nothing changes.
+        """
+        with self._lock:
+            if self._stop is not None or self.done:
+                return False
+            self._stop = _Stop(by, self._now(), self._moment())
+            self.cancel_event.set()
+        if self._loop is not None:
+            try:
+                self._loop.call_soon_threadsafe(self._on_stop)
+            except RuntimeError:  # the loop is closed, and with it every connection the run had
+                self._end_cancelled()
+        return True
+
+    def _moment(self) -> str:
+        if not self._state.steps:
+            return "before the request"
+        step = self._state.steps[-1]
+        if step.ended_s is not None:
+            return "between steps"
+        return "before the first chunk" if step.first_chunk_s is None else "mid-stream"
+
+    def _on_stop(self) -> None:
+        """On the run's loop: cut the stream that is open. Between streams the driver sees `_stop` by itself."""
+        pump = self._pump_task
+        if pump is None or pump.done() or self._state.status != "streaming":
+            return
+        self._move("stop")
+        pump.cancel()
+        if self._inbox is not None and self._loop is not None:
+            self._loop.call_later(self._grace_s, self._inbox.put_nowait, _PUMP_ENDED)
+
+    # -- driving ----------------------------------------------------------------------------------------------------
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin on `loop`; called once, from any thread. What the run prints goes to the cell that called this."""
+        self._loop = loop
+        _going.add(self)
+        context = copy_context()
+
+        def begin() -> None:
+            self._task = loop.create_task(self._drive(), name=f"gemstream run {self.id}", context=context)
+            self._task.add_done_callback(self._driver_over)
+
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is loop:
+            begin()
+        else:
+            loop.call_soon_threadsafe(begin, context=context)
+
+    def _now(self) -> float:
+        return round(self._clock() - self._t0, 6)
+
+    async def _drive(self) -> None:
+        try:
+            if self._stop is not None:
+                self._end_cancelled()
+                return
+            self._publish([RunStarted(self._now())])
+            self._move("started")
+            await self._step()
+        except asyncio.CancelledError:
+            if self._stop is None:
+                self._stop = _Stop("interrupt", self._now(), self._moment())
+                self.cancel_event.set()
+            await self._leave_pump()
+            self._end_cancelled()
+            raise
+        except Exception as error:  # a fault of ours must still end the run, in the open
+            await self._leave_pump()
+            self._end_failed(
+                SourceError(redact(f"{type(error).__name__}: {error}"), title="Something broke in the run")
+            )
+            raise
+
+    def _driver_over(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("run %s broke", self.id, exc_info=error)
+        self._end_cancelled()  # a task cancelled before its first step never ran at all
+
+    async def _leave_pump(self) -> None:
+        """Cancel the pump, if one is going, and give it its time to end."""
+        pump = self._pump_task
+        if pump is not None and not pump.done():
+            pump.cancel()
+            await asyncio.wait({pump}, timeout=self._grace_s)
+
+    async def _pump(self, request: Request, inbox: asyncio.Queue[tuple[float, Any] | _PumpEnded]) -> None:
+        """Read the source into the queue. Nothing else may be awaited here: see the top of this module."""
+        async for chunk in self._source.stream(request):
+            inbox.put_nowait((self._now(), chunk))
+
+    async def _step(self) -> None:
+        """One request and its stream, and what follows from how it ended."""
+        step = len(self._state.steps)
+        self._publish(self._decoder.begin(step, self._now()))
+        inbox: asyncio.Queue[tuple[float, Any] | _PumpEnded] = asyncio.Queue()
+        request = self._request(self)
+        pump = asyncio.get_running_loop().create_task(self._pump(request, inbox), name=f"gemstream pump {self.id}")
+        self._pump_task, self._inbox, self._pump_ended_s = pump, inbox, None
+        pump.add_done_callback(self._pump_over)
+        error = await self._read(step, inbox)
+        if error is not None:
+            await self._leave_pump()
+        self._end_step(pump, error)
+
+    def _pump_over(self, pump: asyncio.Task[None]) -> None:
+        self._pump_ended_s = self._now()
+        if not pump.cancelled():
+            pump.exception()  # seen: it is judged in _end_step, or no longer matters
+        if self._inbox is not None:
+            self._inbox.put_nowait(_PUMP_ENDED)
+
+    async def _read(self, step: int, inbox: asyncio.Queue[tuple[float, Any] | _PumpEnded]) -> RunFailed | None:
+        """Take chunks until the pump has ended. Each is kept before it is published."""
+        while not isinstance(item := await inbox.get(), _PumpEnded):
+            at_s, chunk = item
+            number = self._chunks.append(step, at_s, chunk)
+            try:
+                self._publish(self._decoder.push(chunk, number, at_s))
+            except RunFailed as error:  # an error object in the stream
+                return error
+        return None
+
+    def _end_step(self, pump: asyncio.Task[None], error: RunFailed | None) -> None:
+        """Close the step, and decide what follows: the one place where a run's end is chosen."""
+        cut = self._state.status == "cancelling"
+        if error is None and pump.done() and not pump.cancelled():
+            raised = pump.exception()
+            if raised is not None and not cut:
+                error = raised if isinstance(raised, RunFailed) else _foreign(raised)
+        elif error is None and not cut:  # the pump was cancelled, and not by a Stop of ours
+            error = SourceError("The source cancelled its own stream.")
+        outcome = "stopped" if cut else "error" if error is not None else None
+        self._publish(self._decoder.end(self._now(), outcome))
+        step = self._state.steps[-1]
+        error = error or (None if cut else failure_of(step))
+        if cut:
+            self._end_cancelled()
+        elif error is not None:
+            self._end_failed(error)
+        elif self._decoder.calls:
+            self._move("ended_with_calls")
+            self._end_completed("handed_over", stopped_by="calls")
+        else:
+            self._end_completed("ended", notice=notice_of(step, content=self._decoder.content))
+
+    # -- ending -----------------------------------------------------------------------------------------------------
+
+    def _end_completed(
+        self, event: str, *, stopped_by: str | None = None, notice: dict[str, str] | None = None
+    ) -> None:
+        self._finish(RunEnded(self._now(), self._next(event), stopped_by=stopped_by, notice=notice))
+
+    def _end_failed(self, error: RunFailed) -> None:
+        error.run = self
+        self._error = error
+        self._close_calls()
+        self._finish(RunEnded(self._now(), self._next("failed"), error=error.to_json()))
+
+    def _end_cancelled(self) -> None:
+        """End as cancelled, with the receipt. Also where the driver never got to run."""
+        if self.done:
+            return
+        stop = self._stop or _Stop("interrupt", self._now(), self._moment())
+        if self._state.steps and self._state.steps[-1].ended_s is None:
+            self._publish(self._decoder.end(self._now(), "stopped"))
+        if self._state.status in ("streaming", "acting"):
+            self._move("stop")
+        self._close_calls()
+        after = sum(1 for n in range(len(self._chunks) - 1, -1, -1) if self._chunks[n].at_s >= stop.asked_s)
+        receipt = Receipt(
+            by=stop.by,
+            when=stop.when,
+            asked_s=stop.asked_s,
+            closed_s=self._pump_ended_s,
+            chunks_after=after,
+            tokens=self.usage.total_token_count,
+        )
+        event = "stop" if self._state.status == "pending" else "children_ended"
+        self._finish(RunEnded(self._now(), self._next(event), receipt=receipt))
+
+    def _close_calls(self) -> None:
+        """No call stays open in a run that was cut."""
+        self._publish(
+            CallStateChanged(p.call.id, p.index, next_state(CALL_TABLE, p.call.state, "stop"))
+            for p in self._state.open_calls()
+        )
+
+    def _finish(self, end: RunEnded) -> None:
+        self._publish([end])
+        _going.discard(self)
+        self._done.set_result(self)
+
+    # -- publishing -------------------------------------------------------------------------------------------------
+
+    def _next(self, event: str) -> str:
+        return next_state(RUN_TABLE, self._state.status, event)
+
+    def _move(self, event: str) -> None:
+        self._publish([RunStateChanged(self._next(event))])
+
+    def _publish(self, events: Iterable[Event]) -> None:
+        """Record, then tell: what a reader is told of is already in the state."""
+        urgent = False
+        told = list(events)
+        with self._lock:
+            for event in told:
+                ops = self._state.apply(event)
+                urgent = urgent or not isinstance(event, _QUIET)
+                for feed in self._feeds:
+                    feed.push(ops)
+            readers = list(self._readers)
+        for feed in self._feeds:
+            feed.changed(urgent)
+        for reader in readers:
+            reader.put(told)
+
+    def feed(self) -> Feed:
+        """A new feed of patches for a card. From any thread."""
+        with self._lock:
+            feed = Feed(self.id, self._lock, lambda: (self._state.snapshot(), self.now_s))
+            self._feeds.append(feed)
+        return feed
+
+    def drop_feed(self, feed: Feed) -> None:
+        """Stop telling a feed. From any thread."""
+        with self._lock:
+            self._feeds = [f for f in self._feeds if f is not feed]
+
+
+def _foreign(error: BaseException) -> RunFailed:
+    if isinstance(error, GemstreamError):
+        return SourceError(str(error), title="The request could not be made", hint="")
+    return SourceError(redact(f"{type(error).__name__}: {error}"))

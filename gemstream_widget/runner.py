@@ -1,0 +1,39 @@
+"""The event loop a run lives on: the caller's own, or one in a thread that goes on while a cell blocks the kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Literal, TypeAlias
+
+from .errors import NoRunningLoop
+
+__all__ = ["Runner", "loop_for"]
+
+Runner: TypeAlias = Literal["loop", "thread"]
+
+_lock = threading.Lock()
+_thread_loop: asyncio.AbstractEventLoop | None = None
+
+
+def loop_for(runner: Runner) -> asyncio.AbstractEventLoop:
+    """The loop for a run. "loop": the running one, else NoRunningLoop is raised. "thread": one loop for all such runs,
+    on a daemon thread that starts on first use.
+    """
+    if runner == "loop":
+        try:
+            return asyncio.get_running_loop()
+        except RuntimeError:
+            raise NoRunningLoop from None
+    if runner == "thread":
+        return _loop_in_thread()
+    raise ValueError(f'runner is "loop" or "thread", not {runner!r}')
+
+
+def _loop_in_thread() -> asyncio.AbstractEventLoop:
+    global _thread_loop  # noqa: PLW0603  # one per process, guarded by the lock
+    with _lock:
+        if _thread_loop is None:
+            _thread_loop = asyncio.new_event_loop()
+            threading.Thread(target=_thread_loop.run_forever, name="gemstream", daemon=True).start()
+        return _thread_loop

@@ -1,0 +1,55 @@
+"""What can go wrong with an answer on its way, whatever it says."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from .plan import Ending
+
+__all__ = ["Fault"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Trouble for one answer. Everything is off by default; what is on applies together.
+
+    >>> Fault(status=429)                       # refused, with RetryInfo
+    >>> Fault(silent_after_chunks=3)            # three chunks, then silence for ever
+    >>> Fault(cut_after_bytes=500)              # a TCP reset in the middle of a frame
+    >>> Fault(split=1)                          # one byte per HTTP chunk
+    """
+
+    status: int | None = None
+    """Answer with this HTTP error and nothing else."""
+    body: Literal["json", "html", "empty"] = "json"
+    """What the error looks like: Gemini's JSON, a proxy's HTML page, or nothing at all."""
+    headers_after_s: float = 0.0
+    """Seconds before the response headers; `math.inf` for never."""
+    silent_after_chunks: int | None = None
+    """Go silent for ever after so many chunks; 0 means headers and no chunk."""
+    garbage_after_chunks: int | None = None
+    """After so many chunks, send a frame that is not JSON."""
+    cut_after_bytes: int | None = None
+    """Cut the connection after so many bytes of the body."""
+    ending: Ending = "reset"
+    """How it is cut."""
+    split: int | tuple[int, ...] | None = None
+    """Bytes per HTTP chunk; a tuple is used in turn. Frames, lines and UTF-8 sequences are cut wherever that falls."""
+
+    def __post_init__(self) -> None:
+        sizes = self.sizes
+        if not sizes or min(sizes) < 1:
+            raise ValueError(f"split must be sizes of at least 1 byte, not {self.split!r}")
+        if self.status is not None and not 400 <= self.status <= 599:
+            raise ValueError(f"status must be an HTTP error (400 to 599), not {self.status}")
+        if math.isnan(self.headers_after_s) or self.headers_after_s < 0:
+            raise ValueError(f"headers_after_s must be 0 or more seconds, not {self.headers_after_s}")
+
+    @property
+    def sizes(self) -> tuple[float, ...]:
+        """The sizes of the writes, used in turn."""
+        if self.split is None:
+            return (math.inf,)
+        return (self.split,) if isinstance(self.split, int) else self.split

@@ -1,0 +1,82 @@
+"""Showing runs: `ask`, `watch`, and what happens when a Run is displayed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Iterable
+from typing import TYPE_CHECKING, Any
+
+from .chat import DEFAULT_MODEL, Chat
+from .run import Run
+from .runner import Runner
+from .source import WatchedSource
+
+if TYPE_CHECKING:
+    from google.genai import Client
+
+    from .widget import Card
+
+__all__ = ["ask", "display_run", "watch"]
+
+_cards: dict[str, Card] = {}  # by run id; ipywidgets keeps a widget until it is closed, so this keeps no more
+_shown_in: dict[str, int] = {}  # run id to the execution count of the cell that showed it last
+
+
+def ask(
+    prompt: Any,
+    *,
+    model: str = DEFAULT_MODEL,
+    system: str | None = None,
+    tools: Iterable[Any] = (),
+    config: Any = None,
+    client: Client | None = None,
+    runner: Runner = "loop",
+) -> Run:
+    """Ask once, and show the answer live in this cell. Returns the Run at once; the parameters are those of Chat.
+
+    `await` the result for the finished run. Outside a notebook it works the same and shows nothing.
+
+        ask("Explain CRDTs in three sentences", model="demo")
+    """
+    chat = Chat(model=model, system=system, tools=tools, config=config, client=client, runner=runner)
+    return _shown(chat.send(prompt))
+
+
+def watch(stream: AsyncIterator[Any], *, name: str = "watched stream", runner: Runner = "loop") -> Run:
+    """Show somebody else's stream: any async iterator of chunks, the SDK's objects or wire dicts. Returns the Run.
+
+    Stop cancels the task that reads the iterator; whether that closes its connection is up to the iterator.
+    """
+    return _shown(Chat(model=name, source=WatchedSource(stream), runner=runner).send(name))
+
+
+def _shown(run: Run) -> Run:
+    if _shell() is not None:
+        display_run(run)
+    return run
+
+
+def _shell() -> Any:
+    """The running IPython shell, or None; without importing IPython, as a script need not have it loaded."""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module is not None else None
+    return shell if shell is not None and hasattr(shell, "kernel") else None
+
+
+def display_run(run: Run) -> None:
+    """Show a run in the cell that is running. A run already shown by this very cell is not shown twice."""
+    shell = _shell()
+    if shell is None:
+        print(repr(run))
+        return
+    if _shown_in.get(run.id) == shell.execution_count:
+        return
+    from IPython.display import display
+
+    from .widget import Card
+
+    card = _cards.get(run.id)
+    if card is None or card.comm is None:
+        card = _cards[run.id] = Card([run])
+    _shown_in[run.id] = shell.execution_count
+    display(card)  # type: ignore[no-untyped-call]

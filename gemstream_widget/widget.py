@@ -1,0 +1,216 @@
+"""The card: an anywidget that tells a page about runs and hears what the page asks.
+
+Patches go out as custom messages, a few per second (pace.py); what the page does comes in by message or by trait, on
+whichever thread the kernel chooses, and is only handed over to the run. docs/protocol.md describes both directions.
+
+Nothing secret may be a synced trait: traits and the bundle are saved in notebooks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from . import fastlane
+from .feed import Feed
+from .model import StoppedBy, Wire
+from .pace import Pacer
+from .run import Run
+
+__all__ = ["Card"]
+
+_STATIC = Path(__file__).parent / "static"
+_MODULES = ("highlight", "math")
+_LAST_BEATS_S = (1.0, 3.0, 8.0)  # after a run's end: the last message may be the lost one
+_pacer = Pacer()
+
+
+@cache
+def _bundle() -> str:
+    path = _STATIC / "widget.js"
+    if not path.exists():
+        raise FileNotFoundError(f"{path.name} is not built: run `make build` in the checkout, or install a wheel.")
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def _module(name: str) -> tuple[str, bytes]:
+    """A second JavaScript module that the page asks for when it first needs it: content hash and source."""
+    source = (_STATIC / f"{name}.js").read_bytes()
+    return hashlib.sha256(source).hexdigest()[:16], source
+
+
+class Card(anywidget.AnyWidget):
+    """Shows runs, live. Closing it stops them."""
+
+    _esm = traitlets.Unicode().tag(sync=True)
+    snapshot = traitlets.Any().tag(sync=True, to_json=lambda _, card: card._snapshot())
+    stop_run = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, runs: Iterable[Run] = ()) -> None:
+        self._links: dict[str, _Link] = {}
+        self._sending = threading.Lock()
+        for run in runs:
+            self._links[run.id] = _Link(self, run)
+        super().__init__(_esm=_bundle())
+        self.on_msg(self._on_message)
+        self.observe(self._on_stop_trait, "stop_run")
+        comm = self.comm
+        if comm is not None:
+            fastlane.watch(comm.comm_id, self._on_fast_lane)
+        for link in self._links.values():
+            link.open()
+
+    def close(self) -> None:
+        """Close the card in every page and stop its runs. From any thread."""
+        if self.comm is not None:
+            fastlane.unwatch(self.comm.comm_id)
+        for link in self._links.values():
+            link.run.stop(by="closed")
+            link.close()
+        super().close()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        data["text/plain"] = "\n\n".join(link.run.text or repr(link.run) for link in self._links.values())
+        return data, metadata
+
+    def _snapshot(self) -> Wire:
+        return {"runs": [link.feed.snapshot() for link in self._links.values()]}
+
+    def tell(self, messages: Iterable[Wire], buffers: list[bytes] | None = None) -> None:
+        """Send messages in order. From any thread: Jupyter's publishing socket takes them from all."""
+        with self._sending:
+            for message in messages:
+                self.send(message, buffers)
+
+    # -- what the page asks; on any thread, and some of it twice -----------------------------------------------------
+
+    def _on_message(self, _: Any, content: Any, buffers: Any) -> None:
+        if not isinstance(content, dict):
+            return
+        op = content.get("op")
+        if op == "stop":
+            self._stop(content.get("run"))
+        elif op == "resync":
+            wanted = content.get("run")
+            for link in self._links.values():
+                if wanted is None or wanted == link.run.id:
+                    link.hand_over(link.resync)
+        elif op == "module" and content.get("name") in _MODULES:
+            self._send_module(content["name"])
+
+    def _on_stop_trait(self, change: Any) -> None:
+        self._stop(change["new"])
+
+    def _on_fast_lane(self, data: dict[str, Any]) -> None:
+        """A comm message as it arrives, before the kernel handles it: only a Stop is taken from here."""
+        content = data.get("content")
+        if data.get("method") == "custom" and isinstance(content, dict) and content.get("op") == "stop":
+            self._stop(content.get("run"))
+        elif data.get("method") == "update" and (run := (data.get("state") or {}).get("stop_run")):
+            self._stop(run)
+
+    def _stop(self, run_id: Any, by: StoppedBy = "button") -> None:
+        link = self._links.get(run_id) if isinstance(run_id, str) else None
+        if link is not None:
+            link.run.stop(by=by)
+
+    def _send_module(self, name: str) -> None:
+        if (_STATIC / f"{name}.js").exists():
+            content_id, source = _module(name)
+            self.tell([{"op": "module", "name": name, "id": content_id}], [source])
+
+
+class _Link:
+    """One run shown by one card: flushes its feed in time, beats, and sends the whole state at the end."""
+
+    def __init__(self, card: Card, run: Run) -> None:
+        self.run = run
+        self.feed: Feed = run.feed()
+        self._card = card
+        self._timer: asyncio.TimerHandle | None = None
+        self._flushed_s = 0.0
+        self._open = False
+        self._going = False  # counted by the pacer
+
+    def open(self) -> None:
+        """Start telling the card about the run."""
+        self._open = True
+        if self.run.done:
+            return
+        self._going = True
+        _pacer.begin()
+        self.feed.changed = self._changed
+        self.hand_over(self._beat)
+
+    def close(self) -> None:
+        """Stop telling. From any thread."""
+        self._open = False
+        self.run.drop_feed(self.feed)
+        self._rest()
+
+    def hand_over(self, call: Callable[[], None]) -> None:
+        """Do something on the run's loop, or here where that loop is gone."""
+        loop = self.run.loop
+        if loop is None or loop.is_closed():
+            call()
+            return
+        loop.call_soon_threadsafe(call)
+
+    # -- on the run's loop ------------------------------------------------------------------------------------------
+
+    def _changed(self, urgent: bool) -> None:
+        if self.run.done:
+            self._ended()
+        elif urgent and _pacer.may_hurry():
+            self._flush()
+        elif self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(_pacer.wait_s(self._flushed_s), self._flush)
+
+    def _flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._flushed_s = time.monotonic()
+        if self._open:
+            self._card.tell(self.feed.take())
+
+    def _ended(self) -> None:
+        self._flush()
+        self._rest()
+        self.feed.changed = lambda urgent: None
+        if self._open:
+            self._card.send_state("snapshot")
+
+    def _rest(self) -> None:
+        if self._going:
+            self._going = False
+            _pacer.end()
+
+    def resync(self) -> None:
+        if self._open:
+            self._card.tell([{"op": "snap", "run": self.run.id, **self.feed.snapshot()}])
+
+    def _beat(self, left: tuple[float, ...] = _LAST_BEATS_S) -> None:
+        """Say which patch was the last, so that a page that missed it can tell."""
+        if not self._open:
+            return
+        if self.feed.seq:
+            message = {"op": "beat", "run": self.run.id, "seq": self.feed.seq, "at_s": self.run.now_s}
+            self._card.tell([{**message, "status": self.run.status}])
+        loop = asyncio.get_running_loop()
+        if not self.run.done:
+            loop.call_later(_pacer.beat_s(), self._beat)
+        elif left:
+            loop.call_later(left[0], self._beat, left[1:])

@@ -1,0 +1,16 @@
+// One piece of the flow on the page: a stretch of prose, a tool call, a file. A block may draw several parts.
+import type { PartChange } from "../changes.ts";
+import type { Part } from "../protocol.ts";
+
+export interface Block {
+  readonly root: HTMLElement;
+  /** Whether the part that follows belongs to this block. */
+  accepts(part: Part): boolean;
+  add(part: Part): void;
+  /** A part of this block changed. */
+  change(part: Part, change: PartChange): void;
+  /** Nothing more comes here; `next` is the part that follows, null when the run has ended. */
+  close(next: Part | null): void;
+  /** Time passed; `now_s` is the run's clock. */
+  tick?(now_s: number): void;
+}

@@ -1,0 +1,165 @@
+// One view of a model: the runs of a card, painted from the store once per frame.
+import type { Op, RunState } from "../protocol.ts";
+import type { RunEntry } from "../run_entry.ts";
+import type { Store, StoreListener } from "../store.ts";
+import { Announcer } from "./announce.ts";
+import type { CardContext, LoadModule } from "./context.ts";
+import { button, h } from "./dom.ts";
+import { icon } from "./icons.ts";
+import { keepKeys } from "./keys.ts";
+import { RunView } from "./run.ts";
+import { Stick } from "./stick.ts";
+import { adoptStyles } from "./styles.ts";
+import { followTheme } from "./theme.ts";
+
+const tick_ms = 100;
+/** Frames do not come to a hidden page or a detached cell; the text must still be there when the reader returns. */
+const frame_max_ms = 250;
+const patience_ms = 3000;
+
+export class Card implements StoreListener {
+  private readonly root = h("div", {
+    class: "card",
+    role: "region",
+    "aria-label": "Model answer",
+    tabindex: -1,
+  });
+  private readonly views = new Map<string, RunView>();
+  private readonly dirty = new Set<RunView>();
+  private readonly announcer = new Announcer();
+  private readonly context: CardContext;
+  private readonly stick: Stick;
+  private readonly jump: HTMLButtonElement;
+  private readonly empty = h("p", { class: "empty" }, icon("spin"), "Connecting");
+  private readonly sentinel = h("div", { class: "sentinel" });
+  private frame = 0;
+  private frameTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly store: Store,
+    el: HTMLElement,
+    loadModule: LoadModule,
+    private readonly signal: AbortSignal,
+  ) {
+    const host = h("div", { class: "gemstream" });
+    const shadow = host.attachShadow({ mode: "open" });
+    adoptStyles(shadow);
+    this.jump = button(
+      { class: "quiet jump", hidden: true },
+      () => this.stick.jump(),
+      signal,
+      icon("arrowDown"),
+      "Jump to latest",
+    );
+    this.root.append(this.empty, this.sentinel, this.announcer.polite, this.announcer.urgent);
+    shadow.append(this.root);
+    el.append(host);
+    this.stick = new Stick(
+      host,
+      this.sentinel,
+      () => this.liveRun !== undefined,
+      () => this.paintJump(),
+      signal,
+    );
+    this.context = {
+      store,
+      signal,
+      loadModule,
+      stick: this.stick,
+      announce: (sentence) => this.announcer.announce(sentence),
+      alert: (sentence) => this.announcer.alert(sentence),
+      focusCard: () => this.root.focus({ preventScroll: true }),
+    };
+    keepKeys(host, { escape: () => this.stopLive() }, signal);
+    followTheme(host, signal);
+    for (const run of store.runs.values()) this.added(run);
+    store.subscribe(this, signal);
+    const ticker = setInterval(() => this.tick(), tick_ms);
+    const waiting = setTimeout(() => this.tellEmpty(), patience_ms);
+    document.addEventListener("visibilitychange", () => this.dirty.size > 0 && this.paint(), { signal });
+    signal.addEventListener("abort", () => {
+      clearInterval(ticker);
+      clearTimeout(waiting);
+      this.cancelFrame();
+      host.remove();
+    });
+  }
+
+  added(run: RunEntry): void {
+    this.empty.remove();
+    const view = new RunView(run, this.context, this.signal);
+    this.views.set(run.id, view);
+    this.sentinel.before(view.root);
+    view.placeJump(this.jump);
+    this.root.classList.toggle("single", this.views.size === 1);
+    this.root.setAttribute("aria-label", `Answer of ${run.state.model}`);
+  }
+
+  ops(run: RunEntry, ops: readonly Op[]): void {
+    const view = this.views.get(run.id);
+    if (!view) return;
+    view.changes.note(ops);
+    this.schedule(view);
+  }
+
+  snapshot(run: RunEntry, old: RunState): void {
+    const view = this.views.get(run.id);
+    if (!view) return;
+    view.changes.noteSnapshot(old, run.state);
+    this.schedule(view);
+  }
+
+  /** A Stop was asked for: the button answers in the same instant. */
+  link(run: RunEntry): void {
+    this.views.get(run.id)?.paint();
+  }
+
+  private get liveRun(): RunEntry | undefined {
+    return [...this.store.runs.values()].findLast((run) => !run.ended);
+  }
+
+  private stopLive(): boolean {
+    const run = this.liveRun;
+    if (!run || run.stopping) return false;
+    this.store.stop(run.id);
+    return true;
+  }
+
+  private schedule(view: RunView): void {
+    this.dirty.add(view);
+    if (this.frameTimer !== undefined) return;
+    this.frame = requestAnimationFrame(() => this.paint());
+    this.frameTimer = setTimeout(() => this.paint(), frame_max_ms);
+  }
+
+  private paint(): void {
+    this.cancelFrame();
+    const views = [...this.dirty];
+    this.dirty.clear();
+    for (const view of views) view.paint();
+    this.paintJump();
+  }
+
+  private cancelFrame(): void {
+    cancelAnimationFrame(this.frame);
+    clearTimeout(this.frameTimer);
+    this.frameTimer = undefined;
+  }
+
+  private tick(): void {
+    const now_ms = performance.now();
+    for (const view of this.views.values()) if (view.ticking) view.tick(now_ms);
+  }
+
+  private paintJump(): void {
+    this.jump.hidden = !(this.liveRun && this.stick.below && !this.stick.stuck);
+  }
+
+  private tellEmpty(): void {
+    if (this.views.size > 0) return;
+    this.empty.replaceChildren(
+      icon("info"),
+      "Nothing to show: the kernel does not know this answer. Run the cell again.",
+    );
+  }
+}

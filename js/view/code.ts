@@ -1,0 +1,109 @@
+// Code the model ran, and what it printed.
+
+import { MarkdownStream } from "../markdown/stream.ts";
+import type { CodePart, CodeResultPart, Part } from "../protocol.ts";
+import type { Block } from "./block.ts";
+import type { CardContext } from "./context.ts";
+import { h, setText } from "./dom.ts";
+import { icon } from "./icons.ts";
+import { visibleText } from "./values.ts";
+
+/** Drawn as a fenced block, so that code looks and is highlighted the same wherever it comes from. */
+export class CodeCard implements Block {
+  readonly root = h("section", { class: "code-run", "aria-label": "Code run by the model" });
+  private readonly body = h("div", { class: "prose" });
+  private shown: string | null = null;
+  private painting = new AbortController();
+
+  constructor(
+    part: CodePart,
+    private readonly context: CardContext,
+    private readonly signal: AbortSignal,
+  ) {
+    const language =
+      part.language && part.language !== "LANGUAGE_UNSPECIFIED" ? part.language.toLowerCase() : "code";
+    const name = language === "python" ? "Python" : language;
+    this.root.append(
+      h("header", null, icon("code"), h("span", null, `${name}, run by the model`)),
+      this.body,
+    );
+    this.paint(part);
+  }
+
+  accepts(): boolean {
+    return false;
+  }
+
+  add(): void {}
+
+  change(part: Part): void {
+    this.paint(part as CodePart);
+  }
+
+  close(): void {}
+
+  private paint(part: CodePart): void {
+    if (part.code === this.shown) return;
+    this.shown = part.code;
+    this.painting.abort();
+    this.painting = new AbortController();
+    this.body.replaceChildren();
+    const signal = AbortSignal.any([this.signal, this.painting.signal]);
+    const stream = new MarkdownStream(this.body, {
+      signal,
+      headingOffset: 2,
+      loadModule: this.context.loadModule,
+    });
+    stream.write(fenced(part.code, part.language));
+    stream.end();
+  }
+}
+
+/** A fence that no run of backticks in the code can close. */
+export function fenced(code: string, language: string): string {
+  const longest = Math.max(2, ...Array.from(code.matchAll(/`+/g), ([ticks]) => ticks.length));
+  const fence = "`".repeat(longest + 1);
+  const info =
+    /^[\w+#.-]+$/.test(language) && language !== "LANGUAGE_UNSPECIFIED" ? language.toLowerCase() : "";
+  return `${fence}${info}\n${code}${code.endsWith("\n") ? "" : "\n"}${fence}\n`;
+}
+
+const outcomes: Record<string, string> = {
+  OUTCOME_FAILED: "Failed",
+  OUTCOME_DEADLINE_EXCEEDED: "Ran out of time",
+};
+
+export class CodeOutput implements Block {
+  readonly root: HTMLElement;
+  private readonly state = h("span", { class: "chip bad" });
+  private readonly output = h("pre", { tabindex: 0, "aria-label": "Output of the code" });
+  private shown: string | null = null;
+
+  constructor(part: CodeResultPart) {
+    const header = h("header", null, h("span", null, "Output"), h("span", { class: "grow" }), this.state);
+    this.root = h("section", { class: "code-output", "aria-label": "Output" }, header, this.output);
+    this.paint(part);
+  }
+
+  accepts(): boolean {
+    return false;
+  }
+
+  add(): void {}
+
+  change(part: Part): void {
+    this.paint(part as CodeResultPart);
+  }
+
+  close(): void {}
+
+  private paint(part: CodeResultPart): void {
+    const bad = part.outcome !== "OUTCOME_OK" && part.outcome !== "OUTCOME_UNSPECIFIED" && part.outcome;
+    this.state.replaceChildren(...(bad ? [icon("cross"), outcomes[bad] ?? bad] : []));
+    if (part.output === this.shown) return;
+    this.shown = part.output;
+    if (part.output) this.output.replaceChildren(visibleText(part.output));
+    else setText(this.output, "No output");
+    this.output.classList.toggle("empty", !part.output);
+  }
+}

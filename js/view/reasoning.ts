@@ -1,0 +1,95 @@
+// What the model marked as thought: a quiet block that is open while it grows and closes itself when the answer starts.
+import type { PartChange } from "../changes.ts";
+import type { Part } from "../protocol.ts";
+import { duration } from "../words.ts";
+import type { Block } from "./block.ts";
+import type { RunContext } from "./context.ts";
+import { h, setText } from "./dom.ts";
+import { icon } from "./icons.ts";
+
+export class Reasoning implements Block {
+  readonly root: HTMLDetailsElement;
+  private readonly label = h("span", null, "Reasoning");
+  private readonly body = h("div", { class: "reasoning-body" });
+  private readonly blocks: Block[] = [];
+  private readonly owners = new Map<number, Block>();
+  private readonly from_s: number;
+  private last: Part;
+  private toggled = false;
+  private closed = false;
+
+  constructor(
+    part: Part,
+    private readonly context: RunContext,
+    private readonly signal: AbortSignal,
+    private readonly make: (part: Part) => Block,
+  ) {
+    this.from_s = part.first_s;
+    this.last = part;
+    const summary = h("summary", null, icon("chevron"), this.label);
+    this.root = h("details", { class: "reasoning", open: true }, summary, this.body);
+    // A click is the reader's; our own opening and closing fires no click.
+    summary.addEventListener("click", () => (this.toggled = true), { signal });
+    this.add(part);
+  }
+
+  accepts(part: Part): boolean {
+    return isReasoning(part);
+  }
+
+  add(part: Part): void {
+    this.last = part;
+    let block = this.blocks.at(-1);
+    if (block?.accepts(part)) block.add(part);
+    else {
+      block?.close(part);
+      block = this.make(part);
+      this.blocks.push(block);
+      this.body.append(block.root);
+    }
+    this.owners.set(part.index, block);
+  }
+
+  change(part: Part, change: PartChange): void {
+    this.owners.get(part.index)?.change(part, change);
+  }
+
+  close(next: Part | null): void {
+    this.closed = true;
+    this.blocks.at(-1)?.close(next);
+    const until_s = next?.first_s ?? this.last.last_s;
+    const took_s = until_s === null ? 0 : until_s - this.from_s;
+    setText(this.label, took_s >= 0.05 ? `Reasoned for ${duration(took_s)}` : "Reasoning");
+    // Reasoning that nothing followed is all there is to read.
+    if (next && !this.toggled && !this.isBeingRead())
+      this.context.room.collapse(() => {
+        this.root.open = false;
+      });
+  }
+
+  tick(now_s: number): void {
+    if (this.closed) return;
+    setText(this.label, `Reasoning, ${duration(now_s - this.from_s)}`);
+  }
+
+  /** Text is selected in it, the focus is inside, or the reader scrolled back to it. */
+  private isBeingRead(): boolean {
+    const { stick } = this.context;
+    if (!stick.stuck && this.context.isLive() && stick.isInView(this.root)) return true;
+    const root = this.root.getRootNode() as ShadowRoot | Document;
+    if (root.activeElement && this.body.contains(root.activeElement)) return true;
+    const selection = selectionIn(root);
+    return selection !== null && this.root.contains(selection);
+  }
+}
+
+export function isReasoning(part: Part): boolean {
+  return part.kind === "thought" || part.thought;
+}
+
+/** The node where a selection of text starts, seen from inside a shadow root where the browser allows it. */
+export function selectionIn(root: ShadowRoot | Document): Node | null {
+  const own = (root as { getSelection?: () => Selection | null }).getSelection?.();
+  const selection = own ?? document.getSelection();
+  return selection && !selection.isCollapsed ? selection.anchorNode : null;
+}

@@ -1,0 +1,146 @@
+// One run inside a card: its prompt, its steps, how it ended, and its bar.
+import { Changes } from "../changes.ts";
+import type { RunState } from "../protocol.ts";
+import type { RunEntry } from "../run_entry.ts";
+import { count, duration, isEmptyText, phase } from "../words.ts";
+import { Bar } from "./bar.ts";
+import { Room } from "./collapse.ts";
+import type { CardContext, RunContext } from "./context.ts";
+import { h } from "./dom.ts";
+import { outcome } from "./outcome.ts";
+import { promptLine } from "./prompt.ts";
+import { StepView } from "./step.ts";
+
+export class RunView {
+  readonly root: HTMLElement;
+  readonly changes = new Changes();
+  private readonly body = h("div", { class: "body" });
+  private readonly end = h("div", { class: "outcome" });
+  private readonly bar: Bar;
+  private readonly room: Room;
+  private readonly context: RunContext;
+  private steps: StepView[] = [];
+  private shownEnd = "";
+  private saidPhase: string;
+  private life = new AbortController();
+
+  constructor(
+    readonly run: RunEntry,
+    card: CardContext,
+    signal: AbortSignal,
+  ) {
+    this.room = new Room(this.body, card.stick);
+    this.context = { ...card, room: this.room, isLive: () => !run.ended };
+    this.bar = new Bar(run, card, signal, () => this.room.release());
+    this.body.append(this.end);
+    this.root = h(
+      "section",
+      { class: "run" },
+      promptLine(run.state.prompt, signal),
+      this.body,
+      this.bar.root,
+    );
+    this.saidPhase = phase(run.state, run.stopping).key;
+    signal.addEventListener("abort", () => this.life.abort());
+    this.paint();
+  }
+
+  placeJump(jump: HTMLElement): void {
+    this.bar.placeJump(jump);
+  }
+
+  /** Draws what changed since the last time. */
+  paint(): void {
+    if (this.changes.any) {
+      if (this.changes.reset || !this.paintParts()) this.rebuild();
+      this.paintEnd();
+      this.changes.clear();
+      this.body.setAttribute("aria-busy", String(!this.run.ended));
+      this.root.classList.toggle("live", !this.run.ended);
+    }
+    this.bar.paint();
+    this.say();
+    this.tick(performance.now());
+  }
+
+  tick(now_ms: number): void {
+    this.bar.tick(now_ms);
+    if (this.run.ended) return;
+    const now_s = this.run.clock.read(now_ms);
+    if (now_s !== null) this.steps.at(-1)?.tick(now_s);
+  }
+
+  get ticking(): boolean {
+    return this.bar.ticking;
+  }
+
+  private paintParts(): boolean {
+    const { state } = this.run;
+    const indices = [...this.changes.parts.keys()].sort((a, b) => a - b);
+    for (const index of indices) {
+      const part = state.parts[index];
+      if (!part) continue;
+      const change = this.changes.parts.get(index)!;
+      if (!this.step(part.step, isEmptyText(part) ? null : part).part(part, change)) return false;
+    }
+    for (const index of this.changes.steps) {
+      const step = state.steps[index];
+      if (step) this.step(index, null).paintNotes(step);
+    }
+    return true;
+  }
+
+  /** The view of a step; the one before it is closed by the first part that follows. */
+  private step(index: number, by: RunState["parts"][number] | null): StepView {
+    while (this.steps.length <= index) {
+      this.steps.at(-1)?.close(by);
+      const view = new StepView(this.context, this.life.signal, () => this.run.state);
+      this.steps.push(view);
+      this.end.before(view.root);
+    }
+    return this.steps[index]!;
+  }
+
+  private rebuild(): void {
+    this.life.abort();
+    this.life = new AbortController();
+    for (const step of this.steps) step.root.remove();
+    this.steps = [];
+    this.shownEnd = "";
+    const { state } = this.run;
+    for (const part of state.parts) {
+      const view = this.step(part.step, isEmptyText(part) ? null : part);
+      view.part(part, { appended: [], whole: true });
+    }
+    state.steps.forEach((step, index) => this.step(index, null).paintNotes(step));
+  }
+
+  private paintEnd(): void {
+    const { state } = this.run;
+    if (!this.run.ended) return;
+    const key = JSON.stringify([state.status, state.error, state.notice, state.receipt]);
+    if (key === this.shownEnd) return;
+    this.shownEnd = key;
+    this.steps.at(-1)?.close(null);
+    this.end.replaceChildren(...outcome(state, this.life.signal));
+  }
+
+  /** Whole sentences, only when something begins or ends. */
+  private say(): void {
+    const now = phase(this.run.state, this.run.stopping);
+    if (now.key === this.saidPhase) return;
+    this.saidPhase = now.key;
+    const { state } = this.run;
+    if (state.status === "failed") {
+      const error = state.error;
+      this.context.alert(error ? `${error.title}. ${error.message} ${error.hint}` : "The answer failed.");
+    } else if (state.status === "completed" && state.stopped_by !== "calls") {
+      const tokens = state.tokens === null ? "" : `, ${count(state.tokens, "token")}`;
+      this.context.announce(`Answer finished${tokens}.`);
+    } else if (state.status === "cancelled") {
+      this.context.announce(`Stopped at ${duration(state.ended_s ?? 0)}.`);
+    } else {
+      this.context.announce(`${now.word.replace("…", "")}.`);
+    }
+  }
+}

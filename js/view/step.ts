@@ -1,0 +1,127 @@
+// One request and what it brought: its parts as blocks, then where they come from.
+import type { PartChange } from "../changes.ts";
+import type { Json, Part, RunState, Step } from "../protocol.ts";
+import { count, isEmptyText } from "../words.ts";
+import type { Block } from "./block.ts";
+import { CallCard } from "./call.ts";
+import { CodeCard, CodeOutput } from "./code.ts";
+import type { RunContext } from "./context.ts";
+import { h } from "./dom.ts";
+import { FileView } from "./file.ts";
+import { Prose } from "./prose.ts";
+import { isReasoning, Reasoning } from "./reasoning.ts";
+import { sources } from "./sources.ts";
+import { rawBlock } from "./values.ts";
+
+export class StepView {
+  readonly root = h("div", { class: "step" });
+  private readonly flow = h("div", { class: "flow" });
+  private readonly notes = h("div", { class: "notes" });
+  private readonly owners = new Map<number, Block>();
+  private readonly blocks: Block[] = [];
+  private readonly context: RunContext;
+  private readonly signal: AbortSignal;
+  private readonly state: () => RunState;
+  private shownNotes = "";
+
+  constructor(context: RunContext, signal: AbortSignal, state: () => RunState) {
+    this.context = context;
+    this.signal = signal;
+    this.state = state;
+    this.root.append(this.flow, this.notes);
+  }
+
+  /** Draws a part for the first time or again. False: it cannot be drawn in place, the run has to start anew. */
+  part(part: Part, change: PartChange): boolean {
+    const owner = this.owners.get(part.index);
+    if (owner) {
+      owner.change(part, change);
+      return true;
+    }
+    // A part without text draws nothing; what comes around it is still one flow.
+    if (isEmptyText(part)) return true;
+    if ([...this.owners.keys()].some((index) => index > part.index)) return false;
+    let block = this.blocks.at(-1);
+    if (block?.accepts(part)) block.add(part);
+    else {
+      block?.close(part);
+      block = this.make(part);
+      this.blocks.push(block);
+      this.flow.append(block.root);
+    }
+    this.owners.set(part.index, block);
+    return true;
+  }
+
+  /** Nothing more comes into this step; `next` is the first part of the next one, if any. */
+  close(next: Part | null): void {
+    this.blocks.at(-1)?.close(next);
+  }
+
+  tick(now_s: number): void {
+    this.blocks.at(-1)?.tick?.(now_s);
+  }
+
+  paintNotes(step: Step): void {
+    const { grounding, citations, url_context, prompt_feedback, candidates, other } = step;
+    const key = [grounding, citations, url_context, candidates, other].map((list) => list.length).join();
+    const now = `${key} ${prompt_feedback !== null}`;
+    if (now === this.shownNotes) return;
+    this.shownNotes = now;
+    const raw = (label: string, value: Json) => rawBlock(label, value, this.signal);
+    this.notes.replaceChildren(...sources(step));
+    if (prompt_feedback)
+      this.notes.append(raw(feedbackWords(prompt_feedback["blockReason"]), prompt_feedback));
+    if (candidates.length) this.notes.append(raw("Other candidates of this answer", candidates));
+    if (other.length)
+      this.notes.append(raw(`${count(other.length, "piece")} of data without a picture`, other));
+  }
+
+  private make(part: Part): Block {
+    return isReasoning(part)
+      ? new Reasoning(part, this.context, this.signal, (inner) => this.plain(inner, this.signal))
+      : this.plain(part, this.signal);
+  }
+
+  private plain(part: Part, signal: AbortSignal): Block {
+    switch (part.kind) {
+      case "text":
+      case "thought":
+        return new Prose(part, this.context, signal);
+      case "call":
+        return new CallCard(part, signal, () => this.state().status === "completed");
+      case "code":
+        return new CodeCard(part, this.context, signal);
+      case "code_result":
+        return new CodeOutput(part);
+      case "file":
+        return new FileView(part, signal);
+      default:
+        return new Raw("A part this version cannot draw", part.raw ?? null, signal);
+    }
+  }
+}
+
+function feedbackWords(reason: Json | undefined): string {
+  return typeof reason === "string"
+    ? `Gemini blocked the prompt: ${reason}`
+    : "What Gemini said about the prompt";
+}
+
+class Raw implements Block {
+  readonly root: HTMLElement;
+
+  constructor(label: string, value: Json, signal: AbortSignal) {
+    this.root = rawBlock(label, value, signal);
+  }
+
+  accepts(): boolean {
+    return false;
+  }
+
+  add(): void {}
+
+  change(): void {}
+
+  close(): void {}
+}

@@ -1,0 +1,23 @@
+// The style sheets of a card, shared by all cards where the browser can.
+import base from "../styles/base.css";
+import blocks from "../styles/blocks.css";
+import prose from "../styles/prose.css";
+import tokens from "../styles/tokens.css";
+
+const text = [tokens, base, blocks, prose].join("\n");
+let sheet: CSSStyleSheet | undefined;
+
+/** Adopted sheets work under every content security policy; a <style> element is for browsers without them. */
+export function adoptStyles(shadow: ShadowRoot): void {
+  try {
+    if (!sheet) {
+      sheet = new CSSStyleSheet();
+      sheet.replaceSync(text);
+    }
+    shadow.adoptedStyleSheets = [sheet];
+  } catch {
+    const style = document.createElement("style");
+    style.textContent = text;
+    shadow.append(style);
+  }
+}

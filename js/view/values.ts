@@ -1,0 +1,133 @@
+// JSON values for reading: strings as text, the rest as JSON, with nothing invisible left in them.
+import type { Json, JsonObject } from "../protocol.ts";
+import { count } from "../words.ts";
+import { button, h } from "./dom.ts";
+
+/** Characters and lines shown before "Show all". */
+const clip_chars = 600;
+const clip_lines = 12;
+const depth_max = 64;
+
+// Emoji sequences keep their joiners; every other character that draws nothing or turns the text around is named.
+const hidden =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this looks for
+  /(\p{Extended_Pictographic}\ufe0f?(?:\u200d\p{Extended_Pictographic}\ufe0f?)+|\p{Emoji}\ufe0f)|([\0-\x08\v\f\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\u{e0000}-\u{e0fff}\p{Surrogate}])/gu;
+
+/** `text` with invisible and direction-changing characters spelled out. */
+export function visibleText(text: string): Node {
+  const out = h("bdi");
+  let from = 0;
+  for (const match of text.matchAll(hidden)) {
+    const odd = match[2];
+    if (odd === undefined) continue;
+    const code = odd.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
+    out.append(
+      text.slice(from, match.index),
+      h("span", { class: "odd", title: "A character you cannot see" }, `U+${code}`),
+    );
+    from = match.index + odd.length;
+  }
+  out.append(text.slice(from));
+  return out;
+}
+
+/** Pretty JSON, cut off soon after `limit` characters: a value that still grows is printed many times. */
+export function pretty(value: Json, limit = Number.POSITIVE_INFINITY): string {
+  const out: string[] = [];
+  let length = 0;
+  const put = (text: string) => {
+    out.push(text);
+    length += text.length;
+  };
+  const print = (item: Json, indent: string): void => {
+    if (length > limit) return;
+    if (typeof item !== "object" || item === null) {
+      put(typeof item === "string" ? JSON.stringify(item.slice(0, limit)) : (JSON.stringify(item) ?? "null"));
+      return;
+    }
+    const isList = Array.isArray(item);
+    const keys = Object.keys(item);
+    if (keys.length === 0) return put(isList ? "[]" : "{}");
+    if (indent.length > depth_max * 2) return put("…");
+    put(isList ? "[" : "{");
+    keys.forEach((key, i) => {
+      if (length > limit) return;
+      put(`${i ? "," : ""}\n${indent}  ${isList ? "" : `${JSON.stringify(key)}: `}`);
+      print((item as JsonObject)[key]!, `${indent}  `);
+    });
+    put(`\n${indent}${isList ? "]" : "}"}`);
+  };
+  print(value, "");
+  return out.join("");
+}
+
+/** One value, clipped until the reader asks for all of it; `update` lets it grow in place. */
+export class ValueView {
+  readonly root = h("div", { class: "value" });
+  private value: Json = null;
+  private all = false;
+  private shown = "";
+
+  constructor(private readonly signal: AbortSignal) {}
+
+  update(value: Json): void {
+    this.value = value;
+    const isText = typeof value === "string";
+    const limit = this.all ? Number.POSITIVE_INFINITY : clip_chars;
+    const full = isText ? value : pretty(value, limit + 1);
+    const text = this.all ? full : clip(full);
+    const clipped = text.length < full.length;
+    const key = `${typeof value}:${clipped ? full.length : ""}:${text}`;
+    if (key === this.shown) return;
+    this.shown = key;
+    const body = h(
+      "div",
+      { class: `value-text ${valueKind(value)}` },
+      visibleText(clipped ? `${text}…` : text),
+    );
+    this.root.replaceChildren(body);
+    if (clipped)
+      this.root.append(this.more(isText ? `Show all, ${count(value.length, "character")}` : "Show all"));
+  }
+
+  private more(label: string): HTMLButtonElement {
+    const show = () => {
+      this.all = true;
+      this.update(this.value);
+      this.root.tabIndex = -1;
+      this.root.focus({ preventScroll: true });
+    };
+    return button({ class: "quiet more" }, show, this.signal, label);
+  }
+}
+
+function valueKind(value: Json): string {
+  if (typeof value === "string") return "is-text";
+  if (typeof value === "object" && value !== null) return "is-nested";
+  return "is-plain";
+}
+
+function clip(text: string): string {
+  let end = Math.min(text.length, clip_chars);
+  for (let i = 0, lines = 0; i < end; i++) {
+    if (text.charCodeAt(i) !== 10 || ++lines < clip_lines) continue;
+    end = i;
+  }
+  // Not between the two halves of one character.
+  if (end < text.length && /[\ud800-\udbff]/.test(text[end - 1] ?? "")) end--;
+  return text.slice(0, end);
+}
+
+/** A collapsed block with raw JSON, for what has no better picture. */
+export function rawBlock(label: string, value: Json, signal: AbortSignal): HTMLDetailsElement {
+  const body = h("div", { class: "raw-body" });
+  const root = h("details", { class: "raw" }, h("summary", null, label), body);
+  const fill = () => {
+    if (!root.open || body.firstChild) return;
+    const view = new ValueView(signal);
+    view.update(value);
+    body.append(view.root);
+  };
+  root.addEventListener("toggle", fill, { signal });
+  return root;
+}

@@ -1,0 +1,44 @@
+// The markdown renderer on a bare page, for test_markdown.py.
+import { MarkdownStream, type MarkdownOptions } from "../../../js/markdown/stream.ts";
+
+type Options = Partial<MarkdownOptions>;
+
+/** A stream whose frames the test draws itself. */
+function stream(root: HTMLElement, options: Options = {}): MarkdownStream {
+  const signal = new AbortController().signal;
+  return new MarkdownStream(root, { signal, headingOffset: 0, schedule: () => {}, ...options });
+}
+
+/** The element's tree as text, with neighbouring text nodes joined. */
+export function tree(root: HTMLElement): string {
+  root.normalize();
+  return root.outerHTML;
+}
+
+/** Renders pieces, drawing after each, and gives the element. */
+export function render(pieces: readonly string[], options: Options = {}): HTMLElement {
+  const root = document.createElement("div");
+  const markdown = stream(root, options);
+  for (const piece of pieces) {
+    markdown.write(piece);
+    markdown.flush();
+  }
+  markdown.end();
+  markdown.flush();
+  return root;
+}
+
+/** Cuts text at places given by a small generator of pseudo-random numbers. */
+export function cut(text: string, seed: number, longest: number): string[] {
+  const pieces: string[] = [];
+  let state = seed;
+  for (let at = 0; at < text.length; ) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+    const length = 1 + ((state >> 8) % longest);
+    pieces.push(text.slice(at, at + length));
+    at += length;
+  }
+  return pieces;
+}
+
+Object.assign(globalThis, { MarkdownStream, gs: { stream, tree, render, cut } });
