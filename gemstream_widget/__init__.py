@@ -23,27 +23,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ERRORS = (
-    "ApiError",
-    "ConnectionFailed",
-    "EmptyResponse",
-    "GemstreamError",
-    "HistoryError",
-    "IllegalTransition",
-    "InvalidChunk",
-    "InvalidPrompt",
-    "MalformedCall",
-    "MissingKey",
-    "NoRunningLoop",
-    "PromptBlocked",
-    "RecordingError",
-    "ResponseBlocked",
-    "RunCancelled",
-    "RunFailed",
-    "RunInProgress",
-    "SourceError",
-    "StreamTruncated",
-    "ToolError",
-)
+    "ApiError ConnectionFailed EmptyResponse GemstreamError HistoryError IllegalTransition InvalidChunk InvalidPrompt "
+    "MalformedCall MissingKey NoRunningLoop PromptBlocked RecordingError ResponseBlocked RunCancelled RunFailed "
+    "RunInProgress SourceError StreamTruncated ToolError"
+).split()
 
 _HOMES = {
     "Card": "widget",

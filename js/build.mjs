@@ -26,7 +26,7 @@ const options = ({ entry, out: name }) => ({
   charset: "utf8",
   legalComments: "none",
   loader: { ".css": "text" },
-  plugins: [cssText],
+  plugins: [cssText, lexerOnly],
   logLevel: "warning",
 });
 
@@ -42,6 +42,26 @@ const cssText = {
         .trim(),
       loader: "text",
     }));
+  },
+};
+
+/**
+ * Of marked only the lexer is used, but its one minified file ends by building its convenience functions, which hold the
+ * whole HTML renderer. Without that tail the rest can be shaken off; a release that looks different stays whole.
+ */
+const lexerOnly = {
+  name: "marked-lexer-only",
+  setup(builder) {
+    builder.onLoad({ filter: /marked[\\/]lib[\\/]marked\.esm\.js$/ }, ({ path }) => {
+      const source = readFileSync(path, "utf8");
+      const [, head, tail] = /^([^]*;)var \w+=new \w+;function [^]*?;export\{([^}]*)\};/.exec(source) ?? [];
+      if (!head || !tail) {
+        console.warn("marked: its file looks different from what build.mjs expects, bundled whole");
+        return { contents: source, loader: "js" };
+      }
+      const names = tail.split(",").filter((name) => / as (Lexer|Tokenizer|Hooks|defaults)$/.test(name));
+      return { contents: `${head}export{${names.join(",")}};`, loader: "js" };
+    });
   },
 };
 

@@ -76,7 +76,8 @@ def _choose_calls(ask: Ask) -> Iterator[str]:
     if named:
         yield from named
         return
-    related = {name: len(_words(f"{name} {ask.descriptions[name]}") & _words(" ".join(keywords(ask.prompt)))) for name in ask.tools}
+    topic = _words(" ".join(keywords(ask.prompt)))
+    related = {name: len(topic & _words(f"{name} {ask.descriptions[name]}")) for name in ask.tools}
     likeliest = max(related, key=lambda name: related[name])
     if related[likeliest] or not ask.tools_used or ask.calling_mode == "ANY":
         yield likeliest
@@ -102,7 +103,7 @@ def _read_out(ask: Ask) -> str:
     ending = (
         "Nothing was changed. Tell me what you would like instead."
         if refused
-        else "That is what came back; ask on if you need more. *(Demo model: I only repeat it, I do not judge it.)*"
+        else "That is what came back. *I am the demo model: I repeat it and do not judge it.*"
     )
     return f"{told}\n\n{ending}\n"
 

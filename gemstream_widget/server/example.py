@@ -33,7 +33,9 @@ _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     (("name", "person", "user", "author", "customer"), _NAME, "Ada"),
 )
 """Words in a property's name, what to look for in the prompt, and the value when there is none."""
-_WHOLE_PROMPT = {"query", "question", "q", "prompt", "text", "message", "content", "input", "topic", "body", "description"}
+_WHOLE_PROMPT = {
+    "query", "question", "q", "prompt", "text", "message", "content", "input", "topic", "body", "description",
+}  # fmt: skip
 _FIXED = {
     "id": "a1", "title": "Notes", "language": "en", "currency": "EUR", "unit": "celsius", "units": "metric",
     "color": "teal", "colour": "teal", "code": "print('hello')", "expression": "2 + 2", "command": "ls",
@@ -93,7 +95,8 @@ class _Maker:
                 schema = self._look_up(reference)
             elif options := field(schema, "anyOf") or field(schema, "oneOf"):
                 chosen = next((one for one in options if self._kind(one) != "null"), {})
-                schema = {name: value for name, value in schema.items() if snake(name) not in ("any_of", "one_of")} | chosen
+                rest = {name: value for name, value in schema.items() if snake(name) not in ("any_of", "one_of")}
+                schema = rest | chosen
             elif several := field(schema, "allOf"):
                 rest = {name: value for name, value in schema.items() if snake(name) != "all_of"}
                 schema = _merged([rest, *(self._resolved(one) for one in several)])
@@ -122,7 +125,7 @@ class _Maker:
         mentioned = {name for name, one in properties.items() if self._has_value_for(name, one)}
         chosen = [name for name in properties if name in wanted | mentioned] or list(properties)[:1]
         if depth <= 0:
-            chosen = [name for name in chosen if name in wanted and self._kind(self._resolved(properties[name])) != "object"]
+            chosen = [name for name in chosen if self._kind(self._resolved(properties[name])) != "object"]
         return {name: self.value(properties[name], name, depth - 1) for name in chosen}
 
     def _array(self, schema: Json, name: str, depth: int) -> list[Any]:
@@ -199,6 +202,7 @@ def _merged(schemas: list[Json]) -> Json:
     for schema in schemas:
         properties = (merged.get("properties") or {}) | (schema.get("properties") or {})
         required = [*(merged.get("required") or ()), *(schema.get("required") or ())]
-        merged |= schema | ({"properties": properties} if properties else {}) | ({"required": required} if required else {})
+        merged |= schema
+        merged |= {name: both for name, both in (("properties", properties), ("required", required)) if both}
     return merged
 

@@ -27,11 +27,11 @@ def find_topic(prompt: str) -> Topic | None:
 _CRDT = Topic(
     "CRDTs: merging without asking",
     (
-        "A **CRDT** (conflict-free replicated data type) is a data structure that several people can change at the same "
-        "time, each on their own copy, without asking anyone first.",
+        "A **CRDT** (conflict-free replicated data type) is a data structure that several people can change at the "
+        "same time, each on their own copy, without asking anyone first.",
         "Its merge is commutative, associative and idempotent, so copies that have seen the same changes are equal, in "
         "whatever order the changes came.",
-        "You pay with extra bookkeeping, and with rules that decide what *two people changed the same thing* shall mean.",
+        "You pay with extra bookkeeping, and with rules for the case that *two people changed the same thing*.",
         "Shared editors, offline notes and JupyterLab's collaborative mode are built on them.",
         "When a rule must never be broken, such as a balance below zero, you still need coordination.",
     ),
@@ -52,8 +52,8 @@ _SKY = Topic(
     "Why the sky is blue",
     (
         "Sunlight holds all colours, and the molecules of the air scatter **short waves much more than long ones**.",
-        "The strength of this Rayleigh scattering goes with the inverse fourth power of the wavelength, so blue at 450 nm "
-        "is scattered about four times as much as red at 650 nm.",
+        "The strength of this Rayleigh scattering goes with the inverse fourth power of the wavelength, so blue at "
+        "450 nm is scattered about four times as much as red at 650 nm.",
         "That scattered blue reaches your eye from every direction, which is why the whole sky looks blue.",
         "Violet is scattered even more, but the sun sends less of it and our eyes are less sensitive to it.",
         "At sunset the light crosses far more air, the blue is gone by the time it arrives, and red is left.",
@@ -69,10 +69,10 @@ _STREAMING = Topic(
     "How an answer streams",
     (
         "A language model writes its answer **token by token**, so the server can send each piece as soon as it exists.",
-        "Gemini sends them as *server-sent events*: one HTTP response that stays open, with one line of JSON after `data:` "
-        "for each chunk.",
-        "A chunk holds parts (text, reasoning, function calls) and the token counts so far; the last one says why the "
-        "model stopped.",
+        "Gemini sends them as *server-sent events*: one HTTP response that stays open, with one line of JSON after "
+        "`data:` for each chunk.",
+        "A chunk holds parts (text, reasoning, function calls) and the token counts so far; the last one says why "
+        "the model stopped.",
         "The first words are there in a fraction of a second, however long the whole answer takes.",
         "Closing the connection is how a client says stop; a client that only looks away lets the server go on.",
     ),

@@ -16,14 +16,13 @@ from .plan import Actions, Chunk, Cut, Pause, Raw, Stall
 from .refusals import error_body
 from .reply import Reply, slices
 from .script import Cue, Section
-from .wire import frame
+from .wire import GARBAGE, frame
 
 __all__ = ["perform", "png"]
 
 Json = dict[str, Any]
 
 DEFAULT_EVERY_S = 0.02
-GARBAGE = b'data: {"candidates": [{"content": {"par\r\n\r\n'
 
 
 def perform(section: Section, ask: Ask, reply: Reply) -> Actions:

@@ -19,18 +19,18 @@ __all__ = ["Prose", "Seed", "compose", "keywords"]
 T = TypeVar("T")
 
 _COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "a": 1}
-_LENGTH = re.compile(r"\bin (?:just |only )?(\d+|one|two|three|four|five|six|a)(?: short)? (sentence|line|point|bullet)s?")
+_LENGTH = re.compile(r"\bin (?:just |only )?(\d{1,3}|one|two|three|four|five|six|a)(?: short)? (?:sentence|line|point)s?")
 _ASKING = re.compile(
-    r"^(?:please |can you |could you |would you )*(?:explain|describe|define|summari[sz]e|compare|list|show|tell me about|"
-    r"tell me|give me|write|create|make|draft|what(?:'s| is| are)|why (?:is|are|do|does)|how (?:do|can|should) (?:i|we|you)|"
+    r"^(?:please |can you |could you |would you )*(?:explain|describe|define|summari[sz]e|compare|list|show|write|draft|"
+    r"create|make|tell me about|tell me|give me|what(?:'s| is| are)|why (?:is|are|do|does)|how (?:do|can|should) (?:i|we|you)|"
     r"how (?:does|do|is|are)|who (?:is|was))\s+(?:me\s+)?(?:an?\s+|the\s+)?",
     re.IGNORECASE,
 )
 _COMMON = set(
-    "a about all an and answer any are as at be but by can could do does each explain for from give has have how i if in "
-    "into is it its just lines list make me my of on one only or please sentence sentences short show so some tell than "
-    "that the their them then there these they this three to two use using was we what when which who why will with "
-    "words would write you your".split()
+    "a about all an and answer any are as at be but by can compare could describe do does each explain for from give has "
+    "have hello how i if in into is it its just line lines list make me my of on one only or please sentence sentences "
+    "short show so some summarise summarize tell thanks than that the their them then there these they this three to two "
+    "use using was we what when which who why will with words would write you your".split()
 )
 
 
@@ -77,7 +77,7 @@ def compose(prompt: str) -> Prose:
         plan = "There is no question in it yet, so I will say hello and offer something to try."
     else:
         answer = _tour(prompt, seed)
-        plan = "I am the offline demo model and know nothing of this, so I will show what can be done with the words alone."
+        plan = "I am the offline demo model and know nothing of this, so I will show what the words alone can give."
     return Prose(_thoughts(prompt, plan, seed), answer)
 
 
@@ -97,7 +97,7 @@ def _limit(prompt: str) -> int | None:
 
 def _subject(prompt: str) -> str:
     first = next((line.strip() for line in prompt.splitlines() if line.strip()), "this")
-    core = re.split(r"(?<=\w)[.?!;:](?:\s|$)|, | in (?:one|two|three|four|five|six|\d+) ", _ASKING.sub("", first))[0]
+    core = re.split(r"(?<=\w)(?<!\bvs)[.?!;:](?:\s|$)|, | in (?:one|two|three|four|five|\d+) ", _ASKING.sub("", first))[0]
     words = core.split()[:7]
     return " ".join(words).strip(" .?!,;:\"'`*#|") or "this"
 
@@ -142,14 +142,13 @@ def _greeting(prompt: str, seed: Seed) -> str:
 
 def _tour(prompt: str, seed: Seed) -> str:
     blocks: list[tuple[str, Callable[[str, Seed], str]]] = [
-        (r"\b(function|code|script|program|python|class|snippet|regex|sql)\b", _code),
-        (r"\b(vs\.?|versus|compare|difference|better|or)\b", _comparison),
+        (r"\b(vs|versus|compare|difference|better)\b", _comparison),
+        (r"\b(function|code|script|program|snippet)\b", _code),
         (r"\b(how|steps?|plan|guide|recipe|tutorial|clean|build|set up)\b", _steps),
         (r"\b(data|table|words?|count|summari[sz]e|text|analy[sz]e|numbers?)\b", _table),
     ]
     fitting = [block for pattern, block in blocks if re.search(pattern, prompt, re.IGNORECASE)]
-    others = [block for _, block in blocks if block not in fitting]
-    first = fitting[0] if fitting else seed.pick(others, "first block")
+    first = fitting[0] if fitting else seed.pick((_outline, _table, _steps), "first block")
     second = seed.pick([block for block in (_outline, _table, _real) if block is not first], "second block")
     opening = seed.pick(
         (
@@ -159,9 +158,8 @@ def _tour(prompt: str, seed: Seed) -> str:
         ),
         "opening",
     ).format(subject=_subject(prompt))
-    return "\n".join(
-        [f"## {_title(_subject(prompt))}\n", f"{opening} {_identity(seed)}\n", first(prompt, seed), second(prompt, seed), _note(seed)]
-    )
+    head = f"## {_title(_subject(prompt))}\n\n{opening} {_identity(seed)}\n"
+    return "\n".join((head, first(prompt, seed), second(prompt, seed), _note(seed)))
 
 
 def _identity(seed: Seed) -> str:
@@ -178,10 +176,10 @@ def _identity(seed: Seed) -> str:
 def _note(seed: Seed) -> str:
     return seed.pick(
         (
-            "*This came from the demo model, offline. The [Gemini API documentation](https://ai.google.dev/gemini-api/docs) "
-            "tells how to get a key for the real one.*\n",
-            "> Demo model: no key, no network. For a real answer, get a key at [Google AI Studio]"
-            "(https://aistudio.google.com/apikey) and leave out `model=\"demo\"`.\n",
+            "*This came from the demo model, offline. The "
+            "[Gemini API documentation](https://ai.google.dev/gemini-api/docs) tells how to get a key for a real one.*\n",
+            "> Demo model: no key, no network. For a real answer, get a key at "
+            "[Google AI Studio](https://aistudio.google.com/apikey) and leave out `model=\"demo\"`.\n",
         ),
         "note",
     )
@@ -229,7 +227,8 @@ def _comparison(prompt: str, seed: Seed) -> str:
 
 def _code(prompt: str, seed: Seed) -> str:
     words = [re.sub(r"\W", "", word).lower() for word in keywords(prompt)]
-    name = "_".join([word for word in words if word.isascii() and word not in ("function", "python", "code")][:2]) or "answer"
+    telling = [word for word in words if word.isascii() and word not in ("function", "python", "code", "script")]
+    name = "_".join(telling[:2]) or "answer"
     asked = " ".join(prompt.split())[:70].replace('"', "'").replace("\\", "/")
     return (
         "### A place to start\n\n"
@@ -243,5 +242,6 @@ def _real(prompt: str, seed: Seed) -> str:
     asked = " ".join(prompt.split())[:60].replace("\\", "\\\\").replace('"', '\\"')
     return (
         "### The same from a real model\n\nSet `GEMINI_API_KEY`, then:\n\n"
-        f'```python\nimport gemstream_widget as gem\n\nrun = await gem.ask("{asked}", model="gemini-2.5-flash")\nrun.usage\n```\n'
+        "```python\nimport gemstream_widget as gem\n\n"
+        f'run = await gem.ask("{asked}", model="gemini-2.5-flash")\nrun.usage\n```\n'
     )

@@ -26,17 +26,17 @@ class RequestRecord:
     method: str
     path: str
     """Path and query, without the key."""
-    headers: dict[str, str]
+    headers: dict[str, str] = field(repr=False)
     """Lower-case names; the key is left out."""
     model: str | None = None
-    body: dict[str, Any] | None = None
+    body: dict[str, Any] | None = field(default=None, repr=False)
     """The request's JSON."""
     started: float = field(default_factory=time.perf_counter)
     status: int | None = None
     """The HTTP status sent."""
     bytes_sent: int = 0
     """Bytes of the body handed to the socket."""
-    sent_at: list[float] = field(default_factory=list)
+    sent_at: list[float] = field(default_factory=list, repr=False)
     """When each chunk was handed to the socket."""
     chunks_after_close: int = 0
     """Chunks handed to the socket after the client's close was noticed. The server stops, so it stays 0."""

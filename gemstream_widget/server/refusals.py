@@ -48,7 +48,8 @@ def error_status(code: int) -> str:
 
 def error_body(code: int, message: str | None = None, *, details: list[Json] | None = None) -> Json:
     """The body of an error; without a message, the usual one for the code, with its details."""
-    error: Json = {"code": code, "message": message or _MESSAGES.get(code, "Unknown error."), "status": error_status(code)}
+    words = message or _MESSAGES.get(code, "Unknown error.")
+    error: Json = {"code": code, "message": words, "status": error_status(code)}
     if details is None and message is None:
         details = _DETAILS.get(code)
     return {"error": error | ({"details": details} if details else {})}

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-__all__ = ["frame", "to_json"]
+__all__ = ["GARBAGE", "frame", "to_json"]
+
+GARBAGE = b'data: {"candidates": [{"content": {"par\r\n\r\n'
+"""A frame that is not JSON."""
 
 
 def frame(payload: dict[str, Any]) -> bytes:

@@ -1,5 +1,6 @@
 // The markdown renderer on a bare page, for test_markdown.py.
-import { MarkdownStream, type MarkdownOptions } from "../../../js/markdown/stream.ts";
+import { type MarkdownOptions, MarkdownStream } from "../../../js/markdown/stream.ts";
+import { numbers, sample } from "./samples.ts";
 
 type Options = Partial<MarkdownOptions>;
 
@@ -31,14 +32,13 @@ export function render(pieces: readonly string[], options: Options = {}): HTMLEl
 /** Cuts text at places given by a small generator of pseudo-random numbers. */
 export function cut(text: string, seed: number, longest: number): string[] {
   const pieces: string[] = [];
-  let state = seed;
+  const next = numbers(seed);
   for (let at = 0; at < text.length; ) {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
-    const length = 1 + ((state >> 8) % longest);
+    const length = 1 + next(longest);
     pieces.push(text.slice(at, at + length));
     at += length;
   }
   return pieces;
 }
 
-Object.assign(globalThis, { MarkdownStream, gs: { stream, tree, render, cut } });
+Object.assign(globalThis, { MarkdownStream, gs: { stream, tree, render, cut, sample } });

@@ -1,0 +1,106 @@
+"""What the local Gemini answers, without how it travels: from a request's parts to actions, or a Refusal."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import rules
+from ..shapes import field as wire_field
+from . import demo
+from .ask import Ask, read_ask
+from .faults import Fault
+from .mint import Mint
+from .models import DEMO_MODELS
+from .plan import Actions
+from .record import RequestRecord
+from .recordings import Recordings, read_lines, recorded_model, replay
+from .refusals import Refusal
+from .reply import Reply
+from .script import ScriptError
+
+__all__ = ["Service", "read_body"]
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Service:
+    """The state all requests share. Used on the server's thread; `faults` and `requests` from any."""
+
+    recordings: Recordings
+    pace_s: float | None
+    check_history: bool
+    speed: float
+    keep: int
+    """How many request records are kept."""
+    mint: Mint = field(default_factory=Mint)
+    faults: deque[Fault] = field(default_factory=deque)
+    requests: list[RequestRecord] = field(default_factory=list)
+    open_connections: int = 0
+    closing: bool = False
+    _count: int = 0
+
+    def open_record(self, **known: Any) -> RequestRecord:
+        """The account of a new request; the oldest ones are let go."""
+        self._count += 1
+        record = RequestRecord(number=self._count, **known)
+        self.requests.append(record)
+        del self.requests[: -self.keep]
+        return record
+
+    def model_names(self) -> list[str]:
+        """All models, demo and recordings."""
+        return [*DEMO_MODELS, *(f"recordings/{name}" for name in self.recordings.names())]
+
+    def has_model(self, name: str) -> bool:
+        """Whether requests to this model are answered."""
+        return name in DEMO_MODELS or self.recordings.find(name) is not None
+
+    def answer(self, body: Json, *, model: str, version: str, vertex: bool) -> tuple[Actions, Fault]:
+        """What is answered to a `generateContent` body, and how it travels. Raises Refusal."""
+        if not self.has_model(model):
+            raise Refusal.unknown_model(model, version)
+        recorded = self.recordings.find(model)
+        lines = read_lines(recorded) if recorded else []
+        self._check(body, recorded_model(lines) if recorded else model, vertex)
+        ask = read_ask(body)
+        if recorded and (part := self.recordings.find(model, ask.step)):
+            return replay(read_lines(part) if ask.step else lines, self.pace_s), Fault()
+        try:
+            return demo.answer(ask, self._reply(ask, body, model, vertex), self.pace_s)
+        except ScriptError as error:
+            raise Refusal(400, str(error)) from error
+
+    def _check(self, body: Json, model: str, vertex: bool) -> None:
+        """Refuse what Gemini would refuse; without `check_history`, only what cannot be read at all."""
+        found = rules.violations(body, model=model, vertex=vertex, issued=self.mint.issued)
+        if not self.check_history:
+            found = [violation for violation in found if violation.code in ("no_contents", "wrong_type", "empty_content")]
+        if found:
+            raise Refusal(400, found[0].message)
+
+    def _reply(self, ask: Ask, body: Json, model: str, vertex: bool) -> Reply:
+        known = DEMO_MODELS.get(model, DEMO_MODELS["demo"])
+        request = json.dumps(wire_field(body, "contents"), sort_keys=True).encode()
+        return Reply(
+            mint=self.mint,
+            response_id=self.mint.response_id(request),
+            model_version=model,
+            prompt_tokens=ask.prompt_tokens,
+            call_ids=known.call_ids,
+            vertex=vertex,
+        )
+
+
+def read_body(data: bytes) -> Json:
+    """The JSON object in a request's body. Raises Refusal."""
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, f"Invalid JSON payload received. {error}") from error
+    if not isinstance(body, dict):
+        raise Refusal(400, "Invalid JSON payload received. Expected an object.")
+    return body

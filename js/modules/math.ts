@@ -1,0 +1,49 @@
+/** Formulas as MathML. Loaded when a formula is first finished. */
+import temml from "temml";
+
+/** em and pt: a formula may not cover the page around it. */
+const MAX_SIZE: [number, number] = [10, 120];
+const MAX_EXPAND = 500;
+
+const MATHML = "http://www.w3.org/1998/Math/MathML";
+
+/** What a formula's elements may carry. `\label` would set an id and `\ref` a link, both with the model's words. */
+const ATTRIBUTES: ReadonlySet<string> = new Set(
+  (
+    "class style display displaystyle scriptlevel mathvariant mathsize mathcolor mathbackground stretchy symmetric fence " +
+    "separator form lspace rspace minsize maxsize movablelimits accent accentunder linethickness width height depth " +
+    "voffset notation columnalign rowalign columnspacing rowspacing columnlines rowlines columnspan rowspan frame " +
+    "align largeop linebreak"
+  ).split(" "),
+);
+
+/** Takes away what must not come from a model's text. False when the tree holds an element that may not be there. */
+function clean(element: Element): boolean {
+  if (element.namespaceURI !== MATHML && element.localName !== "span") return false;
+  for (const name of element.getAttributeNames()) {
+    const unsafe = name === "style" && /url\(|position|z-index/i.test(element.getAttribute(name) ?? "");
+    if (!ATTRIBUTES.has(name) || unsafe) element.removeAttribute(name);
+  }
+  return Array.from(element.children).every(clean);
+}
+
+/** The formula, or null when it cannot be read. */
+export function renderMath(source: string, display: boolean): Element | null {
+  const holder = document.createElement("span");
+  try {
+    temml.render(source, holder, {
+      displayMode: display,
+      throwOnError: true,
+      trust: false,
+      strict: false,
+      maxSize: MAX_SIZE,
+      maxExpand: MAX_EXPAND,
+    });
+  } catch {
+    return null;
+  }
+  const math = holder.firstElementChild;
+  return math !== null && holder.childElementCount === 1 && math.localName === "math" && clean(math)
+    ? math
+    : null;
+}

@@ -1,0 +1,60 @@
+// Mounts the built widget with a scripted kernel; tests and the screenshot script drive it through window.gem.
+import { FakeKernel } from "./kernel.ts";
+import { parts, run, states, step } from "./states.ts";
+
+const bundle = "/gemstream_widget/static/widget.js";
+
+interface Mounted {
+  kernel: FakeKernel;
+  /** Another view of the same model. */
+  view(into?: HTMLElement): Promise<{ el: HTMLElement; remove(): void }>;
+  destroy(): void;
+}
+
+async function mount(kernel: FakeKernel): Promise<Mounted> {
+  const { default: widget } = await import(bundle);
+  const life = new AbortController();
+  // Like anywidget: a new proxy of the model for every call.
+  const proxy = () => {
+    const { model } = kernel;
+    const names = ["get", "set", "save_changes", "send", "on", "off"] as const;
+    return Object.fromEntries(names.map((name) => [name, (model[name] as (...args: unknown[]) => unknown).bind(model)]));
+  };
+  widget.initialize({ model: proxy(), signal: life.signal });
+  return {
+    kernel,
+    async view(into = document.querySelector<HTMLElement>("#cells")!) {
+      const el = document.createElement("div");
+      into.append(el);
+      const viewLife = new AbortController();
+      const cleanup = await widget.render({ model: proxy(), el, signal: viewLife.signal });
+      return {
+        el,
+        remove() {
+          viewLife.abort();
+          cleanup();
+          el.remove();
+        },
+      };
+    },
+    destroy: () => life.abort(),
+  };
+}
+
+/** One card in one of the scripted states; a live one began `at_s` seconds ago. */
+async function show(name: string, at_s = 2.1, into?: HTMLElement): Promise<Mounted & { el: HTMLElement }> {
+  const kernel = new FakeKernel();
+  kernel.start(states[name]!(), at_s);
+  const mounted = await mount(kernel);
+  const { el } = await mounted.view(into);
+  return { ...mounted, el };
+}
+
+declare global {
+  interface Window {
+    gem: object;
+  }
+}
+
+window.gem = { FakeKernel, mount, show, states, names: Object.keys(states), run, parts, step };
+document.documentElement.dataset["ready"] = "true";

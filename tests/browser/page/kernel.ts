@@ -1,0 +1,123 @@
+// A model and a kernel that live in the page: they speak docs/protocol.md and misbehave on demand.
+import { applyOps } from "../../../js/patch.ts";
+import { isEnded, type Op, type PageMessage, type RunState } from "../../../js/protocol.ts";
+
+type Listener = (...args: never[]) => void;
+
+export class FakeModel {
+  readonly sent: PageMessage[] = [];
+  readonly saved: { [name: string]: unknown }[] = [];
+  broken = { send: false, save: false };
+  onSent: (message: PageMessage) => void = () => {};
+  private readonly listeners = new Map<string, Set<Listener>>();
+  private readonly traits: { [name: string]: unknown } = { snapshot: { runs: [] }, stop_run: "" };
+
+  get(name: string): unknown {
+    return this.traits[name];
+  }
+
+  set(name: string, value: unknown): void {
+    this.traits[name] = value;
+  }
+
+  save_changes(): void {
+    if (this.broken.save) throw new Error("save_changes is not supported here");
+    this.saved.push({ stop_run: this.traits["stop_run"] });
+  }
+
+  send(message: PageMessage): void {
+    if (this.broken.send) throw new Error("send is not supported here");
+    this.sent.push(structuredClone(message));
+    this.onSent(message);
+  }
+
+  on(event: string, listener: Listener): void {
+    const set = this.listeners.get(event) ?? new Set();
+    this.listeners.set(event, set.add(listener));
+  }
+
+  off(event: string, listener: Listener): void {
+    this.listeners.get(event)?.delete(listener);
+  }
+
+  emit(event: string, ...args: unknown[]): void {
+    for (const listener of this.listeners.get(event) ?? []) listener(...(args as never[]));
+  }
+
+  get listenerCount(): number {
+    return [...this.listeners.values()].reduce((sum, set) => sum + set.size, 0);
+  }
+}
+
+export class FakeKernel {
+  readonly model = new FakeModel();
+  readonly runs = new Map<string, { state: RunState; seq: number; from_ms: number }>();
+  /** Patches with these numbers are lost on the way. */
+  readonly lose = new Set<number>();
+  answersResync = true;
+  answersStop = true;
+  beats = true;
+
+  constructor() {
+    this.model.onSent = (message) => setTimeout(() => this.receive(message), 1);
+    setInterval(() => {
+      if (!this.beats) return;
+      for (const [id, run] of this.runs)
+        if (!isEnded(run.state.status)) this.tell({ op: "beat", run: id, seq: run.seq, at_s: this.at(id), status: run.state.status });
+    }, 2000);
+  }
+
+  /** A run that began `at_s` seconds ago. */
+  start(state: RunState, at_s = 0): void {
+    this.runs.set(state.id, { state: structuredClone(state), seq: 0, from_ms: performance.now() - at_s * 1000 });
+    this.saveTrait();
+  }
+
+  saveTrait(): void {
+    const runs = [...this.runs].map(([id, { state, seq }]) => ({ seq, at_s: this.at(id), state: structuredClone(state) }));
+    this.model.set("snapshot", { runs });
+  }
+
+  patch(id: string, ops: Op[]): void {
+    const run = this.runs.get(id)!;
+    run.state = applyOps(run.state, structuredClone(ops));
+    run.seq++;
+    if (!this.lose.has(run.seq)) this.tell({ op: "patch", run: id, seq: run.seq, ops: structuredClone(ops) });
+  }
+
+  append(id: string, index: number, text: string): void {
+    this.patch(id, [["+", ["parts", index, "text"], text]]);
+  }
+
+  at(id: string): number {
+    return (performance.now() - this.runs.get(id)!.from_ms) / 1000;
+  }
+
+  private tell(message: object): void {
+    this.model.emit("msg:custom", message, []);
+  }
+
+  private receive(message: PageMessage): void {
+    if (message.op === "resync" && this.answersResync) {
+      for (const [id, { state, seq }] of this.runs)
+        if (message.run === null || message.run === id)
+          this.tell({ op: "snap", run: id, seq, at_s: this.at(id), state: structuredClone(state) });
+    }
+    if (message.op === "stop" && this.answersStop) this.stop(message.run);
+  }
+
+  private stop(id: string): void {
+    const run = this.runs.get(id);
+    if (!run || isEnded(run.state.status)) return;
+    const asked_s = this.at(id);
+    this.patch(id, [["=", ["status"], "cancelling"]]);
+    setTimeout(() => {
+      const receipt = { by: "button", when: "mid-stream", asked_s, closed_s: asked_s + 0.001, chunks_after: 0, tokens: run.state.tokens };
+      this.patch(id, [
+        ["=", ["status"], "cancelled"],
+        ["=", ["ended_s"], this.at(id)],
+        ["=", ["receipt"], receipt],
+      ]);
+    }, 60);
+  }
+}
