@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, overload
 
@@ -49,6 +50,10 @@ class ChunkLog(Sequence[Chunk]):
         self._steps.append(step)
         self._at_s.append(at_s)
         return len(self._at_s) - 1
+
+    def arrived_since(self, at_s: float) -> int:
+        """How many chunks arrived at `at_s` or later."""
+        return len(self._at_s) - bisect_left(self._at_s, at_s)
 
     def __len__(self) -> int:
         return len(self._at_s)

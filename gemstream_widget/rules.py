@@ -144,8 +144,9 @@ def _tool_names(request: _Request) -> Iterator[Violation]:
         if not _FUNCTION_NAME.fullmatch(name):  # https://github.com/google-gemini/gemini-cli/issues/7869
             yield Violation(
                 "bad_function_name", path,
-                f"* GenerateContentRequest.{path}: Invalid function name. Must start with a letter or an underscore. Must "
-                "be alphameric (a-z, A-Z, 0-9), underscores (_), dots (.) or dashes (-), with a maximum length of 64.\n",
+                f"* GenerateContentRequest.{path}: Invalid function name. Must start with a letter or an underscore. "
+                "Must be alphameric (a-z, A-Z, 0-9), underscores (_), dots (.) or dashes (-), with a maximum length of "
+                "64.\n",
                 f"Rename the tool {name!r}.",
             )  # fmt: skip
         if seen[name] == 2:  # https://github.com/googleapis/dotnet-genai/issues/189
@@ -171,14 +172,14 @@ def _tool_config(request: _Request) -> Iterator[Violation]:
             "Remove stream_function_call_arguments: only Vertex has it.",
         )  # fmt: skip
     names = {camel(name) for tool in _tools(request.body) for name, value in tool.items() if value is not None}
-    if declared and names & _BUILT_IN_TOOLS and needs_signatures(request.model):
-        if not field(config, "includeServerSideToolInvocations"):  # https://github.com/cloudwego/eino-ext/issues/761
-            yield Violation(
-                "built_in_and_functions", "toolConfig",
-                "Please enable tool_config.include_server_side_tool_invocations to use Built-in tools with Function "
-                "calling.",
-                "Set tool_config.include_server_side_tool_invocations, or use one kind of tools.",
-            )  # fmt: skip
+    both = declared and names & _BUILT_IN_TOOLS and needs_signatures(request.model)
+    if both and not field(config, "includeServerSideToolInvocations"):
+        yield Violation(  # https://github.com/cloudwego/eino-ext/issues/761
+            "built_in_and_functions", "toolConfig",
+            "Please enable tool_config.include_server_side_tool_invocations to use Built-in tools with Function "
+            "calling.",
+            "Set tool_config.include_server_side_tool_invocations, or use one kind of tools.",
+        )  # fmt: skip
 
 
 def _tools(body: Json) -> list[Json]:
@@ -204,7 +205,8 @@ def _calls_follow_the_user(request: _Request) -> Iterator[Violation]:
     if first.role == "model" and (calls := first.open_calls()):
         yield Violation(  # https://github.com/google-gemini/gemini-cli/issues/11814
             "call_first", calls[0].path,
-            "Please ensure that function call turn comes immediately after a user turn or after a function response turn.",
+            "Please ensure that function call turn comes immediately after a user turn or after a function response "
+            "turn.",
             "Start the conversation with what the user said.",
         )  # fmt: skip
 
@@ -234,8 +236,8 @@ def _calls_are_answered(request: _Request) -> Iterator[Violation]:
         elif responses or not lenient:  # https://github.com/google-gemini/gemini-cli/issues/16415
             yield Violation(
                 "unanswered_call", calls[0].path,
-                "Please ensure that the number of function response parts is equal to the number of function call parts "
-                "of the function call turn.",
+                "Please ensure that the number of function response parts is equal to the number of function call "
+                "parts of the function call turn.",
                 f"Answer every call once, right after the calls: here are {len(calls)} calls and {len(responses)} "
                 "responses. A stopped or denied call needs a response too.",
             )  # fmt: skip
@@ -276,9 +278,9 @@ def _calls_are_signed(request: _Request) -> Iterator[Violation]:
         if calls and field(calls[0].part, "thoughtSignature") is None:  # https://github.com/1jehuang/jcode/issues/518
             yield Violation(
                 "missing_signature", calls[0].path,
-                "Function call is missing a thought_signature in functionCall parts. This is required for tools to work "
-                "correctly, and missing thought_signature may lead to degraded model performance. Additional data, "
-                f"function call `default_api:{calls[0].name}` , position {run.start + 1}. Please refer to "
+                "Function call is missing a thought_signature in functionCall parts. This is required for tools to "
+                "work correctly, and missing thought_signature may lead to degraded model performance. Additional "
+                f"data, function call `default_api:{calls[0].name}` , position {run.start + 1}. Please refer to "
                 "https://ai.google.dev/gemini-api/docs/thought-signatures for more details.",
                 "Send the call back with the signature it came with. A call that another model made may carry "
                 f"{SKIP_SIGNATURE.decode()!r} instead.",

@@ -228,6 +228,7 @@ class Run:
         return self._outcome().__await__()
 
     async def _outcome(self) -> Run:
+        __tracebackhide__ = True  # IPython leaves such frames out: the reader's own line is what matters
         await self.wait()
         return self._raise_or_self()
 
@@ -256,10 +257,12 @@ class Run:
                 f"run.result() would block the event loop that run {self.id} needs: await the run instead, "
                 'or use Chat(runner="thread").'
             )
+        __tracebackhide__ = True
         self._done.result(timeout_s)
         return self._raise_or_self()
 
     def _raise_or_self(self) -> Run:
+        __tracebackhide__ = True
         if self._error is not None:
             raise self._error
         if self.status == "cancelled":
@@ -453,13 +456,12 @@ class Run:
         if self._state.status in ("streaming", "acting"):
             self._move("stop")
         self._close_calls()
-        after = sum(1 for n in range(len(self._chunks) - 1, -1, -1) if self._chunks[n].at_s >= stop.asked_s)
         receipt = Receipt(
             by=stop.by,
             when=stop.when,
             asked_s=stop.asked_s,
             closed_s=self._pump_ended_s,
-            chunks_after=after,
+            chunks_after=self._chunks.arrived_since(stop.asked_s),
             tokens=self.usage.total_token_count,
         )
         event = "stop" if self._state.status == "pending" else "children_ended"

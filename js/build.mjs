@@ -1,20 +1,22 @@
 // Builds the bundles that ship inside the Python package, and fails when one outgrows its budget.
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build, context } from "esbuild";
+import { build, context, transform } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "..", "gemstream_widget", "static");
 const kB = 1000;
 
 /** Bytes allowed per bundle. widget.js travels in every comm_open and every saved widget state, uncompressed. */
-const bundles = [
-  { entry: "widget.ts", out: "widget.js", raw: 150 * kB, gz: 45 * kB },
+const core = { entry: "widget.ts", out: "widget.js", raw: 150 * kB, gz: 45 * kB };
+/** Asked for over the comm when first needed. */
+const modules = [
   { entry: "modules/highlight.ts", out: "highlight.js", raw: 120 * kB, gz: 40 * kB },
   { entry: "modules/math.ts", out: "math.js", raw: 220 * kB, gz: 75 * kB },
-].filter(({ entry }) => existsSync(join(here, entry)));
+];
 
 const options = ({ entry, out: name }) => ({
   entryPoints: [join(here, entry)],
@@ -28,20 +30,25 @@ const options = ({ entry, out: name }) => ({
   loader: { ".css": "text" },
   plugins: [cssText, lexerOnly],
   logLevel: "warning",
+  define: { BUILD_ID: JSON.stringify(modulesId()) },
 });
 
-/** CSS arrives as text, without the comments and indentation that only its authors need. */
+/** Pages that share modules by this id never mix two builds. */
+function modulesId() {
+  const hash = createHash("sha256");
+  for (const { out: name } of modules)
+    if (existsSync(join(out, name))) hash.update(readFileSync(join(out, name)));
+  return hash.digest("hex").slice(0, 12);
+}
+
+/** CSS arrives as text, without what only its authors need. */
 const cssText = {
   name: "css-text",
   setup(builder) {
-    builder.onLoad({ filter: /\.css$/ }, ({ path }) => ({
-      contents: readFileSync(path, "utf8")
-        .replace(/\/\*[\s\S]*?\*\//g, "")
-        .replace(/\s*\n\s*/g, "\n")
-        .replace(/\s*([{};])\s*/g, "$1")
-        .trim(),
-      loader: "text",
-    }));
+    builder.onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const { code } = await transform(readFileSync(path, "utf8"), { loader: "css", minify: true });
+      return { contents: code.trim(), loader: "text" };
+    });
   },
 };
 
@@ -54,7 +61,7 @@ const lexerOnly = {
   setup(builder) {
     builder.onLoad({ filter: /marked[\\/]lib[\\/]marked\.esm\.js$/ }, ({ path }) => {
       const source = readFileSync(path, "utf8");
-      const [, head, tail] = /^([^]*;)var \w+=new \w+;function [^]*?;export\{([^}]*)\};/.exec(source) ?? [];
+      const [, head, tail] = /^(.*;)var \w+=new \w+;function .*?;export\{([^}]*)\};/s.exec(source) ?? [];
       if (!head || !tail) {
         console.warn("marked: its file looks different from what build.mjs expects, bundled whole");
         return { contents: source, loader: "js" };
@@ -67,7 +74,7 @@ const lexerOnly = {
 
 function report() {
   let fits = true;
-  for (const bundle of bundles) {
+  for (const bundle of [core, ...modules]) {
     const path = join(out, bundle.out);
     const raw = statSync(path).size;
     const gz = gzipSync(readFileSync(path), { level: 9 }).length;
@@ -82,9 +89,10 @@ function report() {
 
 mkdirSync(out, { recursive: true });
 if (process.argv.includes("--watch")) {
-  for (const bundle of bundles) await (await context(options(bundle))).watch();
+  for (const bundle of [core, ...modules]) await (await context(options(bundle))).watch();
   console.log("watching");
 } else {
-  await Promise.all(bundles.map((bundle) => build(options(bundle))));
+  await Promise.all(modules.map((bundle) => build(options(bundle))));
+  await build(options(core));
   if (!report()) process.exit(1);
 }

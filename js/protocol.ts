@@ -111,7 +111,7 @@ export interface Step {
   citations: JsonObject[];
   url_context: JsonObject[];
   candidates: JsonObject[];
-  other: Json[];
+  other: JsonObject;
 }
 
 export interface Notice {

@@ -1,8 +1,11 @@
 // The anywidget module: one store per model, one card per view.
 import type { AnyModel } from "@anywidget/types";
-import type { ModuleName } from "./protocol.ts";
+import { moduleLoader, requestOver } from "./modules/load.ts";
 import { type ModelPort, Store } from "./store.ts";
 import { Card } from "./view/card.ts";
+
+/** Content hash of the second modules, put in by build.mjs. */
+declare const BUILD_ID: string;
 
 interface InitializeProps {
   model: AnyModel;
@@ -26,8 +29,7 @@ function initialize({ model, signal }: InitializeProps): () => void {
 function render({ model, el, signal }: RenderProps): () => void {
   const life = lifetime(signal);
   const store = storeOf(model) ?? new Store(model as ModelPort, life.signal);
-  const loadModule = (_name: ModuleName) => Promise.resolve(null);
-  new Card(store, el, loadModule, life.signal);
+  new Card(store, el, moduleLoader(requestOver(model), BUILD_ID), life.signal);
   return () => life.abort();
 }
 

@@ -30,12 +30,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--no-rules", action="store_true", help="accept histories that Gemini would refuse")
     options = parser.parse_args(arguments)
     server = LocalGemini(options.streams, options.pace, not options.no_rules, options.speed, port=options.port)
-    with server:
-        print(_HOW.format(url=server.url, models=", ".join(server.models)), flush=True)
-        try:
+    try:
+        with server:
+            print(_HOW.format(url=server.url, models=", ".join(server.models)), flush=True)
             threading.Event().wait()
-        except KeyboardInterrupt:
-            print("Closed.")
+    except KeyboardInterrupt:
+        print("Closed.")
 
 
 if __name__ == "__main__":

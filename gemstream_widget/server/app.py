@@ -6,8 +6,9 @@ import asyncio
 import json
 import re
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, cast
 
+from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerRequest
 from tornado.iostream import IOStream, StreamClosedError
@@ -23,7 +24,7 @@ from .wire import to_json
 
 __all__ = ["Server", "application"]
 
-_HTML_ERROR = b"<html><head><title>503 Service Temporarily Unavailable</title></head><body>Please try again.</body></html>"
+_HTML_ERROR = b"<html><head><title>Service Unavailable</title></head><body>Please try again later.</body></html>"
 _SECRET_HEADERS = {"x-goog-api-key", "authorization", "cookie"}
 _VERSION = r"/(?P<version>v1|v1beta|v1beta1|v1alpha)"
 _VERTEX_PLACE = r"(?:projects/[^/]+/locations/[^/]+/)?publishers/[^/]+/"
@@ -84,7 +85,7 @@ class BaseHandler(RequestHandler):
 
     def prepare(self) -> None:
         self.record = self.service.open_record(
-            connection=_port(self.request),
+            connection=cast(Any, self.request.connection).context.address[1],
             method=self.request.method or "",
             path=re.sub(r"(?<=[?&])key=[^&]*&?", "", self.request.uri or "").rstrip("?&"),
             headers={n.lower(): v for n, v in self.request.headers.get_all() if n.lower() not in _SECRET_HEADERS},
@@ -112,9 +113,9 @@ class BaseHandler(RequestHandler):
         except CutOff as cut:
             self.record.note_end("cut")
             if cut.ending == "reset":
-                reset(self.request.connection.stream)  # type: ignore[attr-defined]
+                reset(_connection(self.request).stream)
             elif cut.ending == "close":
-                self.request.connection.stream.close()  # type: ignore[attr-defined]
+                _connection(self.request).stream.close()
         except StreamClosedError:
             self.on_connection_close()
 
@@ -213,6 +214,5 @@ class NothingHandler(BaseHandler):
         self.refuse(Refusal(404, f"There is nothing at {self.record.path}. Streams are at {known}."))
 
 
-def _port(request: HTTPServerRequest) -> int:
-    address = getattr(getattr(request.connection, "context", None), "address", None)
-    return int(address[1]) if address else 0
+def _connection(request: HTTPServerRequest) -> HTTP1Connection:
+    return cast(HTTP1Connection, request.connection)  # the only kind there is on a server without HTTP/2

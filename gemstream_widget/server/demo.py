@@ -91,8 +91,8 @@ def _words(text: str) -> set[str]:
 def _thoughts_before(calls: list[str]) -> str:
     names = " and ".join(f"`{name}`" for name in calls)
     return (
-        f"**Choosing a tool**\n\nI cannot know this by myself, but {names} can help. I will fill the arguments from the "
-        "question and wait for what comes back.\n"
+        f"**Choosing a tool**\n\nI cannot know this by myself, but {names} can help. I will fill the arguments from "
+        "the question and wait for what comes back.\n"
     )
 
 

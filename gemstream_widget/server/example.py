@@ -94,7 +94,7 @@ class _Maker:
             if isinstance(reference := schema.get("$ref"), str):
                 schema = self._look_up(reference)
             elif options := field(schema, "anyOf") or field(schema, "oneOf"):
-                chosen = next((one for one in options if self._kind(one) != "null"), {})
+                chosen: Json = next((one for one in options if self._kind(one) != "null"), {})
                 rest = {name: value for name, value in schema.items() if snake(name) not in ("any_of", "one_of")}
                 schema = rest | chosen
             elif several := field(schema, "allOf"):
@@ -123,7 +123,7 @@ class _Maker:
         properties: dict[str, Any] = schema.get("properties") or {}
         wanted = set(schema.get("required") or ())
         mentioned = {name for name, one in properties.items() if self._has_value_for(name, one)}
-        chosen = [name for name in properties if name in wanted | mentioned] or list(properties)[:1]
+        chosen: list[str] = [name for name in properties if name in wanted | mentioned] or list(properties)[:1]
         if depth <= 0:
             chosen = [name for name in chosen if self._kind(self._resolved(properties[name])) != "object"]
         return {name: self.value(properties[name], name, depth - 1) for name in chosen}
@@ -205,4 +205,3 @@ def _merged(schemas: list[Json]) -> Json:
         merged |= schema
         merged |= {name: both for name, both in (("properties", properties), ("required", required)) if both}
     return merged
-

@@ -68,7 +68,7 @@ _SKY = Topic(
 _STREAMING = Topic(
     "How an answer streams",
     (
-        "A language model writes its answer **token by token**, so the server can send each piece as soon as it exists.",
+        "A language model writes its answer **token by token**, so the server can send each piece once it exists.",
         "Gemini sends them as *server-sent events*: one HTTP response that stays open, with one line of JSON after "
         "`data:` for each chunk.",
         "A chunk holds parts (text, reasoning, function calls) and the token counts so far; the last one says why "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -172,15 +173,16 @@ class LocalGemini:
         await server.close_all_connections()
 
 
-_shared: LocalGemini | None = None
+_shared: dict[int, LocalGemini] = {}
+"""By process id: a forked process has no thread of its parent's."""
 _shared_lock = threading.Lock()
 
 
 def shared() -> LocalGemini:
     """The process's own server, started on first use and closed at exit. Any thread."""
-    global _shared
     with _shared_lock:
-        if _shared is None or not _shared.running:
-            _shared = LocalGemini(keep=20).start()
-            atexit.register(_shared.close)
-        return _shared
+        server = _shared.get(os.getpid())
+        if server is None:
+            server = _shared[os.getpid()] = LocalGemini(keep=20)
+            atexit.register(server.close)
+        return server.start()

@@ -154,7 +154,8 @@ class _Stage:
     def _args(self, name: str, args: Json | None) -> Json:
         if args is not None:
             return args
-        made = example(self._ask.tools.get(name, {}), self._ask.prompt)
+        told = "\n".join(line for line in self._ask.prompt.splitlines() if not line.startswith("@"))
+        made = example(self._ask.tools.get(name, {}), told)
         return made if isinstance(made, dict) else {}
 
 
@@ -231,5 +232,3 @@ def png(size: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in blocks
     )
-
-

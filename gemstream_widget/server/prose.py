@@ -19,19 +19,23 @@ __all__ = ["Prose", "Seed", "compose", "keywords"]
 T = TypeVar("T")
 
 _COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "a": 1}
-_LENGTH = re.compile(r"\bin (?:just |only )?(\d{1,3}|one|two|three|four|five|six|a)(?: short)? (?:sentence|line|point)s?")
+_LENGTH = re.compile(r"\bin (?:just |only )?(\d{1,3}|one|two|three|four|five|six|a)(?: short)? (?:sentence|line)s?")
 _ASKING = re.compile(
-    r"^(?:please |can you |could you |would you )*(?:explain|describe|define|summari[sz]e|compare|list|show|write|draft|"
-    r"create|make|tell me about|tell me|give me|what(?:'s| is| are)|why (?:is|are|do|does)|how (?:do|can|should) (?:i|we|you)|"
-    r"how (?:does|do|is|are)|who (?:is|was))\s+(?:me\s+)?(?:an?\s+|the\s+)?",
+    r"^(?:please |can you |could you |would you )*"
+    r"(?:explain|describe|define|summari[sz]e|compare|list|show|write|draft|create|make|tell me about|tell me|give me|"
+    r"what(?:'s| is| are)|why (?:is|are|do|does)|how (?:do|can|should) (?:i|we|you)|how (?:does|do|is|are)|"
+    r"who (?:is|was))\s+(?:me\s+)?(?:an?\s+|the\s+)?",
     re.IGNORECASE,
 )
-_COMMON = set(
-    "a about all an and answer any are as at be but by can compare could describe do does each explain for from give has "
-    "have hello how i if in into is it its just line lines list make me my of on one only or please sentence sentences "
-    "short show so some summarise summarize tell thanks than that the their them then there these they this three to two "
-    "use using was we what when which who why will with words would write you your".split()
-)
+_COMMON = {
+    "a", "about", "all", "an", "and", "answer", "any", "are", "as", "at", "be", "but", "by", "can", "compare",
+    "could", "describe", "do", "does", "each", "explain", "for", "from", "give", "has", "have", "hello", "how",
+    "i", "if", "in", "into", "is", "it", "its", "just", "line", "lines", "list", "make", "me", "my", "of", "on",
+    "one", "only", "or", "please", "sentence", "sentences", "short", "show", "so", "some", "summarise",
+    "summarize", "tell", "thanks", "than", "that", "the", "their", "them", "then", "there", "these", "they",
+    "this", "three", "to", "two", "use", "using", "was", "we", "what", "when", "which", "who", "why", "will",
+    "with", "words", "would", "write", "you", "your",
+}  # fmt: skip
 
 
 class Seed:
@@ -67,7 +71,8 @@ def compose(prompt: str) -> Prose:
     limit = _limit(prompt)
     if topic:
         sentences = " ".join(topic.sentences[: limit or 3])
-        answer = sentences if limit else f"## {topic.title}\n\n{sentences}\n\n{topic.detail}\n{_note(seed)}"
+        whole = f"## {topic.title}\n\n{sentences}\n\n{topic.detail}\n{_note(seed)}"
+        answer = f"{sentences}\n\n*From the demo model, offline.*\n" if limit else whole
         plan = f"This is one of the few topics I know by heart, so I can be exact about {_subject(prompt)}."
     elif limit:
         answer = " ".join(_plain_sentences(prompt)[:limit])
@@ -97,8 +102,8 @@ def _limit(prompt: str) -> int | None:
 
 def _subject(prompt: str) -> str:
     first = next((line.strip() for line in prompt.splitlines() if line.strip()), "this")
-    core = re.split(r"(?<=\w)(?<!\bvs)[.?!;:](?:\s|$)|, | in (?:one|two|three|four|five|\d+) ", _ASKING.sub("", first))[0]
-    words = core.split()[:7]
+    core = re.split(r"(?<=\w)(?<!\bvs)[.?!;:](?:\s|$)|, | in (?:one|two|three|four|five|\d+) ", _ASKING.sub("", first))
+    words = core[0].split()[:7]
     return " ".join(words).strip(" .?!,;:\"'`*#|") or "this"
 
 
@@ -109,20 +114,20 @@ def _title(text: str) -> str:
 def _thoughts(prompt: str, plan: str, seed: Seed) -> str:
     heading = seed.pick(("Reading the question", "Finding the point", "Sorting out what is asked"), "heading")
     words = ", ".join(f"*{word}*" for word in keywords(prompt)[:3])
-    looking = f"The words that carry it are {words}. " if words else ""
+    looking = f"The user asks about {_subject(prompt)}; what matters is {words}." if words else "This is a greeting."
     second = seed.pick(("Choosing the form", "Planning the answer", "Deciding what helps"), "second heading")
     form = seed.pick(
         ("Short paragraphs first, then something to try.", "The main point first, details after it.",
          "A reader will skim this, so the structure must carry it."),
         "form",
     )  # fmt: skip
-    return f"**{heading}**\n\nThe user asks about {_subject(prompt)}. {looking}\n\n**{second}**\n\n{plan} {form}\n"
+    return f"**{heading}**\n\n{looking}\n\n**{second}**\n\n{plan} {form}\n"
 
 
 def _plain_sentences(prompt: str) -> list[str]:
     subject = _subject(prompt)
     return [
-        f"You asked about **{subject}**, and I am the demo model: a script on your own machine that streams like Gemini.",
+        f"You asked about **{subject}**, and I am the demo model: a script on your machine that streams like Gemini.",
         "I know your words and nothing about the world, so I will not make up facts.",
         'Ask a real model with `model="gemini-2.5-flash"` and a key, and the same cell shows its answer.',
         "Everything you see here, the reasoning, the chunks, the token counts and Stop, works the same with it.",
@@ -176,10 +181,10 @@ def _identity(seed: Seed) -> str:
 def _note(seed: Seed) -> str:
     return seed.pick(
         (
-            "*This came from the demo model, offline. The "
-            "[Gemini API documentation](https://ai.google.dev/gemini-api/docs) tells how to get a key for a real one.*\n",
+            "*This came from the demo model, offline. The [Gemini API documentation]"
+            "(https://ai.google.dev/gemini-api/docs) says how to get a key for a real one.*\n",
             "> Demo model: no key, no network. For a real answer, get a key at "
-            "[Google AI Studio](https://aistudio.google.com/apikey) and leave out `model=\"demo\"`.\n",
+            '[Google AI Studio](https://aistudio.google.com/apikey) and leave out `model="demo"`.\n',
         ),
         "note",
     )
@@ -196,7 +201,7 @@ def _outline(prompt: str, seed: Seed) -> str:
 
 def _steps(prompt: str, seed: Seed) -> str:
     words = keywords(prompt)
-    subject = words[0] if words else "it"
+    subject = words[-1] if words else "it"
     return (
         "### A way to go about it\n\n"
         f"1. **Look first.** Write down what you know about {subject} and what you would accept as done.\n"

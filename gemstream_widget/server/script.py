@@ -18,6 +18,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, get_args
@@ -73,9 +74,9 @@ def parse(prompt: str) -> list[Section]:
     sections: list[Section] = []
     cues: list[Cue] = []
     fault = Fault()
-    lines = list(enumerate(re.split(r"\r?\n", prompt), start=1))
+    lines = deque(enumerate(re.split(r"\r?\n", prompt), start=1))
     while lines:
-        number, line = lines.pop(0)
+        number, line = lines.popleft()
         if not line.startswith("@"):
             continue
         try:
@@ -94,7 +95,7 @@ def parse(prompt: str) -> list[Section]:
     return [*sections, Section(tuple(cues), fault)]
 
 
-def _cue(line: str, following: list[tuple[int, str]]) -> Cue:
+def _cue(line: str, following: deque[tuple[int, str]]) -> Cue:
     """The directive on this line, with its block taken out of the lines that follow. Raises ValueError."""
     match = _LINE.fullmatch(line)
     if not match or match[2] not in DIRECTIVES:
@@ -109,11 +110,11 @@ def _cue(line: str, following: list[tuple[int, str]]) -> Cue:
         raise ValueError(f"@{name} {error}. Write: @{name} {directive.usage}".rstrip()) from error
 
 
-def _block(name: str, following: list[tuple[int, str]]) -> str:
+def _block(name: str, following: deque[tuple[int, str]]) -> str:
     """The lines up to `@end`, taken out of `following`, with nothing in them read as directives or escapes."""
     block: list[str] = []
     while following:
-        _, line = following.pop(0)
+        _, line = following.popleft()
         if line.rstrip() == "@end":
             text = "\n".join(block)
             return text.replace("\\", "\\\\") if name in _TEXTS else text
@@ -242,7 +243,7 @@ def _repeat(argument: str) -> tuple[int, Cue]:
     times = _number(count)
     if not rest.startswith("@"):
         return times, Cue("say", _text(rest))
-    cue = _cue(rest, [])
+    cue = _cue(rest, deque())
     if cue.name not in _SENDS - {"repeat"} and cue.name != "pause":
         raise ValueError(f"cannot repeat @{cue.name}")
     return times, cue
@@ -272,7 +273,7 @@ DIRECTIVES = {
     "search": Directive(_text, "what was searched for"),
     "part": Directive(_object, '{"text": "a part as on the wire"}'),
     "raw": Directive(_object, '{"candidates": []}'),
-    "chunks": Directive(_chunks, "40 a text sent in 40 chunks"),
+    "chunks": Directive(_chunks, "3 a text sent in three chunks"),
     "repeat": Directive(_repeat, "40 text {n}, or another directive"),
     "garbage": Directive(_text, "bytes sent as they are"),
     "error": Directive(_error, "503, or 503 raw"),

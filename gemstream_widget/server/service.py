@@ -25,6 +25,8 @@ __all__ = ["Service", "read_body"]
 
 Json = dict[str, Any]
 
+_UNREADABLE = ("no_contents", "wrong_type", "empty_content")
+
 
 @dataclass
 class Service:
@@ -78,7 +80,7 @@ class Service:
         """Refuse what Gemini would refuse; without `check_history`, only what cannot be read at all."""
         found = rules.violations(body, model=model, vertex=vertex, issued=self.mint.issued)
         if not self.check_history:
-            found = [violation for violation in found if violation.code in ("no_contents", "wrong_type", "empty_content")]
+            found = [violation for violation in found if violation.code in _UNREADABLE]
         if found:
             raise Refusal(400, found[0].message)
 

@@ -17,8 +17,8 @@ import {
 import { fenceShell, OpenFence } from "./fence.ts";
 import type { Flow } from "./flow.ts";
 import { type LexResult, lex } from "./lexer.ts";
-import { GROWTH, MAX_INLINE, REPARSE_ABOVE } from "./limits.ts";
-import { finalItems, OpenList } from "./list.ts";
+import { GROWTH, MAX_INLINE, REPARSE_ABOVE, SLOW_PARSE_MS } from "./limits.ts";
+import { finalItems, makeLoose, OpenList } from "./list.ts";
 import { OpenParagraph } from "./long.ts";
 import { References } from "./references.ts";
 import { finalRows, headerLines, OpenTable } from "./table.ts";
@@ -93,21 +93,24 @@ export class Blocks {
   }
 
   private close(): void {
-    const element = this.flow.pinned;
+    const { open } = this;
     this.open = null;
     this.flow.release();
-    if (element !== null) this.onFinal(element);
+    // Items and rows were handed over one by one.
+    if (open instanceof OpenFence || open instanceof OpenParagraph) this.onFinal(open.element);
   }
 
   private advanceBlocks(end: boolean): boolean {
     if (this.tail === "" && !(end && this.open !== null)) return false;
-    if (!end && this.tail.length > REPARSE_ABOVE && this.tail.length < this.nextParse) {
+    if (!end && this.tail.length < this.nextParse) {
       this.showUnparsed();
       return false;
     }
     const header = this.open instanceof OpenTable ? this.open.header : "";
     const text = header + this.tail;
+    const began = performance.now();
     const result = lex(text, this.references.links);
+    const slow = this.tail.length > REPARSE_ABOVE || performance.now() - began > SLOW_PARSE_MS;
     const starts = offsets(result.tokens);
     const whole = starts.at(-1) === text.length;
     const final = end ? result.tokens.length : whole ? finalCount(result.tokens, starts, text) : 0;
@@ -133,7 +136,7 @@ export class Blocks {
     const before = this.tail.length;
     this.tail = cut <= header.length ? this.tail : text.slice(cut);
     if (end && !(this.open instanceof OpenFence)) this.tail = "";
-    this.nextParse = Math.ceil(this.tail.length * GROWTH);
+    this.nextParse = slow ? Math.ceil(this.tail.length * GROWTH) : 0;
     this.unparsedFrom = this.tail.length;
     return this.open instanceof OpenFence || (this.open instanceof OpenParagraph && before > 0);
   }
@@ -228,6 +231,7 @@ export class Blocks {
         const begin = (result: LexResult) => {
           const open = new OpenTable(this.flow.pin(), header);
           this.open = open;
+          this.watchHeader(open, result);
           return start + this.continueTable(open, table, false, text.slice(start), result);
         };
         return { shell: buildTableShell(table).element, begin };
@@ -264,16 +268,33 @@ export class Blocks {
       const item = (list as Tokens.List).items[0];
       return item === undefined ? null : buildItem(item, open.loose, this.options);
     };
-    const build = (item: Tokens.ListItem): HTMLElement =>
-      (this.references.readsUnknown(item.raw, result.links) ? rebuild(item.raw) : null) ??
-      buildItem(item, open.loose, this.options);
-    const elements = open.update(token, count, build);
+    // The parser's word on looseness can still change, and it decides how an item's text is lexed.
+    const build = (item: Tokens.ListItem): HTMLElement => {
+      const stale = token.loose !== open.loose || this.references.readsUnknown(item.raw, result.links);
+      return (stale ? rebuild(item.raw) : null) ?? buildItem(item, open.loose, this.options);
+    };
+    const elements = open.update(token, count, closed ? token.loose : makeLoose(done), build);
     elements.forEach((element, index) => {
       const raw = done[index]?.raw ?? "";
       this.references.watch(element, raw, () => rebuild(raw));
       this.onFinal(element);
     });
     return length;
+  }
+
+  private watchHeader(open: OpenTable, result: LexResult): void {
+    const render = () => {
+      const table = lex(open.header, this.references.links).tokens[0];
+      return table?.type === "table" ? buildRow((table as Tokens.Table).header, "th") : null;
+    };
+    let row = open.headerRow;
+    if (this.references.readsUnknown(open.header, result.links)) {
+      const fresh = render();
+      if (fresh !== null) row.replaceWith(fresh);
+      row = fresh ?? row;
+    }
+    this.references.watch(row, open.header, render);
+    this.onFinal(row);
   }
 
   private continueTable(
@@ -335,7 +356,12 @@ function finalCount(tokens: readonly Token[], starts: readonly number[], text: s
     if (token.type === "space" || token.type === "math_open") continue;
     const start = starts[index] as number;
     const lead = /^\n*/.exec(token.raw)?.[0].length ?? 0;
-    if (text.indexOf("\n", start + lead) < 0) continue;
+    const line = text.indexOf("\n", start + lead);
+    if (line < 0) continue;
+    // A table or an underlined heading begins on its first line only if the second is what it looks like.
+    const underlined = token.type === "heading" && token.raw.trimEnd().includes("\n", lead);
+    if (underlined && text.indexOf("\n", start + token.raw.trimEnd().length) < 0) continue;
+    if (token.type === "table" && text.indexOf("\n", line + 1) < 0) continue;
     // A formula on several lines is one only once its closing line is complete.
     if (token.type === "math" && !token.raw.endsWith("\n")) continue;
     // The title of a definition may follow on the next lines.

@@ -1,7 +1,7 @@
 /** marked's block tokens to elements. One block is one element, or none for blank space and link definitions. */
 import type { MarkedToken, Token, Tokens } from "marked";
 import { codeBlock, fenceLines, LineSpans, languageOf } from "./code.ts";
-import { appendHtmlBlock, appendInline, appendPlain, checkbox, mathSource, plainText } from "./inline.ts";
+import { appendHtmlBlock, appendInline, appendPlain, checkbox, mathSource } from "./inline.ts";
 import { MAX_DEPTH } from "./limits.ts";
 import type { MathToken } from "./math_syntax.ts";
 
@@ -79,14 +79,28 @@ function appendBlocks(
   depth: number,
   loose: boolean,
 ): void {
+  let box: Token | undefined;
   for (const token of tokens) {
-    if (token.type === "checkbox") parent.append(checkbox((token as Tokens.Checkbox).checked), " ");
-    else if (token.type === "text" && !loose) appendInline(parent, (token as Tokens.Text).tokens ?? [token]);
-    else {
+    if (token.type === "checkbox") box = token;
+    else if (token.type === "text" && !loose) {
+      appendInline(parent, [
+        ...(box === undefined ? [] : [box]),
+        ...((token as Tokens.Text).tokens ?? [token]),
+      ]);
+      box = undefined;
+    } else {
       const block = build(token as MarkedToken, options, depth);
-      if (block !== null) parent.append(block);
+      if (block === null) continue;
+      if (box !== undefined && block.localName === "p") block.prepend(...boxNodes(box));
+      parent.append(block);
+      box = undefined;
     }
   }
+}
+
+/** A task's box comes as a token before its text where the list is tight, and goes into the paragraph where not. */
+function boxNodes(token: Token): Node[] {
+  return [checkbox((token as Tokens.Checkbox).checked), document.createTextNode(" ")];
 }
 
 function buildCode(token: Tokens.Code): HTMLElement {
@@ -138,7 +152,10 @@ export function buildTableShell(token: Tokens.Table): TableParts {
   element.className = "gs-scroll";
   element.tabIndex = 0;
   element.setAttribute("role", "region");
-  const names = token.header.map((cell) => plainText(cell.tokens).trim()).filter((name) => name !== "");
+  // From the source, not from what it means: a link definition that comes later must not change the label.
+  const names = token.header
+    .map((cell) => cell.text.replace(/[*_`[\]\\]/g, "").trim())
+    .filter((name) => name !== "");
   element.setAttribute("aria-label", `Table: ${names.join(", ")}`.slice(0, 120));
   const table = document.createElement("table");
   const head = document.createElement("thead");

@@ -62,7 +62,7 @@ export class Enhancer {
       if (this.observer === null) this.highlight(code);
       else this.observer.observe(code);
     }
-    for (const formula of element.querySelectorAll<HTMLElement>(".gs-math")) this.math(formula);
+    for (const formula of element.querySelectorAll<HTMLElement>(".gs-math:not([title])")) this.math(formula);
   }
 
   /** Resolves when all work known now is done or given up. */

@@ -91,6 +91,7 @@ function appendToken(html: HtmlStack, token: MarkedToken | MathToken, place: Pla
     }
     case "checkbox":
       parent.appendChild(checkbox(token.checked));
+      appendText(parent, " ");
       return;
     case "math":
     case "math_open":

@@ -1,7 +1,7 @@
 /** marked's Lexer with bounds: depth, length of formatted text, and no exception ever. */
 import { Lexer, type MarkedOptions, type Token, Tokenizer, type Tokens } from "marked";
-import { MAX_DEPTH, MAX_INLINE } from "./limits.ts";
-import { mathExtensions, mathHooks, mayHoldMath } from "./math_syntax.ts";
+import { MAX_DEPTH, MAX_INLINE, MAX_MARKS } from "./limits.ts";
+import { mathExtensions, mathHooks, mayHoldMath, newInlineRun } from "./math_syntax.ts";
 
 /** The links known so far, by normalised label. */
 export type Links = Record<string, { href: string; title: string | null | undefined }>;
@@ -25,13 +25,33 @@ export function formattedLength(text: string): number {
   return cut > MAX_INLINE / 2 ? cut : MAX_INLINE;
 }
 
+const UNDERLINE = /\n {0,3}(?:=+|-+)[ \t]*(?:\n|$)/;
+
 class BoundedTokenizer extends Tokenizer {
+  /** The last text in which no underline was found; nor is there one in what it ends with. */
+  private plainText = "";
+
+  /** marked 18.2.1 looks for an underline from every line of a list item's text to the end of the item. */
+  override lheading(src: string): Tokens.Heading | undefined {
+    if (this.plainText.endsWith(src)) return undefined;
+    if (UNDERLINE.test(src)) return super.lheading(src);
+    this.plainText = src;
+    return undefined;
+  }
+
   /** marked 18.2.1 lets a title run over blank lines, so a definition could change long after its end. */
   override def(src: string): Tokens.Def | undefined {
     if (!/^ {0,3}\[/.test(src)) return undefined;
     const blank = src.search(/\n[ \t]*\n/);
     return super.def(blank < 0 ? src : src.slice(0, blank + 1));
   }
+}
+
+function hasManyMarks(text: string): boolean {
+  if (text.length < MAX_MARKS) return false;
+  const marks = text.slice(0, MAX_INLINE).matchAll(/\*+|_+|~+/g);
+  for (let count = 0; !marks.next().done; count++) if (count >= MAX_MARKS) return true;
+  return false;
 }
 
 class BoundedLexer extends Lexer {
@@ -56,12 +76,18 @@ class BoundedLexer extends Lexer {
       tokens.push(plain(src));
       return tokens;
     }
+    if (this.inlineDepth === 0 && hasManyMarks(src)) {
+      tokens.push(plain(src));
+      return tokens;
+    }
     const cut = formattedLength(src);
     this.inlineDepth++;
+    newInlineRun();
     try {
       super.inlineTokens(cut < src.length ? src.slice(0, cut) : src, tokens);
     } finally {
       this.inlineDepth--;
+      newInlineRun();
     }
     if (cut < src.length) tokens.push(plain(src.slice(cut), "rest"));
     return tokens;
@@ -88,7 +114,14 @@ function capMarkers(text: string): string {
 
 const tokenizer = new BoundedTokenizer();
 const OPTIONS: MarkedOptions = { gfm: true, tokenizer };
-const MATH_OPTIONS: MarkedOptions = { gfm: true, tokenizer, extensions: mathExtensions, hooks: mathHooks };
+const MATH_OPTIONS: MarkedOptions = { ...OPTIONS, extensions: mathExtensions };
+const MASKED_MATH_OPTIONS: MarkedOptions = { ...MATH_OPTIONS, hooks: mathHooks };
+
+function optionsFor(text: string): MarkedOptions {
+  if (!mayHoldMath(text)) return OPTIONS;
+  // With a hook marked masks every run, also those without emphasis.
+  return text.includes("$") && /[*_~]/.test(text) ? MASKED_MATH_OPTIONS : MATH_OPTIONS;
+}
 
 export interface LexResult {
   tokens: Token[];
@@ -99,7 +132,7 @@ export interface LexResult {
 /** Tokens whose `raw` add up to the text. A failure inside the parser gives the text back as one plain token. */
 export function lex(text: string, known: Links): LexResult {
   try {
-    const lexer = new BoundedLexer({ ...(mayHoldMath(text) ? MATH_OPTIONS : OPTIONS) });
+    const lexer = new BoundedLexer({ ...optionsFor(text) });
     Object.assign(lexer.tokens.links, known);
     const tokens = lexer.lex(capMarkers(text));
     return { tokens, links: lexer.tokens.links as Links };

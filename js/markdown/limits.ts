@@ -6,9 +6,15 @@ export const MAX_DEPTH = 32;
 /** One paragraph is formatted up to here; what follows is shown as it came. */
 export const MAX_INLINE = 32_768;
 
+/** Text with more emphasis marks than this is not formatted: the parser's cost grows with their square. */
+export const MAX_MARKS = 1_500;
+
 /** A larger open block is parsed again only after growing by GROWTH, which keeps the total linear. */
 export const REPARSE_ABOVE = 8_192;
 export const GROWTH = 1.15;
+
+/** The same holds for a small block that took this long. */
+export const SLOW_PARSE_MS = 3;
 
 /** Blocks per `content-visibility` chunk. Per block costs more than it saves. */
 export const CHUNK_BLOCKS = 32;

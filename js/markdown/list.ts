@@ -39,16 +39,22 @@ export class OpenList {
 
   /**
    * Draws the items of `token`, which continues this list; the first `final` of them are done.
-   * `build` makes one final item. Returns the elements of the final ones.
+   * `loose` says that it is certain the list is loose: a blank line was only then between two items when the second
+   * one stays an item. `build` makes one final item. Returns the elements of the final ones.
    */
-  update(token: Tokens.List, final: number, build: (item: Tokens.ListItem) => HTMLElement): HTMLElement[] {
-    if (token.loose && !this.loose) {
+  update(
+    token: Tokens.List,
+    final: number,
+    loose: boolean,
+    build: (item: Tokens.ListItem) => HTMLElement,
+  ): HTMLElement[] {
+    if (!this.loose && loose) {
       this.loose = true;
       for (const item of Array.from(this.element.children).slice(0, this.final)) loosen(item as HTMLElement);
     }
     if (token.items.some((item) => item.task)) this.element.className = "gs-tasks";
     const items = token.items.map((item, index) =>
-      index < final ? build(item) : buildItem(item, this.loose, this.options),
+      index < final ? build(item) : buildItem(item, this.loose || token.loose, this.options),
     );
     const kept = mergeChildren(this.element, this.final, items);
     this.final += final;
@@ -71,4 +77,13 @@ export function finalItems(
     offset += item.raw.length;
   });
   return result;
+}
+
+/** True when finished items make their list loose: by a blank line after one of them, or inside one. */
+export function makeLoose(items: readonly Tokens.ListItem[]): boolean {
+  return items.some(
+    (item) =>
+      /\n[ \t]*\n[ \t]*$/.test(item.raw) ||
+      item.tokens.some((token) => token.type === "space" && /\n.*\n/.test(token.raw)),
+  );
 }

@@ -23,20 +23,51 @@ export function mayHoldMath(text: string): boolean {
   return text.includes("$") || text.includes("\\(") || text.includes("\\[");
 }
 
+/** Where the next `mark` is. Within one run of inline text each question is about a shorter end of the same text. */
+class NextMark {
+  private known = false;
+  private fromEnd = 0;
+
+  constructor(private readonly mark: string) {}
+
+  forget(): void {
+    this.known = false;
+  }
+
+  /** The position of the mark after the first two characters, or -1. */
+  in(text: string): number {
+    if (this.known && this.fromEnd === 0) return -1;
+    if (this.known && text.length - this.fromEnd >= 2) return text.length - this.fromEnd;
+    const at = text.indexOf(this.mark, 2);
+    this.known = true;
+    this.fromEnd = at < 0 ? 0 : text.length - at;
+    return at;
+  }
+}
+
+const roundClose = new NextMark("\\)");
+const squareClose = new NextMark("\\]");
+
+/** To be called where a run of inline text begins, and where the run around it goes on. */
+export function newInlineRun(): void {
+  roundClose.forget();
+  squareClose.forget();
+}
+
 /** The formula at the start of the text, if one is there. Looks no further than MAX_MATH. */
 function formulaAt(src: string): MathToken | undefined {
-  const near = src.slice(0, MAX_MATH);
-  if (near.charCodeAt(0) === 36) {
-    const match = DOLLARS.exec(near);
+  if (src.charCodeAt(0) === 36) {
+    const match = DOLLARS.exec(src.slice(0, MAX_MATH));
     if (match === null) return undefined;
     return { type: "math", raw: match[0], text: match[1] ?? match[2] ?? "", display: match[1] !== undefined };
   }
-  const open = near.slice(0, 2);
+  const open = src.slice(0, 2);
   if (open !== "\\(" && open !== "\\[") return undefined;
-  const end = near.indexOf(open === "\\(" ? "\\)" : "\\]", 2);
-  const text = near.slice(2, end);
-  if (end < 0 || text.trim() === "") return undefined;
-  return { type: "math", raw: near.slice(0, end + 2), text, display: open === "\\[" };
+  const end = (open === "\\(" ? roundClose : squareClose).in(src);
+  if (end < 0 || end > MAX_MATH) return undefined;
+  const text = src.slice(2, end);
+  if (text.trim() === "") return undefined;
+  return { type: "math", raw: src.slice(0, end + 2), text, display: open === "\\[" };
 }
 
 function inlineMath(this: TokenizerThis, src: string): MathToken | undefined {

@@ -18,6 +18,10 @@ export class OpenTable {
     table.querySelector("tbody")?.remove();
   }
 
+  get headerRow(): HTMLElement {
+    return this.table.querySelector("tr") as HTMLElement;
+  }
+
   /** Draws rows after the final ones; the first `final` of them are done, and their elements are returned. */
   update(rows: readonly HTMLElement[], final: number): HTMLElement[] {
     if (this.body === null && rows.length > 0) {

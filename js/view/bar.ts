@@ -26,6 +26,7 @@ export class Bar {
   private readonly slot: HTMLElement;
   private readonly actions: HTMLElement;
   private shownPhase = "";
+  private shownStopping = false;
   private pointerOver = false;
   private swapped = false;
   private swapAt_ms = 0;
@@ -92,9 +93,7 @@ export class Bar {
       this.state.className = `state ${tone}`;
       this.state.replaceChildren(icon(name), word);
     }
-    const stopping = this.run.stopping;
-    setText(this.stop.lastChild!, stopping ? "Stopping…" : "Stop");
-    this.stop.classList.toggle("busy", stopping);
+    this.paintStop(this.run.stopping);
     const ended = this.run.ended;
     this.setFact(
       this.first,
@@ -128,6 +127,13 @@ export class Bar {
   /** Still has something to do on the clock's beat. */
   get ticking(): boolean {
     return !this.run.ended || !this.swapped;
+  }
+
+  /** The word and the size stay: a button that changes under the pointer is a different button. */
+  private paintStop(stopping: boolean): void {
+    if (this.stop.classList.toggle("busy", stopping) === this.shownStopping) return;
+    this.shownStopping = stopping;
+    this.stop.firstChild!.replaceWith(icon(stopping ? "spin" : "stop"));
   }
 
   private setFact(element: HTMLElement, text: string): void {

@@ -4,11 +4,13 @@ import type { Part } from "../protocol.ts";
 
 export interface Block {
   readonly root: HTMLElement;
+  /** Where running text grows, for blocks that hold any. */
+  readonly prose?: HTMLElement | undefined;
   /** Whether the part that follows belongs to this block. */
   accepts(part: Part): boolean;
   add(part: Part): void;
-  /** A part of this block changed. */
-  change(part: Part, change: PartChange): void;
+  /** A part of this block changed. False: what is drawn cannot become what the part is now. */
+  change(part: Part, change: PartChange): boolean;
   /** Nothing more comes here; `next` is the part that follows, null when the run has ended. */
   close(next: Part | null): void;
   /** Time passed; `now_s` is the run's clock. */

@@ -35,8 +35,9 @@ export class CallCard implements Block {
 
   add(): void {}
 
-  change(part: Part): void {
+  change(part: Part): boolean {
     this.paint((part as CallPart).call);
+    return true;
   }
 
   close(): void {}

@@ -1,9 +1,11 @@
 // One view of a model: the runs of a card, painted from the store once per frame.
+
+import type { LoadModule } from "../markdown/stream.ts";
 import type { Op, RunState } from "../protocol.ts";
 import type { RunEntry } from "../run_entry.ts";
 import type { Store, StoreListener } from "../store.ts";
 import { Announcer } from "./announce.ts";
-import type { CardContext, LoadModule } from "./context.ts";
+import type { CardContext } from "./context.ts";
 import { button, h } from "./dom.ts";
 import { icon } from "./icons.ts";
 import { keepKeys } from "./keys.ts";

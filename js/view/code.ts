@@ -36,8 +36,9 @@ export class CodeCard implements Block {
 
   add(): void {}
 
-  change(part: Part): void {
+  change(part: Part): boolean {
     this.paint(part as CodePart);
+    return true;
   }
 
   close(): void {}
@@ -91,8 +92,9 @@ export class CodeOutput implements Block {
 
   add(): void {}
 
-  change(part: Part): void {
+  change(part: Part): boolean {
     this.paint(part as CodeResultPart);
+    return true;
   }
 
   close(): void {}

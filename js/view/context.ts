@@ -1,11 +1,8 @@
 // What every renderer inside one card shares.
-import type { ModuleName } from "../protocol.ts";
+import type { LoadModule } from "../markdown/stream.ts";
 import type { Store } from "../store.ts";
 import type { Room } from "./collapse.ts";
 import type { Stick } from "./stick.ts";
-
-/** Gives a module's exports, or null where there is no kernel to bring it. */
-export type LoadModule = (name: ModuleName) => Promise<unknown>;
 
 export interface CardContext {
   readonly store: Store;
@@ -23,5 +20,6 @@ export interface CardContext {
 /** What the blocks of one run share besides. */
 export interface RunContext extends CardContext {
   readonly room: Room;
-  isLive(): boolean;
+  /** The run is being drawn from its state, not followed as it happens. */
+  isBuilding(): boolean;
 }

@@ -30,8 +30,9 @@ export class FileView implements Block {
 
   add(): void {}
 
-  change(part: Part): void {
+  change(part: Part): boolean {
     this.paint(part as FilePart);
+    return true;
   }
 
   close(): void {}

@@ -8,7 +8,7 @@ export interface KeyActions {
 
 /** `host` carries the attribute JupyterLab looks for; the other hosts need the event to stay here. */
 export function keepKeys(host: HTMLElement, actions: KeyActions, signal: AbortSignal): void {
-  host.dataset["lmSuppressShortcuts"] = "true";
+  host.dataset.lmSuppressShortcuts = "true";
   const onKey = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     event.stopPropagation();

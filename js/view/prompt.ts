@@ -10,16 +10,16 @@ export function promptLine(prompt: readonly JsonObject[], signal: AbortSignal): 
 }
 
 function promptText(prompt: readonly JsonObject[]): string {
-  const parts = prompt.flatMap((content) => (Array.isArray(content["parts"]) ? content["parts"] : []));
+  const parts = prompt.flatMap((content) => (Array.isArray(content.parts) ? content.parts : []));
   return parts.map(partText).filter(Boolean).join("\n") || "(nothing)";
 }
 
 function partText(part: Json): string {
   if (typeof part !== "object" || part === null || Array.isArray(part)) return "";
-  if (typeof part["text"] === "string") return part["text"];
-  const answer = part["functionResponse"] as JsonObject | undefined;
+  if (typeof part.text === "string") return part.text;
+  const answer = part.functionResponse as JsonObject | undefined;
   if (answer)
-    return `Answer to ${String(answer["name"] ?? "a call")}: ${JSON.stringify(answer["response"] ?? null)}`;
-  const file = (part["inlineData"] ?? part["fileData"]) as JsonObject | undefined;
-  return file ? `File, ${String(file["mimeType"] ?? "unknown type")}` : "";
+    return `Answer to ${String(answer.name ?? "a call")}: ${JSON.stringify(answer.response ?? null)}`;
+  const file = (part.inlineData ?? part.fileData) as JsonObject | undefined;
+  return file ? `File, ${String(file.mimeType ?? "unknown type")}` : "";
 }

@@ -8,10 +8,12 @@ import { h } from "./dom.ts";
 
 export class Prose implements Block {
   readonly root = h("div", { class: "prose" });
+  readonly prose = this.root;
   private readonly stream: MarkdownStream;
   private readonly kind: Part["kind"];
   /** Characters of each part that the stream already has. */
   private readonly fed = new Map<number, number>();
+  private closed = false;
 
   constructor(part: TextPart, context: CardContext, signal: AbortSignal) {
     this.kind = part.kind;
@@ -27,24 +29,27 @@ export class Prose implements Block {
     this.feed(part as TextPart);
   }
 
-  change(part: Part, change: PartChange): void {
-    if (change.whole) {
-      this.feed(part as TextPart);
-      return;
-    }
+  change(part: Part, change: PartChange): boolean {
+    if (change.whole) return this.feed(part as TextPart);
     const text = change.appended.join("");
-    this.fed.set(part.index, (this.fed.get(part.index) ?? 0) + text.length);
-    this.stream.write(text);
+    return this.write(part.index, text);
   }
 
   close(): void {
+    this.closed = true;
     this.stream.end();
   }
 
-  private feed(part: TextPart): void {
+  private feed(part: TextPart): boolean {
     const from = this.fed.get(part.index) ?? 0;
-    if (part.text.length <= from) return;
-    this.fed.set(part.index, part.text.length);
-    this.stream.write(part.text.slice(from));
+    return part.text.length >= from && this.write(part.index, part.text.slice(from));
+  }
+
+  private write(index: number, text: string): boolean {
+    if (text === "") return true;
+    if (this.closed) return false;
+    this.fed.set(index, (this.fed.get(index) ?? 0) + text.length);
+    this.stream.write(text);
+    return true;
   }
 }

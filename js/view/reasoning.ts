@@ -21,7 +21,7 @@ export class Reasoning implements Block {
   constructor(
     part: Part,
     private readonly context: RunContext,
-    private readonly signal: AbortSignal,
+    signal: AbortSignal,
     private readonly make: (part: Part) => Block,
   ) {
     this.from_s = part.first_s;
@@ -31,6 +31,10 @@ export class Reasoning implements Block {
     // A click is the reader's; our own opening and closing fires no click.
     summary.addEventListener("click", () => (this.toggled = true), { signal });
     this.add(part);
+  }
+
+  get prose(): HTMLElement | undefined {
+    return this.blocks.at(-1)?.prose;
   }
 
   accepts(part: Part): boolean {
@@ -50,8 +54,8 @@ export class Reasoning implements Block {
     this.owners.set(part.index, block);
   }
 
-  change(part: Part, change: PartChange): void {
-    this.owners.get(part.index)?.change(part, change);
+  change(part: Part, change: PartChange): boolean {
+    return this.owners.get(part.index)?.change(part, change) ?? false;
   }
 
   close(next: Part | null): void {
@@ -61,10 +65,12 @@ export class Reasoning implements Block {
     const took_s = until_s === null ? 0 : until_s - this.from_s;
     setText(this.label, took_s >= 0.05 ? `Reasoned for ${duration(took_s)}` : "Reasoning");
     // Reasoning that nothing followed is all there is to read.
-    if (next && !this.toggled && !this.isBeingRead())
-      this.context.room.collapse(() => {
-        this.root.open = false;
-      });
+    if (!next || this.toggled) return;
+    const fold = () => {
+      this.root.open = false;
+    };
+    if (this.context.isBuilding()) fold();
+    else if (!this.isBeingRead()) this.context.room.collapse(fold);
   }
 
   tick(now_s: number): void {
@@ -75,7 +81,7 @@ export class Reasoning implements Block {
   /** Text is selected in it, the focus is inside, or the reader scrolled back to it. */
   private isBeingRead(): boolean {
     const { stick } = this.context;
-    if (!stick.stuck && this.context.isLive() && stick.isInView(this.root)) return true;
+    if (!stick.stuck && stick.isInView(this.root)) return true;
     const root = this.root.getRootNode() as ShadowRoot | Document;
     if (root.activeElement && this.body.contains(root.activeElement)) return true;
     const selection = selectionIn(root);

@@ -22,6 +22,7 @@ export class RunView {
   private steps: StepView[] = [];
   private shownEnd = "";
   private saidPhase: string;
+  private building = false;
   private life = new AbortController();
 
   constructor(
@@ -30,7 +31,7 @@ export class RunView {
     signal: AbortSignal,
   ) {
     this.room = new Room(this.body, card.stick);
-    this.context = { ...card, room: this.room, isLive: () => !run.ended };
+    this.context = { ...card, room: this.room, isBuilding: () => this.building };
     this.bar = new Bar(run, card, signal, () => this.room.release());
     this.body.append(this.end);
     this.root = h(
@@ -57,6 +58,7 @@ export class RunView {
       this.changes.clear();
       this.body.setAttribute("aria-busy", String(!this.run.ended));
       this.root.classList.toggle("live", !this.run.ended);
+      this.paintCaret();
     }
     this.bar.paint();
     this.say();
@@ -72,6 +74,15 @@ export class RunView {
 
   get ticking(): boolean {
     return this.bar.ticking;
+  }
+
+  /** The mark at the end of the text stands only where text may still come. */
+  private paintCaret(): void {
+    const last = this.body.querySelector(".caret");
+    const writing = this.run.state.status === "streaming" ? this.steps.at(-1)?.open : undefined;
+    if (last === writing) return;
+    last?.classList.remove("caret");
+    writing?.classList.add("caret");
   }
 
   private paintParts(): boolean {
@@ -107,12 +118,16 @@ export class RunView {
     for (const step of this.steps) step.root.remove();
     this.steps = [];
     this.shownEnd = "";
+    this.building = true;
     const { state } = this.run;
     for (const part of state.parts) {
       const view = this.step(part.step, isEmptyText(part) ? null : part);
       view.part(part, { appended: [], whole: true });
     }
-    state.steps.forEach((step, index) => this.step(index, null).paintNotes(step));
+    state.steps.forEach((step, index) => {
+      this.step(index, null).paintNotes(step);
+    });
+    this.building = false;
   }
 
   private paintEnd(): void {

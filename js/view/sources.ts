@@ -56,42 +56,42 @@ function host(source: Source): string {
   if (url === null) return "";
   const name = URL.canParse(url) ? new URL(url).host.replace(/^www\./, "") : "";
   if (name === redirect_host) return "through Google Search";
-  return name === source.title ? "" : name;
+  return source.title.includes(name) ? "" : name;
 }
 
 function grounding(metadata: JsonObject[]): Source[] {
   return unique(
     metadata.flatMap((one) =>
-      objects(one["groundingChunks"]).map((chunk) => {
-        const found = object(chunk["web"] ?? chunk["retrievedContext"] ?? chunk["maps"]);
-        const uri = string(found["uri"]);
-        return { uri, title: string(found["title"]) || string(found["domain"]) || uri, note: "" };
+      objects(one.groundingChunks).map((chunk) => {
+        const found = object(chunk.web ?? chunk.retrievedContext ?? chunk.maps);
+        const uri = string(found.uri);
+        return { uri, title: string(found.title) || string(found.domain) || uri, note: "" };
       }),
     ),
   );
 }
 
 function queries(metadata: JsonObject[]): string[] {
-  const terms = metadata.flatMap((one) => [one["webSearchQueries"], one["retrievalQueries"]].flat());
+  const terms = metadata.flatMap((one) => [one.webSearchQueries, one.retrievalQueries].flat());
   return [...new Set(terms.filter((term): term is string => typeof term === "string"))];
 }
 
 function citation(entry: JsonObject): Source {
-  const uri = string(entry["uri"]);
-  const license = string(entry["license"]);
+  const uri = string(entry.uri);
+  const license = string(entry.license);
   return {
     uri,
-    title: string(entry["title"]) || uri || "A source without an address",
+    title: string(entry.title) || uri || "A source without an address",
     note: license && `licence ${license}`,
   };
 }
 
 function page(entry: JsonObject): Source {
-  const uri = string(entry["retrievedUrl"]);
+  const uri = string(entry.retrievedUrl);
   return {
     uri,
     title: uri || "A page without an address",
-    note: retrieved[string(entry["urlRetrievalStatus"])] ?? "",
+    note: retrieved[string(entry.urlRetrievalStatus)] ?? "",
   };
 }
 

@@ -1,7 +1,7 @@
 // One request and what it brought: its parts as blocks, then where they come from.
 import type { PartChange } from "../changes.ts";
-import type { Json, Part, RunState, Step } from "../protocol.ts";
-import { count, isEmptyText } from "../words.ts";
+import type { Json, JsonObject, Part, RunState, Step } from "../protocol.ts";
+import { isEmptyText } from "../words.ts";
 import type { Block } from "./block.ts";
 import { CallCard } from "./call.ts";
 import { CodeCard, CodeOutput } from "./code.ts";
@@ -34,10 +34,7 @@ export class StepView {
   /** Draws a part for the first time or again. False: it cannot be drawn in place, the run has to start anew. */
   part(part: Part, change: PartChange): boolean {
     const owner = this.owners.get(part.index);
-    if (owner) {
-      owner.change(part, change);
-      return true;
-    }
+    if (owner) return owner.change(part, change);
     // A part without text draws nothing; what comes around it is still one flow.
     if (isEmptyText(part)) return true;
     if ([...this.owners.keys()].some((index) => index > part.index)) return false;
@@ -62,19 +59,23 @@ export class StepView {
     this.blocks.at(-1)?.tick?.(now_s);
   }
 
+  /** The prose that may still grow, if the last thing here is prose. */
+  get open(): HTMLElement | undefined {
+    return this.blocks.at(-1)?.prose;
+  }
+
   paintNotes(step: Step): void {
-    const { grounding, citations, url_context, prompt_feedback, candidates, other } = step;
-    const key = [grounding, citations, url_context, candidates, other].map((list) => list.length).join();
-    const now = `${key} ${prompt_feedback !== null}`;
+    const { grounding, citations, url_context, prompt_feedback, candidates } = step;
+    const other = withoutCalm(step.other);
+    const now = JSON.stringify([grounding, citations, url_context, prompt_feedback, candidates, other]);
     if (now === this.shownNotes) return;
     this.shownNotes = now;
     const raw = (label: string, value: Json) => rawBlock(label, value, this.signal);
     this.notes.replaceChildren(...sources(step));
-    if (prompt_feedback)
-      this.notes.append(raw(feedbackWords(prompt_feedback["blockReason"]), prompt_feedback));
+    if (prompt_feedback) this.notes.append(raw(feedbackWords(prompt_feedback.blockReason), prompt_feedback));
     if (candidates.length) this.notes.append(raw("Other candidates of this answer", candidates));
-    if (other.length)
-      this.notes.append(raw(`${count(other.length, "piece")} of data without a picture`, other));
+    const names = Object.keys(other);
+    if (names.length > 0) this.notes.append(raw(`Also in the answer: ${names.join(", ")}`, other));
   }
 
   private make(part: Part): Block {
@@ -102,6 +103,19 @@ export class StepView {
   }
 }
 
+/** Safety ratings that found nothing come with many answers and say nothing; all else that came is worth a line. */
+function withoutCalm(other: JsonObject): JsonObject {
+  const { safetyRatings, ...rest } = other ?? {};
+  const calm = (rating: Json) =>
+    typeof rating === "object" &&
+    rating !== null &&
+    !Array.isArray(rating) &&
+    rating.probability === "NEGLIGIBLE" &&
+    !rating.blocked;
+  const isCalm = safetyRatings === undefined || (Array.isArray(safetyRatings) && safetyRatings.every(calm));
+  return isCalm ? rest : { safetyRatings, ...rest };
+}
+
 function feedbackWords(reason: Json | undefined): string {
   return typeof reason === "string"
     ? `Gemini blocked the prompt: ${reason}`
@@ -121,7 +135,9 @@ class Raw implements Block {
 
   add(): void {}
 
-  change(): void {}
+  change(): boolean {
+    return false;
+  }
 
   close(): void {}
 }

@@ -1,10 +1,11 @@
 // The style sheets of a card, shared by all cards where the browser can.
+import markdown from "../markdown/markdown.css";
 import base from "../styles/base.css";
 import blocks from "../styles/blocks.css";
 import prose from "../styles/prose.css";
 import tokens from "../styles/tokens.css";
 
-const text = [tokens, base, blocks, prose].join("\n");
+const text = [tokens, base, markdown, blocks, prose].join("\n");
 let sheet: CSSStyleSheet | undefined;
 
 /** Adopted sheets work under every content security policy; a <style> element is for browsers without them. */

@@ -1,5 +1,5 @@
 // JSON values for reading: strings as text, the rest as JSON, with nothing invisible left in them.
-import type { Json, JsonObject } from "../protocol.ts";
+import type { Json } from "../protocol.ts";
 import { count } from "../words.ts";
 import { button, h } from "./dom.ts";
 
@@ -10,8 +10,7 @@ const depth_max = 64;
 
 // Emoji sequences keep their joiners; every other character that draws nothing or turns the text around is named.
 const hidden =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this looks for
-  /(\p{Extended_Pictographic}\ufe0f?(?:\u200d\p{Extended_Pictographic}\ufe0f?)+|\p{Emoji}\ufe0f)|([\0-\x08\v\f\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\u{e0000}-\u{e0fff}\p{Surrogate}])/gu;
+  /(\p{Extended_Pictographic}\ufe0f?(?:\u200d\p{Extended_Pictographic}\ufe0f?)+|\p{Emoji}\ufe0f)|(\p{DI}|\p{Cf}|\p{Cs}|\p{Zl}|\p{Zp}|(?![\t\n\r])\p{Cc})/gu;
 
 /** `text` with invisible and direction-changing characters spelled out. */
 export function visibleText(text: string): Node {
@@ -39,23 +38,26 @@ export function pretty(value: Json, limit = Number.POSITIVE_INFINITY): string {
     out.push(text);
     length += text.length;
   };
-  const print = (item: Json, indent: string): void => {
-    if (length > limit) return;
+  const print = (item: Json, indent: string) => {
     if (typeof item !== "object" || item === null) {
-      put(typeof item === "string" ? JSON.stringify(item.slice(0, limit)) : (JSON.stringify(item) ?? "null"));
+      put(typeof item === "string" ? JSON.stringify(item.slice(0, limit)) : String(item));
       return;
     }
-    const isList = Array.isArray(item);
-    const keys = Object.keys(item);
-    if (keys.length === 0) return put(isList ? "[]" : "{}");
-    if (indent.length > depth_max * 2) return put("…");
-    put(isList ? "[" : "{");
-    keys.forEach((key, i) => {
+    const [open, close] = Array.isArray(item) ? "[]" : "{}";
+    const entries = Object.entries(item);
+    if (entries.length === 0 || indent.length > depth_max * 2) {
+      put(`${open}${entries.length > 0 ? "…" : ""}${close}`);
+      return;
+    }
+    const inner = `${indent}  `;
+    let before = `${open}\n${inner}`;
+    for (const [key, child] of entries) {
       if (length > limit) return;
-      put(`${i ? "," : ""}\n${indent}  ${isList ? "" : `${JSON.stringify(key)}: `}`);
-      print((item as JsonObject)[key]!, `${indent}  `);
-    });
-    put(`\n${indent}${isList ? "]" : "}"}`);
+      put(before + (Array.isArray(item) ? "" : `${JSON.stringify(key)}: `));
+      print(child as Json, inner);
+      before = `,\n${inner}`;
+    }
+    put(`\n${indent}${close}`);
   };
   print(value, "");
   return out.join("");

@@ -44,6 +44,7 @@ def page_url() -> Iterator[str]:
     server, url = serve()
     yield f"{url}/tests/browser/page/index.html"
     server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture(scope="session")

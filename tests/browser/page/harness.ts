@@ -18,7 +18,9 @@ async function mount(kernel: FakeKernel): Promise<Mounted> {
   const proxy = () => {
     const { model } = kernel;
     const names = ["get", "set", "save_changes", "send", "on", "off"] as const;
-    return Object.fromEntries(names.map((name) => [name, (model[name] as (...args: unknown[]) => unknown).bind(model)]));
+    return Object.fromEntries(
+      names.map((name) => [name, (model[name] as (...args: unknown[]) => unknown).bind(model)]),
+    );
   };
   widget.initialize({ model: proxy(), signal: life.signal });
   return {
@@ -57,4 +59,4 @@ declare global {
 }
 
 window.gem = { FakeKernel, mount, show, states, names: Object.keys(states), run, parts, step };
-document.documentElement.dataset["ready"] = "true";
+document.documentElement.dataset.ready = "true";

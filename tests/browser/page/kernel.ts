@@ -22,7 +22,7 @@ export class FakeModel {
 
   save_changes(): void {
     if (this.broken.save) throw new Error("save_changes is not supported here");
-    this.saved.push({ stop_run: this.traits["stop_run"] });
+    this.saved.push({ stop_run: this.traits.stop_run });
   }
 
   send(message: PageMessage): void {
@@ -63,18 +63,27 @@ export class FakeKernel {
     setInterval(() => {
       if (!this.beats) return;
       for (const [id, run] of this.runs)
-        if (!isEnded(run.state.status)) this.tell({ op: "beat", run: id, seq: run.seq, at_s: this.at(id), status: run.state.status });
+        if (!isEnded(run.state.status))
+          this.tell({ op: "beat", run: id, seq: run.seq, at_s: this.at(id), status: run.state.status });
     }, 2000);
   }
 
   /** A run that began `at_s` seconds ago. */
   start(state: RunState, at_s = 0): void {
-    this.runs.set(state.id, { state: structuredClone(state), seq: 0, from_ms: performance.now() - at_s * 1000 });
+    this.runs.set(state.id, {
+      state: structuredClone(state),
+      seq: 0,
+      from_ms: performance.now() - at_s * 1000,
+    });
     this.saveTrait();
   }
 
   saveTrait(): void {
-    const runs = [...this.runs].map(([id, { state, seq }]) => ({ seq, at_s: this.at(id), state: structuredClone(state) }));
+    const runs = [...this.runs].map(([id, { state, seq }]) => ({
+      seq,
+      at_s: this.at(id),
+      state: structuredClone(state),
+    }));
     this.model.set("snapshot", { runs });
   }
 
@@ -112,7 +121,14 @@ export class FakeKernel {
     const asked_s = this.at(id);
     this.patch(id, [["=", ["status"], "cancelling"]]);
     setTimeout(() => {
-      const receipt = { by: "button", when: "mid-stream", asked_s, closed_s: asked_s + 0.001, chunks_after: 0, tokens: run.state.tokens };
+      const receipt = {
+        by: "button",
+        when: "mid-stream",
+        asked_s,
+        closed_s: asked_s + 0.001,
+        chunks_after: 0,
+        tokens: run.state.tokens,
+      };
       this.patch(id, [
         ["=", ["status"], "cancelled"],
         ["=", ["ended_s"], this.at(id)],

@@ -1,5 +1,6 @@
 // The markdown renderer on a bare page, for test_markdown.py.
 import { type MarkdownOptions, MarkdownStream } from "../../../js/markdown/stream.ts";
+import { hard, large, nested } from "./large.ts";
 import { numbers, sample } from "./samples.ts";
 
 type Options = Partial<MarkdownOptions>;
@@ -41,4 +42,4 @@ export function cut(text: string, seed: number, longest: number): string[] {
   return pieces;
 }
 
-Object.assign(globalThis, { MarkdownStream, gs: { stream, tree, render, cut, sample } });
+Object.assign(globalThis, { MarkdownStream, gs: { stream, tree, render, cut, sample, large, hard, nested } });

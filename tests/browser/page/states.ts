@@ -21,7 +21,7 @@ export function step(index: number, more: Partial<Step> = {}): Step {
     citations: [],
     url_context: [],
     candidates: [],
-    other: [],
+    other: {},
     ...more,
   };
 }
@@ -123,7 +123,11 @@ export const states: { [name: string]: () => RunState } = {
     run({
       parts: parts(
         { kind: "text", text: "Let me look at the orders." },
-        call("run_sql", { query: "select strftime('%Y-%m', ordered_at) as mon" }, { state: "streaming_args" }),
+        call(
+          "run_sql",
+          { query: "select strftime('%Y-%m', ordered_at) as mon" },
+          { state: "streaming_args" },
+        ),
       ),
     }),
   asked: () =>
@@ -158,7 +162,19 @@ export const states: { [name: string]: () => RunState } = {
       tokens: 118,
       parts: parts(
         { kind: "text", text: "I will ask two sources." },
-        call("run_sql", { query: "select 1" }, { state: "succeeded", result: { result: [{ month: "2026-08", revenue: 41207, orders: 312 }, { month: "2026-09", revenue: 44910, orders: 340 }] } }),
+        call(
+          "run_sql",
+          { query: "select 1" },
+          {
+            state: "succeeded",
+            result: {
+              result: [
+                { month: "2026-08", revenue: 41207, orders: 312 },
+                { month: "2026-09", revenue: 44910, orders: 340 },
+              ],
+            },
+          },
+        ),
         call("get_weather", { city: "Paris", days: 3 }, { state: "running" }),
       ),
     }),
@@ -174,7 +190,11 @@ export const states: { [name: string]: () => RunState } = {
         { ...thought, first_s: 0.4, last_s: 1.9 },
         call(
           "run_sql",
-          { query: "select strftime('%Y-%m', ordered_at) as month, sum(amount) as revenue, count(*) as orders\nfrom orders\ngroup by 1", limit: 100 },
+          {
+            query:
+              "select strftime('%Y-%m', ordered_at) as month, sum(amount) as revenue, count(*) as orders\nfrom orders\ngroup by 1",
+            limit: 100,
+          },
           {
             state: "succeeded",
             result: [
@@ -213,7 +233,14 @@ export const states: { [name: string]: () => RunState } = {
       ended_s: 0.2,
       first_chunk_s: null,
       steps: [],
-      receipt: { by: "interrupt", when: "before the first chunk", asked_s: 0.2, closed_s: 0.2002, chunks_after: 0, tokens: null },
+      receipt: {
+        by: "interrupt",
+        when: "before the first chunk",
+        asked_s: 0.2,
+        closed_s: 0.2002,
+        chunks_after: 0,
+        tokens: null,
+      },
     }),
   no_key: () =>
     run({
@@ -253,11 +280,15 @@ export const states: { [name: string]: () => RunState } = {
       ended_s: 2.2,
       first_text_s: 0.7,
       steps: [step(0, { outcome: "truncated", finish_reason: "MAX_TOKENS" })],
-      parts: parts({ kind: "text", text: "Conflict-free replicated data types let every copy change on its own. When two copies meet, they" }),
+      parts: parts({
+        kind: "text",
+        text: "Conflict-free replicated data types let every copy change on its own. When two copies meet, they",
+      }),
       notice: {
         level: "warn",
         title: "The answer was cut off",
-        message: "It reached the limit of 256 output tokens (MAX_TOKENS). Raise max_output_tokens to get the rest.",
+        message:
+          "It reached the limit of 256 output tokens (MAX_TOKENS). Raise max_output_tokens to get the rest.",
       },
     }),
   sources: () =>
@@ -273,17 +304,27 @@ export const states: { [name: string]: () => RunState } = {
             {
               webSearchQueries: ["euro 2024 winner", "euro 2024 final score"],
               groundingChunks: [
-                { web: { uri: "https://vertexaisearch.cloud.google.com/grounding-api-redirect/AbC", title: "uefa.com" } },
+                {
+                  web: {
+                    uri: "https://vertexaisearch.cloud.google.com/grounding-api-redirect/AbC",
+                    title: "uefa.com",
+                  },
+                },
                 { web: { uri: "https://en.wikipedia.org/wiki/UEFA_Euro_2024", title: "UEFA Euro 2024" } },
                 { web: { uri: "javascript:alert(1)", title: "not a link" } },
               ],
             },
           ],
           citations: [{ startIndex: 0, endIndex: 40, uri: "https://github.com/x/y", license: "mit" }],
-          url_context: [{ retrievedUrl: "https://example.org/a", urlRetrievalStatus: "URL_RETRIEVAL_STATUS_ERROR" }],
+          url_context: [
+            { retrievedUrl: "https://example.org/a", urlRetrievalStatus: "URL_RETRIEVAL_STATUS_ERROR" },
+          ],
         }),
       ],
-      parts: parts({ kind: "text", text: "Spain won Euro 2024, beating England 2–1 in the final in Berlin." }),
+      parts: parts({
+        kind: "text",
+        text: "Spain won Euro 2024, beating England 2–1 in the final in Berlin.",
+      }),
     }),
   files: () =>
     run({
@@ -293,11 +334,39 @@ export const states: { [name: string]: () => RunState } = {
       first_text_s: 0.8,
       parts: parts(
         { kind: "text", text: "Here is the plot." },
-        { kind: "code", code: "import matplotlib.pyplot as plt\nplt.plot([1, 4, 9])\nprint(sum([1, 4, 9]))", language: "PYTHON" },
+        {
+          kind: "code",
+          code: "import matplotlib.pyplot as plt\nplt.plot([1, 4, 9])\nprint(sum([1, 4, 9]))",
+          language: "PYTHON",
+        },
         { kind: "code_result", output: "14\n", outcome: "OUTCOME_OK" },
-        { kind: "file", mime_type: "image/png", size_bytes: 1580, data: redDot, uri: null, name: null, cut: false },
-        { kind: "file", mime_type: "application/pdf", size_bytes: 482_113, data: "JVBERg==", uri: null, name: "report.pdf", cut: false },
-        { kind: "file", mime_type: "text/csv", size_bytes: null, data: null, uri: "https://example.com/files/abc", name: null, cut: false },
+        {
+          kind: "file",
+          mime_type: "image/png",
+          size_bytes: 1580,
+          data: redDot,
+          uri: null,
+          name: null,
+          cut: false,
+        },
+        {
+          kind: "file",
+          mime_type: "application/pdf",
+          size_bytes: 482_113,
+          data: "JVBERg==",
+          uri: null,
+          name: "report.pdf",
+          cut: false,
+        },
+        {
+          kind: "file",
+          mime_type: "text/csv",
+          size_bytes: null,
+          data: null,
+          uri: "https://example.com/files/abc",
+          name: null,
+          cut: false,
+        },
       ),
     }),
   unknown: () =>
@@ -305,8 +374,17 @@ export const states: { [name: string]: () => RunState } = {
       status: "completed",
       tokens: 12,
       ended_s: 0.9,
-      steps: [step(0, { candidates: [{ index: 1 }], prompt_feedback: { blockReason: "SAFETY" }, other: [{ modelStatus: "x" }] })],
-      parts: parts({ kind: "text", text: "A part follows that nobody knows yet." }, { kind: "other", raw: { hologram: { depth: 3 } } }),
+      steps: [
+        step(0, {
+          candidates: [{ index: 1 }],
+          prompt_feedback: { blockReason: "SAFETY" },
+          other: { modelStatus: "x", safetyRatings: [{ category: "X", probability: "NEGLIGIBLE" }] },
+        }),
+      ],
+      parts: parts(
+        { kind: "text", text: "A part follows that nobody knows yet." },
+        { kind: "other", raw: { hologram: { depth: 3 } } },
+      ),
     }),
   long: () =>
     run({
@@ -317,7 +395,11 @@ export const states: { [name: string]: () => RunState } = {
       first_text_s: 0.8,
       parts: parts({
         kind: "text",
-        text: Array.from({ length: 40 }, (_, i) => `## Part ${i + 1}\n\nSome words about part ${i + 1}, long enough to fill a line or two of a notebook cell so that the card is higher than the window.\n`).join("\n"),
+        text: Array.from(
+          { length: 40 },
+          (_, i) =>
+            `## Part ${i + 1}\n\nSome words about part ${i + 1}, long enough to fill a line or two of a notebook cell so that the card is higher than the window.\n`,
+        ).join("\n"),
       }),
     }),
 };

@@ -1,0 +1,84 @@
+// A model and states for the tests beside the modules.
+import type { ModelPort } from "./store.ts";
+import type { Op, PageMessage, Part, RunState } from "./protocol.ts";
+
+export class TestModel implements ModelPort {
+  readonly sent: PageMessage[] = [];
+  readonly traits: { [name: string]: unknown } = { snapshot: { runs: [] }, stop_run: "" };
+  saves = 0;
+  readonly listeners = new Map<string, Set<(...args: unknown[]) => void>>();
+
+  get(name: string): unknown {
+    return this.traits[name];
+  }
+
+  set(name: string, value: unknown): void {
+    this.traits[name] = value;
+  }
+
+  save_changes(): void {
+    this.saves++;
+  }
+
+  send(content: unknown): void {
+    this.sent.push(content as PageMessage);
+  }
+
+  on(event: string, callback: (...args: unknown[]) => void): void {
+    this.listeners.set(event, (this.listeners.get(event) ?? new Set()).add(callback));
+  }
+
+  off(event: string, callback: (...args: unknown[]) => void): void {
+    this.listeners.get(event)?.delete(callback);
+  }
+
+  emit(event: string, ...args: unknown[]): void {
+    for (const callback of this.listeners.get(event) ?? []) callback(...args);
+  }
+
+  patch(seq: number, ...ops: Op[]): void {
+    this.emit("msg:custom", { op: "patch", run: "r1", seq, ops: structuredClone(ops) }, []);
+  }
+
+  snap(seq: number, state: RunState, at_s = 1): void {
+    this.emit("msg:custom", { op: "snap", run: state.id, seq, at_s, state: structuredClone(state) }, []);
+  }
+
+  beat(seq: number, status = "streaming", run = "r1", at_s = 1): void {
+    this.emit("msg:custom", { op: "beat", run, seq, at_s, status }, []);
+  }
+
+  /** Messages of one kind since the last look. */
+  take(op: PageMessage["op"]): PageMessage[] {
+    const found = this.sent.filter((message) => message.op === op);
+    this.sent.length = 0;
+    return found;
+  }
+}
+
+export function runState(more: Partial<RunState> = {}): RunState {
+  return {
+    id: "r1",
+    model: "demo",
+    demo: true,
+    prompt: [],
+    status: "streaming",
+    stopped_by: null,
+    tokens: null,
+    parts: [],
+    steps: [],
+    usage: {},
+    first_chunk_s: null,
+    first_text_s: null,
+    ended_s: null,
+    notice: null,
+    error: null,
+    receipt: null,
+    ...more,
+  };
+}
+
+export function textPart(index: number, text: string, more: object = {}): Part {
+  const common = { otid: index, step: 0, run: "r1", first_s: index, last_s: null, chunks: null, signature: null };
+  return { index, kind: "text", thought: false, text, ...common, ...more } as Part;
+}
