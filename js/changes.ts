@@ -18,7 +18,7 @@ export class Changes {
     for (const [op, path, value] of ops) {
       const [field, index, name] = path;
       if (field === "parts" && typeof index === "number") {
-        const change = this.part(index);
+        const change = this.#part(index);
         if (op === "+" && name === "text" && path.length === 3) change.appended.push(value);
         else change.whole = true;
       } else if (field === "steps" && typeof index === "number") {
@@ -38,7 +38,7 @@ export class Changes {
       return;
     }
     state.parts.forEach((_, index) => {
-      this.part(index).whole = true;
+      this.#part(index).whole = true;
     });
     state.steps.forEach((_, index) => {
       this.steps.add(index);
@@ -57,7 +57,7 @@ export class Changes {
     return this.reset || this.parts.size > 0 || this.steps.size > 0 || this.fields.size > 0;
   }
 
-  private part(index: number): PartChange {
+  #part(index: number): PartChange {
     let change = this.parts.get(index);
     if (!change) {
       change = { appended: [], whole: false };

@@ -16,7 +16,10 @@ describe("applyOps", () => {
       ["+", ["parts", 0, "call", "args", "x", 0], "q"],
       ["=", ["status"], "done"],
     );
-    expect(next).toEqual({ parts: [{ text: "ab", call: { args: { x: ["pq"], y: { z: 1 } } } }], status: "done" });
+    expect(next).toEqual({
+      parts: [{ text: "ab", call: { args: { x: ["pq"], y: { z: 1 } } } }],
+      status: "done",
+    });
   });
 
   it("appends to a list at its length and no further", () => {

@@ -17,7 +17,7 @@ export class RunEntry {
   data_ms: number;
   /** The kernel named a lower seq than ours, so the next snapshot may go back. */
   may_rewind = false;
-  private readonly held = new Map<number, readonly Op[]>();
+  readonly #held = new Map<number, readonly Op[]>();
 
   constructor(state: RunState, seq: number, now_ms: number) {
     this.state = state;
@@ -46,7 +46,7 @@ export class RunEntry {
   take(seq: number, ops: readonly Op[]): readonly Op[] | "old" | "gap" | "misfit" {
     if (seq <= this.seq) return "old";
     if (seq > this.seq + 1) {
-      if (this.held.size < held_max) this.held.set(seq, ops);
+      if (this.#held.size < held_max) this.#held.set(seq, ops);
       return "gap";
     }
     const applied: Op[] = [];
@@ -58,10 +58,10 @@ export class RunEntry {
         if (error instanceof PatchError) return "misfit";
         throw error;
       }
-      applied.push(...next);
+      for (const op of next) applied.push(op);
       this.seq++;
-      next = this.held.get(this.seq + 1);
-      this.held.delete(this.seq + 1);
+      next = this.#held.get(this.seq + 1);
+      this.#held.delete(this.seq + 1);
     }
     return applied;
   }
@@ -73,15 +73,15 @@ export class RunEntry {
     this.state = state;
     this.seq = seq;
     this.may_rewind = false;
-    for (const held of this.held.keys()) if (held <= seq) this.held.delete(held);
+    for (const held of this.#held.keys()) if (held <= seq) this.#held.delete(held);
     return old;
   }
 
   /** The patch after this one was already here when the snapshot came. */
   takeHeld(): readonly Op[] | null {
-    const ops = this.held.get(this.seq + 1);
+    const ops = this.#held.get(this.seq + 1);
     if (!ops) return null;
-    this.held.delete(this.seq + 1);
+    this.#held.delete(this.seq + 1);
     const taken = this.take(this.seq + 1, ops);
     return typeof taken === "string" ? null : taken;
   }

@@ -25,7 +25,7 @@ const append = (text: string): Op => ["+", ["parts", 0, "text"], text];
 
 /** A store that knows run r1 up to patch 1. */
 function open(state: RunState = hello()): { store: Store; run: RunEntry } {
-  model.traits["snapshot"] = { runs: [{ seq: 1, at_s: 0.5, state }] };
+  model.traits.snapshot = { runs: [{ seq: 1, at_s: 0.5, state }] };
   const store = new Store(model, life.signal);
   model.sent.length = 0;
   model.snap(1, state);
@@ -56,7 +56,7 @@ class View implements StoreListener {
 
 describe("a store", () => {
   it("asks for everything at the start and reads the trait", () => {
-    model.traits["snapshot"] = { runs: [{ seq: 4, at_s: 0.5, state: hello() }] };
+    model.traits.snapshot = { runs: [{ seq: 4, at_s: 0.5, state: hello() }] };
     const store = new Store(model, life.signal);
     expect(model.sent).toEqual([{ op: "resync", run: null, have: 0 }]);
     expect(store.runs.get("r1")?.seq).toBe(4);
@@ -187,11 +187,11 @@ describe("a store", () => {
   it("merges the trait when it is newer", () => {
     const { run } = open();
     const state = runState({ status: "completed", parts: [textPart(0, "Hello")] });
-    model.traits["snapshot"] = { runs: [{ seq: 7, at_s: 3, state }] };
+    model.traits.snapshot = { runs: [{ seq: 7, at_s: 3, state }] };
     model.emit("change:snapshot");
     expect(run.seq).toBe(7);
     expect(text(run)).toBe("Hello");
-    model.traits["snapshot"] = { runs: [{ seq: 2, at_s: 1, state: hello() }] };
+    model.traits.snapshot = { runs: [{ seq: 2, at_s: 1, state: hello() }] };
     model.emit("change:snapshot");
     expect(text(run)).toBe("Hello");
   });
@@ -213,7 +213,7 @@ describe("Stop", () => {
   it("goes out by trait and by message, names its run and shows at once", () => {
     const { store, run } = open();
     store.stop("r1");
-    expect(model.traits["stop_run"]).toBe("r1");
+    expect(model.traits.stop_run).toBe("r1");
     expect(model.saves).toBe(1);
     expect(model.take("stop")).toEqual([{ op: "stop", run: "r1" }]);
     expect(run.stopping).toBe(true);
@@ -250,7 +250,7 @@ describe("Stop", () => {
       throw new Error("no messages here");
     };
     store.stop("r1");
-    expect(model.traits["stop_run"]).toBe("r1");
+    expect(model.traits.stop_run).toBe("r1");
   });
 });
 
@@ -274,7 +274,12 @@ describe("views", () => {
     store.subscribe(view, life.signal);
     view.changes.clear();
     model.patch(2, append("l"), append("lo"));
-    model.patch(3, ["=", ["parts", 1], textPart(1, "new")], ["=", ["tokens"], 3], ["=", ["steps", 0], {}]);
+    model.patch(
+      3,
+      ["=", ["parts", 1], { kind: "text", text: "new" }],
+      ["=", ["tokens"], 3],
+      ["=", ["steps", 0], {}],
+    );
     expect(view.changes.parts.get(0)).toEqual({ appended: ["l", "lo"], whole: false });
     expect(view.changes.parts.get(1)?.whole).toBe(true);
     expect([...view.changes.fields, ...view.changes.steps]).toEqual(["tokens", 0]);

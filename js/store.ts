@@ -41,65 +41,65 @@ const stop_tries = 4;
 
 export class Store {
   readonly runs = new Map<string, RunEntry>();
-  private readonly listeners = new Set<StoreListener>();
+  readonly #listeners = new Set<StoreListener>();
   /** Resyncs the kernel has not answered, by run; null is every run of the card. */
-  private readonly waiting = new Map<string | null, number>();
-  private readonly stops = new Map<string, number>();
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private readonly model: ModelPort;
-  private readonly now: () => number;
+  readonly #waiting = new Map<string | null, number>();
+  readonly #stops = new Map<string, number>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #model: ModelPort;
+  readonly #now: () => number;
 
   constructor(model: ModelPort, signal: AbortSignal, now: () => number = () => performance.now()) {
-    this.model = model;
-    this.now = now;
-    const onMessage = (message: unknown) => this.receive(message);
-    const onSnapshot = () => this.readSnapshot();
+    this.#model = model;
+    this.#now = now;
+    const onMessage = (message: unknown) => this.#receive(message);
+    const onSnapshot = () => this.#readSnapshot();
     quietly(() => model.on("msg:custom", onMessage));
     quietly(() => model.on("change:snapshot", onSnapshot));
     signal.addEventListener("abort", () => {
       quietly(() => model.off("msg:custom", onMessage));
       quietly(() => model.off("change:snapshot", onSnapshot));
-      clearTimeout(this.timer);
-      this.listeners.clear();
-      this.waiting.clear();
-      this.stops.clear();
+      clearTimeout(this.#timer);
+      this.#listeners.clear();
+      this.#waiting.clear();
+      this.#stops.clear();
     });
-    this.readSnapshot();
-    this.resync(null);
+    this.#readSnapshot();
+    this.#resync(null);
   }
 
   subscribe(listener: StoreListener, signal: AbortSignal): void {
-    this.listeners.add(listener);
-    signal.addEventListener("abort", () => this.listeners.delete(listener));
+    this.#listeners.add(listener);
+    signal.addEventListener("abort", () => this.#listeners.delete(listener));
   }
 
   /** Asks the kernel to stop a run, by trait and by message: each can be withheld by some host or kernel. */
   stop(id: string): void {
     const run = this.runs.get(id);
     if (!run || run.ended) return;
-    run.stop_asked_ms ??= this.now();
+    run.stop_asked_ms ??= this.#now();
     quietly(() => {
-      this.model.set("stop_run", id);
-      this.model.save_changes();
+      this.#model.set("stop_run", id);
+      this.#model.save_changes();
     });
-    this.send({ op: "stop", run: id });
-    this.stops.set(id, 0);
-    this.arm();
-    this.tell((listener) => listener.link(run));
+    this.#send({ op: "stop", run: id });
+    this.#stops.set(id, 0);
+    this.#arm();
+    this.#tell((listener) => listener.link(run));
   }
 
-  private receive(message: unknown): void {
+  #receive(message: unknown): void {
     if (!isMessage(message)) return;
-    if (message.op === "patch") this.patch(message);
-    else if (message.op === "snap") this.snap(message.run, message);
-    else if (message.op === "beat") this.beat(message);
+    if (message.op === "patch") this.#patch(message);
+    else if (message.op === "snap") this.#snap(message.run, message);
+    else if (message.op === "beat") this.#beat(message);
   }
 
-  private patch({ run: id, seq, ops }: PatchMessage): void {
-    const now = this.now();
-    const run = this.runs.get(id) ?? this.open(id, seq, ops, now);
+  #patch({ run: id, seq, ops }: PatchMessage): void {
+    const now = this.#now();
+    const run = this.runs.get(id) ?? this.#open(id, seq, ops, now);
     if (!run) {
-      this.resync(id);
+      this.#resync(id);
       return;
     }
     run.word_ms = now;
@@ -108,34 +108,34 @@ export class Store {
     if (taken === "gap" || taken === "misfit") {
       // After a misfit nothing here can be trusted, also not what has a higher number.
       if (taken === "misfit") run.may_rewind = true;
-      this.resync(id);
+      this.#resync(id);
       return;
     }
     run.data_ms = now;
-    this.settle(run);
-    this.tell((listener) => listener.ops(run, taken));
+    this.#settle(run);
+    this.#tell((listener) => listener.ops(run, taken));
   }
 
   /** A run that starts with its whole state in its first patch needs no resync. */
-  private open(id: string, seq: number, ops: readonly Op[], now: number): RunEntry | null {
+  #open(id: string, seq: number, ops: readonly Op[], now: number): RunEntry | null {
     const [op, path, value] = ops[0] ?? [];
     if (seq !== 1 || op !== "=" || path?.length !== 0 || !isState(value, id)) return null;
     const run = new RunEntry(structuredClone(value), 0, now);
     run.clock.sync(0, now);
-    this.add(run);
+    this.#add(run);
     return run;
   }
 
-  private snap(id: string, { seq, at_s, state }: Pick<SnapMessage, "seq" | "at_s" | "state">): void {
+  #snap(id: string, { seq, at_s, state }: Pick<SnapMessage, "seq" | "at_s" | "state">): void {
     if (!isState(state, id)) return;
-    const now = this.now();
-    this.waiting.delete(id);
-    this.waiting.delete(null);
+    const now = this.#now();
+    this.#waiting.delete(id);
+    this.#waiting.delete(null);
     let run = this.runs.get(id);
     if (!run) {
       run = new RunEntry(state, seq, now);
       run.clock.sync(at_s, now);
-      this.add(run);
+      this.#add(run);
       return;
     }
     run.word_ms = now;
@@ -143,97 +143,97 @@ export class Store {
     const old = run.adopt(state, seq);
     if (!old) return;
     run.data_ms = now;
-    this.settle(run);
+    this.#settle(run);
     const known = run;
-    this.tell((listener) => listener.snapshot(known, old));
+    this.#tell((listener) => listener.snapshot(known, old));
     const held = run.takeHeld();
-    if (held) this.tell((listener) => listener.ops(known, held));
+    if (held) this.#tell((listener) => listener.ops(known, held));
   }
 
-  private beat({ run: id, seq, at_s, status }: BeatMessage): void {
+  #beat({ run: id, seq, at_s, status }: BeatMessage): void {
     const run = this.runs.get(id);
     if (!run) {
-      this.resync(id);
+      this.#resync(id);
       return;
     }
-    const now = this.now();
+    const now = this.#now();
     run.word_ms = now;
     if (!isEnded(status)) run.clock.sync(at_s, now);
     if (seq === run.seq && status === run.state.status) return;
     if (seq <= run.seq) run.may_rewind = true;
-    this.resync(id);
+    this.#resync(id);
   }
 
   /** The trait is the state when the page loads, and the last word when a run ends. */
-  private readSnapshot(): void {
+  #readSnapshot(): void {
     let snapshot: Partial<Snapshot> | null | undefined;
     quietly(() => {
-      snapshot = this.model.get("snapshot") as Snapshot;
+      snapshot = this.#model.get("snapshot") as Snapshot;
     });
     for (const { seq, at_s, state } of snapshot?.runs ?? []) {
       const known = this.runs.get(state.id);
       // The host keeps the trait's value, so what we change in place must be ours.
-      if (!known || seq > known.seq) this.snap(state.id, { seq, at_s, state: structuredClone(state) });
+      if (!known || seq > known.seq) this.#snap(state.id, { seq, at_s, state: structuredClone(state) });
     }
   }
 
-  private add(run: RunEntry): void {
+  #add(run: RunEntry): void {
     this.runs.set(run.id, run);
-    this.tell((listener) => listener.added(run));
+    this.#tell((listener) => listener.added(run));
   }
 
-  private settle(run: RunEntry): void {
-    if (run.ended || run.state.status === "cancelling") this.stops.delete(run.id);
+  #settle(run: RunEntry): void {
+    if (run.ended || run.state.status === "cancelling") this.#stops.delete(run.id);
   }
 
-  private resync(id: string | null): void {
-    if (this.waiting.has(id)) return;
-    this.waiting.set(id, 0);
-    this.ask(id);
-    this.arm();
+  #resync(id: string | null): void {
+    if (this.#waiting.has(id)) return;
+    this.#waiting.set(id, 0);
+    this.#ask(id);
+    this.#arm();
   }
 
-  private ask(id: string | null): void {
-    this.send({ op: "resync", run: id, have: (id !== null && this.runs.get(id)?.seq) || 0 });
+  #ask(id: string | null): void {
+    this.#send({ op: "resync", run: id, have: (id !== null && this.runs.get(id)?.seq) || 0 });
   }
 
-  private arm(): void {
-    if (this.timer !== undefined || (this.waiting.size === 0 && this.stops.size === 0)) return;
-    this.timer = setTimeout(() => {
-      this.timer = undefined;
-      this.retry();
-      this.arm();
+  #arm(): void {
+    if (this.#timer !== undefined || (this.#waiting.size === 0 && this.#stops.size === 0)) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#retry();
+      this.#arm();
     }, retry_ms);
   }
 
-  private retry(): void {
-    for (const [id, tries] of this.waiting) {
-      if (tries >= idle_tries && !this.isLive(id)) this.waiting.delete(id);
+  #retry(): void {
+    for (const [id, tries] of this.#waiting) {
+      if (tries >= idle_tries && !this.#isLive(id)) this.#waiting.delete(id);
       else {
-        this.waiting.set(id, tries + 1);
-        this.ask(id);
+        this.#waiting.set(id, tries + 1);
+        this.#ask(id);
       }
     }
-    for (const [id, tries] of this.stops) {
-      if (tries >= stop_tries) this.stops.delete(id);
+    for (const [id, tries] of this.#stops) {
+      if (tries >= stop_tries) this.#stops.delete(id);
       else {
-        this.stops.set(id, tries + 1);
-        this.send({ op: "stop", run: id });
+        this.#stops.set(id, tries + 1);
+        this.#send({ op: "stop", run: id });
       }
     }
   }
 
-  private isLive(id: string | null): boolean {
+  #isLive(id: string | null): boolean {
     if (id !== null) return this.runs.get(id)?.ended === false;
     return [...this.runs.values()].some((run) => !run.ended);
   }
 
-  private send(message: PageMessage): void {
-    quietly(() => this.model.send(message));
+  #send(message: PageMessage): void {
+    quietly(() => this.#model.send(message));
   }
 
-  private tell(what: (listener: StoreListener) => void): void {
-    for (const listener of this.listeners) what(listener);
+  #tell(what: (listener: StoreListener) => void): void {
+    for (const listener of this.#listeners) what(listener);
   }
 }
 

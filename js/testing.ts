@@ -1,6 +1,7 @@
 // A model and states for the tests beside the modules.
-import type { ModelPort } from "./store.ts";
+
 import type { Op, PageMessage, Part, RunState } from "./protocol.ts";
+import type { ModelPort } from "./store.ts";
 
 export class TestModel implements ModelPort {
   readonly sent: PageMessage[] = [];
@@ -79,6 +80,14 @@ export function runState(more: Partial<RunState> = {}): RunState {
 }
 
 export function textPart(index: number, text: string, more: object = {}): Part {
-  const common = { otid: index, step: 0, run: "r1", first_s: index, last_s: null, chunks: null, signature: null };
+  const common = {
+    otid: index,
+    step: 0,
+    run: "r1",
+    first_s: index,
+    last_s: null,
+    chunks: null,
+    signature: null,
+  };
   return { index, kind: "text", thought: false, text, ...common, ...more } as Part;
 }

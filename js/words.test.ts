@@ -13,7 +13,9 @@ describe("phase", () => {
     expect(word({ status: "pending" })).toBe("Connecting");
     expect(word({})).toBe("Connecting");
     expect(word({ steps: [step({ first_chunk_s: null })] })).toBe("Connecting");
-    expect(word({ steps: [step()], parts: [textPart(0, "hm", { kind: "thought", thought: true })] })).toBe("Reasoning");
+    expect(word({ steps: [step()], parts: [textPart(0, "hm", { kind: "thought", thought: true })] })).toBe(
+      "Reasoning",
+    );
     expect(word({ steps: [step()], parts: [textPart(0, "hm"), textPart(1, "")] })).toBe("Writing");
     expect(word({ steps: [step()], parts: [call("look", "streaming_args")] })).toBe("Calling look");
   });
@@ -22,7 +24,9 @@ describe("phase", () => {
     const parts = [call("a", "succeeded"), call("b", "running", 1), call("c", "running", 2)];
     expect(word({ status: "acting", parts })).toBe("Calling b and 1 more");
     expect(word({ status: "acting", parts: [call("a", "awaiting_approval")] })).toBe("Waiting for approval");
-    expect(word({ status: "completed", stopped_by: "calls", parts: [call("a", "requested")] })).toBe("Asked for a");
+    expect(word({ status: "completed", stopped_by: "calls", parts: [call("a", "requested")] })).toBe(
+      "Asked for a",
+    );
   });
 
   it("says how it ended", () => {

@@ -1,4 +1,4 @@
-"""Helpers for tests that talk to the local Gemini: raw sockets, the real SDK, and waiting for what must happen."""
+"""Helpers for tests that talk to the local Gemini: raw sockets, and waiting for what must happen."""
 
 from __future__ import annotations
 
@@ -7,34 +7,17 @@ import json
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
-
-import httpx2
-from google.genai import Client
 
 from gemstream_widget.server import LocalGemini, RequestRecord
 
 Json = dict[str, Any]
-TRANSPORTS = ("httpx2", "aiohttp")
 
 
 def ask(*texts: str, **more: Any) -> Json:
     """A request body with these user texts."""
     return {"contents": [{"role": "user", "parts": [{"text": text}]} for text in texts], **more}
-
-
-@asynccontextmanager
-async def sdk(server: LocalGemini, transport: str = "httpx2", **options: Any) -> AsyncIterator[Client]:
-    """The real SDK on this transport. It takes aiohttp when that is importable and no other transport is given."""
-    if transport == "httpx2":
-        options["async_client_args"] = {"transport": httpx2.AsyncHTTPTransport()}
-    client = server.client(**options)
-    try:
-        yield client
-    finally:
-        await client.aio.aclose()
 
 
 class Raw:

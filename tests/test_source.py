@@ -22,11 +22,6 @@ from tests.clients import TRANSPORTS, client_of
 from tests.conftest import corpus_root
 from tests.play import Played
 
-pytestmark = [  # the SDK's own warnings
-    pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:.* is not a valid .*:UserWarning"),
-]
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[gem.LocalGemini]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from operator import ge, gt, le, lt
 from typing import Any
 
-from ..shapes import field, snake
+from ..shapes import camel, field, snake
 
 __all__ = ["example"]
 
 Json = dict[str, Any]
 
 _DEEPEST = 8
+_COMPARISONS = {"minimum": ge, "maximum": le, "exclusiveMinimum": gt, "exclusiveMaximum": lt}
 _URL = re.compile(r"https?://[^\s<>\"')]+")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
 _PATH = re.compile(r"(?<![\w/])(?:[\w.~-]*/[\w./~-]*\w|[\w-]+\.[A-Za-z]\w{0,4})(?!\w)")
@@ -64,7 +66,7 @@ class _Maker:
         schema = self._resolved(schema)
         if "const" in schema:
             return schema["const"]
-        if choices := schema.get("enum"):
+        if choices := _listed(schema, "enum"):
             return self._choice(choices)
         for example_name in ("default", "example"):
             if schema.get(example_name) is not None:
@@ -75,9 +77,9 @@ class _Maker:
             case "array":
                 return self._array(schema, name, depth)
             case "integer":
-                return int(self._number(schema, 3))
+                return int(self._number(schema, 3.0, whole=True))
             case "number":
-                number = self._number(schema, 1.5)
+                number = self._number(schema, 1.5, whole=False)
                 return int(number) if number.is_integer() else number
             case "boolean":
                 return True
@@ -93,13 +95,11 @@ class _Maker:
                 return {}
             if isinstance(reference := schema.get("$ref"), str):
                 schema = self._look_up(reference)
-            elif options := field(schema, "anyOf") or field(schema, "oneOf"):
-                chosen: Json = next((one for one in options if self._kind(one) != "null"), {})
-                rest = {name: value for name, value in schema.items() if snake(name) not in ("any_of", "one_of")}
-                schema = rest | chosen
-            elif several := field(schema, "allOf"):
-                rest = {name: value for name, value in schema.items() if snake(name) != "all_of"}
-                schema = _merged([rest, *(self._resolved(one) for one in several)])
+            elif options := _schemas(schema, "anyOf") or _schemas(schema, "oneOf"):
+                chosen = next((one for one in options if self._kind(one) != "null"), {})
+                schema = _without(schema, "anyOf", "oneOf") | chosen
+            elif several := _schemas(schema, "allOf"):
+                schema = _merged([_without(schema, "allOf"), *(self._resolved(one) for one in several)])
             else:
                 return schema
         return {}
@@ -120,8 +120,9 @@ class _Maker:
         return str(kind or "string").lower()
 
     def _object(self, schema: Json, depth: int) -> Json:
-        properties: dict[str, Any] = schema.get("properties") or {}
-        wanted = set(schema.get("required") or ())
+        properties = schema.get("properties")
+        properties = properties if isinstance(properties, dict) else {}
+        wanted = {name for name in _listed(schema, "required") if isinstance(name, str)}
         mentioned = {name for name, one in properties.items() if self._has_value_for(name, one)}
         chosen: list[str] = [name for name in properties if name in wanted | mentioned] or list(properties)[:1]
         if depth <= 0:
@@ -131,7 +132,7 @@ class _Maker:
     def _array(self, schema: Json, name: str, depth: int) -> list[Any]:
         if depth <= 0:
             return []
-        fixed = field(schema, "prefixItems") or []
+        fixed = _listed(schema, "prefixItems")
         count = min(max(int(field(schema, "minItems") or 1), len(fixed)), int(field(schema, "maxItems") or 1_000))
         singular = name.removesuffix("s")
         items = [*fixed, *[schema.get("items") or {}] * (count - len(fixed))][:count]
@@ -139,8 +140,8 @@ class _Maker:
 
     def _has_value_for(self, name: str, schema: Any) -> bool:
         schema = self._resolved(schema)
-        choices = [choice for choice in schema.get("enum") or () if isinstance(choice, str)]
-        if any(_mentions(self._prompt, choice) for choice in choices):
+        choices = _listed(schema, "enum")
+        if any(isinstance(choice, str) and _mentions(self._prompt, choice) for choice in choices):
             return True
         if self._kind(schema) in ("integer", "number"):
             return _mentions(self._prompt, name) and bool(self._numbers)
@@ -149,10 +150,22 @@ class _Maker:
     def _choice(self, choices: list[Any]) -> Any:
         return next((one for one in choices if isinstance(one, str) and _mentions(self._prompt, one)), choices[0])
 
-    def _number(self, schema: Json, usual: float) -> float:
-        low, high = _bounds(schema)
-        fitting = [number for number in self._numbers if low <= number <= high]
-        return fitting[0] if fitting else float(min(max(usual, low), high))
+    def _number(self, schema: Json, usual: float, *, whole: bool) -> float:
+        """The first number that fits: from the prompt, the usual one, the bounds, the middle between them."""
+        bounds = {name: _float(field(schema, name)) for name in _COMPARISONS}
+        low, high = bounds["minimum"], bounds["maximum"]
+        above, below = bounds["exclusiveMinimum"], bounds["exclusiveMaximum"]
+        lower, upper = (
+            [one for one in (low, above) if one is not None],
+            [one for one in (high, below) if one is not None],
+        )
+        middle = [(max(lower) + min(upper)) / 2] if lower and upper else []
+        inside = [bound + 1 for bound in lower] + [bound - 1 for bound in upper]
+        for number in (*self._numbers, usual, *lower, *upper, *inside, *middle):
+            allowed = all(bound is None or _COMPARISONS[name](number, bound) for name, bound in bounds.items())
+            if allowed and (number.is_integer() or not whole):
+                return number
+        return usual
 
     def _string(self, schema: Json, name: str) -> str:
         text = _BY_FORMAT.get(str(schema.get("format") or "")) or self._found(name) or self._usual(name)
@@ -182,18 +195,25 @@ def _words(name: str) -> set[str]:
     return set(re.split(r"[_\W]+", snake(name).lower()))
 
 
+def _listed(schema: Json, name: str) -> list[Any]:
+    listed = field(schema, name)
+    return listed if isinstance(listed, list) else []
+
+
+def _schemas(schema: Json, name: str) -> list[Json]:
+    return [one for one in _listed(schema, name) if isinstance(one, dict)]
+
+
+def _without(schema: Json, *names: str) -> Json:
+    return {name: value for name, value in schema.items() if camel(name) not in names}
+
+
+def _float(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def _mentions(prompt: str, word: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", prompt, re.IGNORECASE) is not None
-
-
-def _bounds(schema: Json) -> tuple[float, float]:
-    def given(name: str, otherwise: float) -> float:
-        value = field(schema, name)
-        return otherwise if value is None or isinstance(value, bool) else float(value)
-
-    low = max(given("minimum", float("-inf")), given("exclusiveMinimum", float("-inf")) + 1)
-    high = min(given("maximum", float("inf")), given("exclusiveMaximum", float("inf")) - 1)
-    return low, max(low, high)
 
 
 def _merged(schemas: list[Json]) -> Json:
@@ -201,7 +221,7 @@ def _merged(schemas: list[Json]) -> Json:
     merged: Json = {}
     for schema in schemas:
         properties = (merged.get("properties") or {}) | (schema.get("properties") or {})
-        required = [*(merged.get("required") or ()), *(schema.get("required") or ())]
+        required = [*_listed(merged, "required"), *_listed(schema, "required")]
         merged |= schema
         merged |= {name: both for name, both in (("properties", properties), ("required", required)) if both}
     return merged

@@ -15,10 +15,8 @@ __all__ = ["Fault"]
 class Fault:
     """Trouble for one answer. Everything is off by default; what is on applies together.
 
-    >>> Fault(status=429)                       # refused, with RetryInfo
-    >>> Fault(silent_after_chunks=3)            # three chunks, then silence for ever
-    >>> Fault(cut_after_bytes=500)              # a TCP reset in the middle of a frame
-    >>> Fault(split=1)                          # one byte per HTTP chunk
+    `Fault(status=429)` refuses, `Fault(silent_after_chunks=3)` sends three chunks and then nothing for ever,
+    `Fault(cut_after_bytes=500)` resets the connection in the middle of a frame.
     """
 
     status: int | None = None

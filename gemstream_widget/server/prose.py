@@ -101,7 +101,8 @@ def _limit(prompt: str) -> int | None:
 
 
 def _subject(prompt: str) -> str:
-    first = next((line.strip() for line in prompt.splitlines() if line.strip()), "this")
+    plain = re.sub(r"[`|<>*#\[\]]", " ", prompt)
+    first = next((line.strip() for line in plain.splitlines() if line.strip()), "this")
     core = re.split(r"(?<=\w)(?<!\bvs)[.?!;:](?:\s|$)|, | in (?:one|two|three|four|five|\d+) ", _ASKING.sub("", first))
     words = core[0].split()[:7]
     return " ".join(words).strip(" .?!,;:\"'`*#|") or "this"
@@ -159,7 +160,7 @@ def _tour(prompt: str, seed: Seed) -> str:
         (
             "Here is what I can do with **{subject}** without leaving your machine.",
             "You asked about **{subject}**. Let me be useful and honest at once.",
-            "**{subject}**: a good question, and a good moment to watch an answer stream.",
+            "A question about **{subject}** is a good moment to watch an answer stream.",
         ),
         "opening",
     ).format(subject=_subject(prompt))
@@ -171,7 +172,7 @@ def _identity(seed: Seed) -> str:
     return seed.pick(
         (
             "I am the offline *demo model*: I see your words, but I know nothing about the world.",
-            "I am a script, not a language model, so what follows uses your words and invents no facts.",
+            "I am the *demo model*, a script: what follows uses your words and invents no facts.",
             "As the demo model I run offline; I can show the shape of an answer, not look things up.",
         ),
         "identity",
@@ -234,7 +235,7 @@ def _code(prompt: str, seed: Seed) -> str:
     words = [re.sub(r"\W", "", word).lower() for word in keywords(prompt)]
     telling = [word for word in words if word.isascii() and word not in ("function", "python", "code", "script")]
     name = "_".join(telling[:2]) or "answer"
-    asked = " ".join(prompt.split())[:70].replace('"', "'").replace("\\", "/")
+    asked = " ".join(prompt.split())[:70].translate(str.maketrans('"`\\', "''/"))
     return (
         "### A place to start\n\n"
         f'```python\ndef {name}(values: list[float]) -> float:\n    """{asked}"""\n    if not values:\n'
@@ -244,7 +245,7 @@ def _code(prompt: str, seed: Seed) -> str:
 
 
 def _real(prompt: str, seed: Seed) -> str:
-    asked = " ".join(prompt.split())[:60].replace("\\", "\\\\").replace('"', '\\"')
+    asked = " ".join(prompt.split())[:60].translate(str.maketrans('"`\\', "''/"))
     return (
         "### The same from a real model\n\nSet `GEMINI_API_KEY`, then:\n\n"
         "```python\nimport gemstream_widget as gem\n\n"

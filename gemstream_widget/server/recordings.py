@@ -79,5 +79,5 @@ def _replay(lines: list[Json], pace_s: float) -> Actions:
 
 def _error(line: Json) -> Json:
     given = line["$error"] if isinstance(line["$error"], dict) else {}
-    usual: Json = error_body(given.get("code", 500))["error"]
+    usual: Json = error_body(given.get("code", 500), given.get("message"))["error"]
     return usual | given

@@ -274,7 +274,7 @@ DIRECTIVES = {
     "part": Directive(_object, '{"text": "a part as on the wire"}'),
     "raw": Directive(_object, '{"candidates": []}'),
     "chunks": Directive(_chunks, "3 a text sent in three chunks"),
-    "repeat": Directive(_repeat, "40 text {n}, or another directive"),
+    "repeat": Directive(_repeat, "40 text {n}, or 40 @call name"),
     "garbage": Directive(_text, "bytes sent as they are"),
     "error": Directive(_error, "503, or 503 raw"),
     "finish": Directive(_reason, "MAX_TOKENS"),

@@ -67,10 +67,11 @@ export class Blocks {
   private advanceParagraph(paragraph: OpenParagraph, end: boolean): boolean {
     const prefix = paragraph.prefix;
     const text = prefix + this.tail;
-    const { tokens } = lex(text, {});
+    const { tokens } = lex(text, {}, !end);
     const first = tokens[0];
     if (!end && finalCount(tokens, offsets(tokens), text) === 0) {
-      const settled = paragraph.settledLength(this.tail);
+      const length = Math.min(this.tail.length, (first?.raw.length ?? 0) - prefix.length);
+      const settled = paragraph.settledLength(this.tail.slice(0, Math.max(0, length)));
       paragraph.append(this.tail.slice(0, settled));
       this.tail = this.tail.slice(settled);
       this.flow.show([], 0);
@@ -109,7 +110,7 @@ export class Blocks {
     const header = this.open instanceof OpenTable ? this.open.header : "";
     const text = header + this.tail;
     const began = performance.now();
-    const result = lex(text, this.references.links);
+    const result = lex(text, this.references.links, !end);
     const slow = this.tail.length > REPARSE_ABOVE || performance.now() - began > SLOW_PARSE_MS;
     const starts = offsets(result.tokens);
     const whole = starts.at(-1) === text.length;

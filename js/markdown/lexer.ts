@@ -1,7 +1,7 @@
 /** marked's Lexer with bounds: depth, length of formatted text, and no exception ever. */
 import { Lexer, type MarkedOptions, type Token, Tokenizer, type Tokens } from "marked";
 import { MAX_DEPTH, MAX_INLINE, MAX_MARKS } from "./limits.ts";
-import { mathExtensions, mathHooks, mayHoldMath, newInlineRun } from "./math_syntax.ts";
+import { type HoldsMath, mathExtensions, mathHooks, mayHoldMath, newInlineRun } from "./math_syntax.ts";
 
 /** The links known so far, by normalised label. */
 export type Links = Record<string, { href: string; title: string | null | undefined }>;
@@ -54,9 +54,16 @@ function hasManyMarks(text: string): boolean {
   return false;
 }
 
-class BoundedLexer extends Lexer {
+class BoundedLexer extends Lexer implements HoldsMath {
+  /** The text may go on. */
+  growing = false;
   private blockDepth = 0;
   private inlineDepth = 0;
+
+  /** Text inside a container is read again with it, so only the outermost has to wait. */
+  get holdsMath(): boolean {
+    return this.growing && this.blockDepth === 1;
+  }
 
   override blockTokens(src: string, tokens: Token[] = [], clipped = false): never {
     if (this.blockDepth > MAX_DEPTH) {
@@ -129,10 +136,14 @@ export interface LexResult {
   links: Links;
 }
 
-/** Tokens whose `raw` add up to the text. A failure inside the parser gives the text back as one plain token. */
-export function lex(text: string, known: Links): LexResult {
+/**
+ * Tokens whose `raw` add up to the text. `growing` says that more text may follow. A failure inside the parser gives
+ * the text back as one plain token.
+ */
+export function lex(text: string, known: Links, growing = false): LexResult {
   try {
     const lexer = new BoundedLexer({ ...optionsFor(text) });
+    lexer.growing = growing;
     Object.assign(lexer.tokens.links, known);
     const tokens = lexer.lex(capMarkers(text));
     return { tokens, links: lexer.tokens.links as Links };

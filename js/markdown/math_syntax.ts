@@ -48,6 +48,11 @@ class NextMark {
 const roundClose = new NextMark("\\)");
 const squareClose = new NextMark("\\]");
 
+/** A lexer that is told whether the text may go on: only then is there a point in waiting for a closing mark. */
+export interface HoldsMath {
+  readonly holdsMath: boolean;
+}
+
 /** To be called where a run of inline text begins, and where the run around it goes on. */
 export function newInlineRun(): void {
   roundClose.forget();
@@ -77,8 +82,8 @@ function inlineMath(this: TokenizerThis, src: string): MathToken | undefined {
 
 /**
  * A formula on lines of its own, without blank lines.
- * One that is not closed yet comes out as `math_open` and takes the rest of the text: its lines may look like list
- * items or rules, and only the closing mark or a blank line tells.
+ * Where the text may go on, one that is not closed yet comes out as `math_open` and takes the rest of the text: its
+ * lines may look like list items or rules, and only the closing mark or a blank line tells.
  */
 function blockMath(this: TokenizerThis, src: string): MathToken | undefined {
   const open = BLOCK_OPEN.exec(src);
@@ -89,6 +94,7 @@ function blockMath(this: TokenizerThis, src: string): MathToken | undefined {
   const limit = blank < 0 ? src.length : start + blank;
   const end = src.indexOf(close, start);
   if (end < 0 || end >= limit) {
+    if ((this.lexer as Partial<HoldsMath>).holdsMath !== true) return undefined;
     // One more than the bound: the last character may be half of the closing mark.
     if (blank >= 0 || src.length - start > MAX_MATH + 1) return undefined;
     return { type: "math_open", raw: src, text: src, display: true };

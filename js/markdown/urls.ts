@@ -8,7 +8,8 @@ const HOST_IN_TEXT =
 
 function parse(href: string): URL | null {
   try {
-    return new URL(href);
+    // A browser reads a backslash as a slash, so `https:\\evil.example` would name a host; CommonMark keeps it as %5C.
+    return new URL(href.replaceAll("\\", "%5C"));
   } catch {
     return null;
   }

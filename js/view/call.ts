@@ -9,23 +9,28 @@ import { ValueView, visibleText } from "./values.ts";
 
 export class CallCard implements Block {
   readonly root: HTMLElement;
-  private readonly name = h("b");
-  private readonly chip = h("span", { class: "chip" });
-  private readonly args = h("dl", { class: "args" });
-  private readonly none = h("p", { class: "args-none" });
-  private readonly rows = new Map<string, { view: ValueView; was: HTMLElement }>();
-  private readonly end = h("div", { class: "call-end" });
-  private shownChip = "";
-  private shownEnd: unknown;
+  readonly #name = h("b");
+  readonly #chip = h("span", { class: "chip" });
+  readonly #args = h("dl", { class: "args" });
+  readonly #none = h("p", { class: "args-none" });
+  readonly #rows = new Map<string, { view: ValueView; was: HTMLElement }>();
+  readonly #end = h("div", { class: "call-end" });
+  #shownChip = "";
+  #shownEnd: unknown;
+
+  readonly #signal: AbortSignal;
+  readonly #waitsForCaller: () => boolean;
 
   constructor(
     part: CallPart,
-    private readonly signal: AbortSignal,
+    signal: AbortSignal,
     /** Whether the run has ended and waits for the caller to answer. */
-    private readonly waitsForCaller: () => boolean,
+    waitsForCaller: () => boolean,
   ) {
-    const header = h("header", null, icon("tool"), this.name, h("span", { class: "grow" }), this.chip);
-    this.root = h("section", { class: "call" }, header, this.args, this.none, this.end);
+    this.#signal = signal;
+    this.#waitsForCaller = waitsForCaller;
+    const header = h("header", null, icon("tool"), this.#name, h("span", { class: "grow" }), this.#chip);
+    this.root = h("div", { class: "call", role: "group" }, header, this.#args, this.#none, this.#end);
     this.paint(part.call);
   }
 
@@ -43,33 +48,33 @@ export class CallCard implements Block {
   close(): void {}
 
   paint(call: Call): void {
-    if (this.name.textContent !== call.name) {
-      this.name.replaceChildren(visibleText(call.name || "(no name)"));
+    if (this.#name.textContent !== call.name) {
+      this.#name.replaceChildren(visibleText(call.name || "(no name)"));
       this.root.setAttribute("aria-label", `Tool call ${call.name}`);
     }
-    this.paintChip(call);
-    this.paintArgs(call.used_args ?? call.args, call.used_args ? call.args : null);
+    this.#paintChip(call);
+    this.#paintArgs(call.used_args ?? call.args, call.used_args ? call.args : null);
     const growing = call.state === "streaming_args";
-    this.none.hidden = this.rows.size > 0;
-    setText(this.none, growing ? "No arguments yet" : "No arguments");
-    this.paintEnd(call);
+    this.#none.hidden = this.#rows.size > 0;
+    setText(this.#none, growing ? "No arguments yet" : "No arguments");
+    this.#paintEnd(call);
   }
 
-  private paintChip(call: Call): void {
-    const { word, icon: name, tone } = callChip(call.state, this.waitsForCaller());
-    if (word === this.shownChip) return;
-    this.shownChip = word;
-    this.chip.className = `chip ${tone}`;
-    this.chip.replaceChildren(icon(name), word);
+  #paintChip(call: Call): void {
+    const { word, icon: name, tone } = callChip(call.state, this.#waitsForCaller());
+    if (word === this.#shownChip) return;
+    this.#shownChip = word;
+    this.#chip.className = `chip ${tone}`;
+    this.#chip.replaceChildren(icon(name), word);
   }
 
-  private paintArgs(args: JsonObject, asked: JsonObject | null): void {
+  #paintArgs(args: JsonObject, asked: JsonObject | null): void {
     for (const [key, value] of Object.entries(args)) {
-      let row = this.rows.get(key);
+      let row = this.#rows.get(key);
       if (!row) {
-        row = { view: new ValueView(this.signal), was: h("div", { class: "was", hidden: true }) };
-        this.rows.set(key, row);
-        this.args.append(h("dt", null, visibleText(key)), h("dd", null, row.view.root, row.was));
+        row = { view: new ValueView(this.#signal), was: h("div", { class: "was", hidden: true }) };
+        this.#rows.set(key, row);
+        this.#args.append(h("dt", null, visibleText(key)), h("dd", null, row.view.root, row.was));
       }
       row.view.update(value);
       const changed = asked !== null && JSON.stringify(asked[key]) !== JSON.stringify(value);
@@ -78,20 +83,20 @@ export class CallCard implements Block {
     }
   }
 
-  private paintEnd(call: Call): void {
+  #paintEnd(call: Call): void {
     const shown = call.error ?? call.result;
-    if (shown === this.shownEnd) return;
-    this.shownEnd = shown;
-    this.end.replaceChildren();
+    if (shown === this.#shownEnd) return;
+    this.#shownEnd = shown;
+    this.#end.replaceChildren();
     if (call.error !== null) {
-      this.end.append(h("p", { class: "call-error" }, visibleText(call.error)));
+      this.#end.append(h("p", { class: "call-error" }, visibleText(call.error)));
     } else if (call.result !== null && call.result !== undefined) {
-      this.end.append(table(call.result) ?? this.plain(call.result));
+      this.#end.append(table(call.result) ?? this.#plain(call.result));
     }
   }
 
-  private plain(value: Json): HTMLElement {
-    const view = new ValueView(this.signal);
+  #plain(value: Json): HTMLElement {
+    const view = new ValueView(this.#signal);
     view.update(value);
     return view.root;
   }

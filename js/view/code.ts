@@ -4,30 +4,31 @@ import { MarkdownStream } from "../markdown/stream.ts";
 import type { CodePart, CodeResultPart, Part } from "../protocol.ts";
 import type { Block } from "./block.ts";
 import type { CardContext } from "./context.ts";
-import { h, setText } from "./dom.ts";
+import { h } from "./dom.ts";
 import { icon } from "./icons.ts";
-import { visibleText } from "./values.ts";
+import { ValueView } from "./values.ts";
 
 /** Drawn as a fenced block, so that code looks and is highlighted the same wherever it comes from. */
 export class CodeCard implements Block {
-  readonly root = h("section", { class: "code-run", "aria-label": "Code run by the model" });
-  private readonly body = h("div", { class: "prose" });
-  private shown: string | null = null;
-  private painting = new AbortController();
+  readonly root = h("div", { class: "code-run", role: "group", "aria-label": "Code run by the model" });
+  readonly #body = h("div", { class: "prose" });
+  #shown: string | null = null;
+  #painting = new AbortController();
 
-  constructor(
-    part: CodePart,
-    private readonly context: CardContext,
-    private readonly signal: AbortSignal,
-  ) {
+  readonly #context: CardContext;
+  readonly #signal: AbortSignal;
+
+  constructor(part: CodePart, context: CardContext, signal: AbortSignal) {
+    this.#context = context;
+    this.#signal = signal;
     const language =
       part.language && part.language !== "LANGUAGE_UNSPECIFIED" ? part.language.toLowerCase() : "code";
     const name = language === "python" ? "Python" : language;
     this.root.append(
       h("header", null, icon("code"), h("span", null, `${name}, run by the model`)),
-      this.body,
+      this.#body,
     );
-    this.paint(part);
+    this.#paint(part);
   }
 
   accepts(): boolean {
@@ -37,23 +38,23 @@ export class CodeCard implements Block {
   add(): void {}
 
   change(part: Part): boolean {
-    this.paint(part as CodePart);
+    this.#paint(part as CodePart);
     return true;
   }
 
   close(): void {}
 
-  private paint(part: CodePart): void {
-    if (part.code === this.shown) return;
-    this.shown = part.code;
-    this.painting.abort();
-    this.painting = new AbortController();
-    this.body.replaceChildren();
-    const signal = AbortSignal.any([this.signal, this.painting.signal]);
-    const stream = new MarkdownStream(this.body, {
+  #paint(part: CodePart): void {
+    if (part.code === this.#shown) return;
+    this.#shown = part.code;
+    this.#painting.abort();
+    this.#painting = new AbortController();
+    this.#body.replaceChildren();
+    const signal = AbortSignal.any([this.#signal, this.#painting.signal]);
+    const stream = new MarkdownStream(this.#body, {
       signal,
       headingOffset: 2,
-      loadModule: this.context.loadModule,
+      loadModule: this.#context.loadModule,
     });
     stream.write(fenced(part.code, part.language));
     stream.end();
@@ -76,14 +77,19 @@ const outcomes: Record<string, string> = {
 
 export class CodeOutput implements Block {
   readonly root: HTMLElement;
-  private readonly state = h("span", { class: "chip bad" });
-  private readonly output = h("pre", { tabindex: 0, "aria-label": "Output of the code" });
-  private shown: string | null = null;
+  readonly #state = h("span", { class: "chip bad" });
+  readonly #output: ValueView;
 
-  constructor(part: CodeResultPart) {
-    const header = h("header", null, h("span", null, "Output"), h("span", { class: "grow" }), this.state);
-    this.root = h("section", { class: "code-output", "aria-label": "Output" }, header, this.output);
-    this.paint(part);
+  constructor(part: CodeResultPart, signal: AbortSignal) {
+    this.#output = new ValueView(signal, true);
+    const header = h("header", null, h("span", null, "Output"), h("span", { class: "grow" }), this.#state);
+    this.root = h(
+      "div",
+      { class: "code-output", role: "group", "aria-label": "Output" },
+      header,
+      this.#output.root,
+    );
+    this.#paint(part);
   }
 
   accepts(): boolean {
@@ -93,19 +99,15 @@ export class CodeOutput implements Block {
   add(): void {}
 
   change(part: Part): boolean {
-    this.paint(part as CodeResultPart);
+    this.#paint(part as CodeResultPart);
     return true;
   }
 
   close(): void {}
 
-  private paint(part: CodeResultPart): void {
+  #paint(part: CodeResultPart): void {
     const bad = part.outcome !== "OUTCOME_OK" && part.outcome !== "OUTCOME_UNSPECIFIED" && part.outcome;
-    this.state.replaceChildren(...(bad ? [icon("cross"), outcomes[bad] ?? bad] : []));
-    if (part.output === this.shown) return;
-    this.shown = part.output;
-    if (part.output) this.output.replaceChildren(visibleText(part.output));
-    else setText(this.output, "No output");
-    this.output.classList.toggle("empty", !part.output);
+    this.#state.replaceChildren(...(bad ? [icon("cross"), outcomes[bad] ?? bad] : []));
+    this.#output.update(part.output.trimEnd() || "No output");
   }
 }

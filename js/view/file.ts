@@ -12,16 +12,16 @@ const images: ReadonlySet<string> = new Set(["image/png", "image/jpeg", "image/g
 const image_max_bytes = 20_000_000;
 
 export class FileView implements Block {
-  readonly root = h("section", { class: "file" });
-  private shown: string | null = null;
-  private url: string | null = null;
+  readonly root = h("div", { class: "file", role: "group" });
+  #shown: string | null = null;
+  #url: string | null = null;
 
-  constructor(
-    part: FilePart,
-    private readonly signal: AbortSignal,
-  ) {
-    signal.addEventListener("abort", () => this.release());
-    this.paint(part);
+  readonly #signal: AbortSignal;
+
+  constructor(part: FilePart, signal: AbortSignal) {
+    this.#signal = signal;
+    signal.addEventListener("abort", () => this.#release());
+    this.#paint(part);
   }
 
   accepts(): boolean {
@@ -31,37 +31,37 @@ export class FileView implements Block {
   add(): void {}
 
   change(part: Part): boolean {
-    this.paint(part as FilePart);
+    this.#paint(part as FilePart);
     return true;
   }
 
   close(): void {}
 
-  private release(): void {
-    if (this.url) URL.revokeObjectURL(this.url);
-    this.url = null;
+  #release(): void {
+    if (this.#url) URL.revokeObjectURL(this.#url);
+    this.#url = null;
   }
 
-  private paint(part: FilePart): void {
+  #paint(part: FilePart): void {
     const key = `${part.mime_type}|${part.data?.length}|${part.uri}|${part.name}|${part.cut}`;
-    if (key === this.shown) return;
-    this.shown = key;
-    this.release();
+    if (key === this.#shown) return;
+    this.#shown = key;
+    this.#release();
     const data = part.data === null ? null : decode(part.data);
     const name = part.name || fileName(part);
     this.root.setAttribute("aria-label", `File ${name}`);
     this.root.replaceChildren();
     if (data && images.has(part.mime_type) && data.length <= image_max_bytes)
-      this.root.append(this.image(part, data));
-    this.root.append(this.row(part, name, data));
+      this.root.append(this.#image(part, data));
+    this.root.append(this.#row(part, name, data));
   }
 
-  private image(part: FilePart, data: Uint8Array<ArrayBuffer>): HTMLElement {
-    this.url = URL.createObjectURL(new Blob([data], { type: part.mime_type }));
-    return h("img", { src: this.url, alt: part.name ?? "Image made by the model", decoding: "async" });
+  #image(part: FilePart, data: Uint8Array<ArrayBuffer>): HTMLElement {
+    this.#url = URL.createObjectURL(new Blob([data], { type: part.mime_type }));
+    return h("img", { src: this.#url, alt: part.name ?? "Image made by the model", decoding: "async" });
   }
 
-  private row(part: FilePart, name: string, data: Uint8Array<ArrayBuffer> | null): HTMLElement {
+  #row(part: FilePart, name: string, data: Uint8Array<ArrayBuffer> | null): HTMLElement {
     const size = part.size_bytes ?? data?.length;
     const facts = [part.mime_type, size === undefined ? null : bytes(size)].filter(Boolean).join(", ");
     const row = h(
@@ -74,18 +74,18 @@ export class FileView implements Block {
     if (part.uri !== null) row.append(uriLink(part.uri));
     if (part.cut)
       row.append(h("span", { class: "facts" }, "too large to show here; the run in Python has it"));
-    if (data) row.append(h("span", { class: "grow" }), this.download(data, name));
+    if (data) row.append(h("span", { class: "grow" }), this.#download(data, name));
     return row;
   }
 
-  private download(data: Uint8Array<ArrayBuffer>, name: string): HTMLButtonElement {
+  #download(data: Uint8Array<ArrayBuffer>, name: string): HTMLButtonElement {
     const save = () => {
       // An opaque type: the browser must save it, never open it.
       const url = URL.createObjectURL(new Blob([data], { type: "application/octet-stream" }));
       h("a", { href: url, download: name }).click();
       setTimeout(() => URL.revokeObjectURL(url), 10_000);
     };
-    return button({ class: "quiet", "aria-label": `Download ${name}` }, save, this.signal, "Download");
+    return button({ class: "quiet", "aria-label": `Download ${name}` }, save, this.#signal, "Download");
   }
 }
 

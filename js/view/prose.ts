@@ -9,47 +9,51 @@ import { h } from "./dom.ts";
 export class Prose implements Block {
   readonly root = h("div", { class: "prose" });
   readonly prose = this.root;
-  private readonly stream: MarkdownStream;
-  private readonly kind: Part["kind"];
+  readonly #stream: MarkdownStream;
+  readonly #kind: Part["kind"];
   /** Characters of each part that the stream already has. */
-  private readonly fed = new Map<number, number>();
-  private closed = false;
+  readonly #fed = new Map<number, number>();
+  #closed = false;
 
   constructor(part: TextPart, context: CardContext, signal: AbortSignal) {
-    this.kind = part.kind;
-    this.stream = new MarkdownStream(this.root, { signal, headingOffset: 2, loadModule: context.loadModule });
+    this.#kind = part.kind;
+    this.#stream = new MarkdownStream(this.root, {
+      signal,
+      headingOffset: 2,
+      loadModule: context.loadModule,
+    });
     this.add(part);
   }
 
   accepts(part: Part): boolean {
-    return part.kind === this.kind;
+    return part.kind === this.#kind;
   }
 
   add(part: Part): void {
-    this.feed(part as TextPart);
+    this.#feed(part as TextPart);
   }
 
   change(part: Part, change: PartChange): boolean {
-    if (change.whole) return this.feed(part as TextPart);
+    if (change.whole) return this.#feed(part as TextPart);
     const text = change.appended.join("");
-    return this.write(part.index, text);
+    return this.#write(part.index, text);
   }
 
   close(): void {
-    this.closed = true;
-    this.stream.end();
+    this.#closed = true;
+    this.#stream.end();
   }
 
-  private feed(part: TextPart): boolean {
-    const from = this.fed.get(part.index) ?? 0;
-    return part.text.length >= from && this.write(part.index, part.text.slice(from));
+  #feed(part: TextPart): boolean {
+    const from = this.#fed.get(part.index) ?? 0;
+    return part.text.length >= from && this.#write(part.index, part.text.slice(from));
   }
 
-  private write(index: number, text: string): boolean {
+  #write(index: number, text: string): boolean {
     if (text === "") return true;
-    if (this.closed) return false;
-    this.fed.set(index, (this.fed.get(index) ?? 0) + text.length);
-    this.stream.write(text);
+    if (this.#closed) return false;
+    this.#fed.set(index, (this.#fed.get(index) ?? 0) + text.length);
+    this.#stream.write(text);
     return true;
   }
 }

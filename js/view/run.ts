@@ -7,6 +7,7 @@ import { Bar } from "./bar.ts";
 import { Room } from "./collapse.ts";
 import type { CardContext, RunContext } from "./context.ts";
 import { h } from "./dom.ts";
+import { Float } from "./float.ts";
 import { outcome } from "./outcome.ts";
 import { promptLine } from "./prompt.ts";
 import { StepView } from "./step.ts";
@@ -14,148 +15,157 @@ import { StepView } from "./step.ts";
 export class RunView {
   readonly root: HTMLElement;
   readonly changes = new Changes();
-  private readonly body = h("div", { class: "body" });
-  private readonly end = h("div", { class: "outcome" });
-  private readonly bar: Bar;
-  private readonly room: Room;
-  private readonly context: RunContext;
-  private steps: StepView[] = [];
-  private shownEnd = "";
-  private saidPhase: string;
-  private building = false;
-  private life = new AbortController();
+  readonly #body = h("div", { class: "body" });
+  readonly #end = h("div", { class: "outcome" });
+  readonly #bar: Bar;
+  readonly #room: Room;
+  readonly #context: RunContext;
+  #steps: StepView[] = [];
+  #shownEnd = "";
+  #saidPhase: string;
+  readonly #float: Float;
+  #building = false;
+  #pinned = false;
+  #life = new AbortController();
 
-  constructor(
-    readonly run: RunEntry,
-    card: CardContext,
-    signal: AbortSignal,
-  ) {
-    this.room = new Room(this.body, card.stick);
-    this.context = { ...card, room: this.room, isBuilding: () => this.building };
-    this.bar = new Bar(run, card, signal, () => this.room.release());
-    this.body.append(this.end);
+  readonly run: RunEntry;
+
+  constructor(run: RunEntry, card: CardContext, signal: AbortSignal) {
+    this.run = run;
+    this.#room = new Room(this.#body, card.stick);
+    this.#context = { ...card, room: this.#room, isBuilding: () => this.#building };
+    this.#bar = new Bar(run, card, signal, () => this.#room.release());
+    this.#body.append(this.#end);
     this.root = h(
       "section",
       { class: "run" },
       promptLine(run.state.prompt, signal),
-      this.body,
-      this.bar.root,
+      this.#body,
+      this.#bar.root,
     );
-    this.saidPhase = phase(run.state, run.stopping).key;
-    signal.addEventListener("abort", () => this.life.abort());
+    this.#float = new Float(this.root, this.#bar.root, card.stick);
+    this.#saidPhase = phase(run.state, run.stopping).key;
+    signal.addEventListener("abort", () => this.#life.abort());
     this.paint();
   }
 
   placeJump(jump: HTMLElement): void {
-    this.bar.placeJump(jump);
+    this.#bar.placeJump(jump);
   }
 
   /** Draws what changed since the last time. */
   paint(): void {
     if (this.changes.any) {
-      if (this.changes.reset || !this.paintParts()) this.rebuild();
-      this.paintEnd();
+      if (this.changes.reset || !this.#paintParts()) this.#rebuild();
+      this.#paintEnd();
       this.changes.clear();
-      this.body.setAttribute("aria-busy", String(!this.run.ended));
-      this.root.classList.toggle("live", !this.run.ended);
-      this.paintCaret();
+      this.#body.setAttribute("aria-busy", String(!this.run.ended));
+      if (!this.run.ended) this.#pinned = true;
+      this.#paintCaret();
     }
-    this.bar.paint();
-    this.say();
+    this.#bar.paint();
+    this.#say();
     this.tick(performance.now());
   }
 
   tick(now_ms: number): void {
-    this.bar.tick(now_ms);
+    this.#bar.tick(now_ms);
     if (this.run.ended) return;
     const now_s = this.run.clock.read(now_ms);
-    if (now_s !== null) this.steps.at(-1)?.tick(now_s);
+    if (now_s !== null) this.#steps.at(-1)?.tick(now_s);
+  }
+
+  /** The card moved in the window. `atEnd`: its end is in view. */
+  moved(atEnd: boolean): void {
+    // An ended run's bar stays with the reader only until they have seen it in its own place.
+    if (this.run.ended && atEnd) this.#pinned = false;
+    this.#float.update(this.#pinned);
   }
 
   get ticking(): boolean {
-    return this.bar.ticking;
+    return this.#bar.ticking;
   }
 
   /** The mark at the end of the text stands only where text may still come. */
-  private paintCaret(): void {
-    const last = this.body.querySelector(".caret");
-    const writing = this.run.state.status === "streaming" ? this.steps.at(-1)?.open : undefined;
+  #paintCaret(): void {
+    const last = this.#body.querySelector(".caret");
+    const writing = this.run.state.status === "streaming" ? this.#steps.at(-1)?.open : undefined;
     if (last === writing) return;
     last?.classList.remove("caret");
     writing?.classList.add("caret");
   }
 
-  private paintParts(): boolean {
+  #paintParts(): boolean {
     const { state } = this.run;
     const indices = [...this.changes.parts.keys()].sort((a, b) => a - b);
     for (const index of indices) {
       const part = state.parts[index];
       if (!part) continue;
       const change = this.changes.parts.get(index)!;
-      if (!this.step(part.step, isEmptyText(part) ? null : part).part(part, change)) return false;
+      if (!this.#step(part.step, isEmptyText(part) ? null : part).part(part, change)) return false;
     }
     for (const index of this.changes.steps) {
       const step = state.steps[index];
-      if (step) this.step(index, null).paintNotes(step);
+      if (step) this.#step(index, null).paintNotes(step);
     }
     return true;
   }
 
   /** The view of a step; the one before it is closed by the first part that follows. */
-  private step(index: number, by: RunState["parts"][number] | null): StepView {
-    while (this.steps.length <= index) {
-      this.steps.at(-1)?.close(by);
-      const view = new StepView(this.context, this.life.signal, () => this.run.state);
-      this.steps.push(view);
-      this.end.before(view.root);
+  #step(index: number, by: RunState["parts"][number] | null): StepView {
+    while (this.#steps.length <= index) {
+      this.#steps.at(-1)?.close(by);
+      const view = new StepView(this.#context, this.#life.signal, () => this.run.state);
+      this.#steps.push(view);
+      this.#end.before(view.root);
     }
-    return this.steps[index]!;
+    return this.#steps[index]!;
   }
 
-  private rebuild(): void {
-    this.life.abort();
-    this.life = new AbortController();
-    for (const step of this.steps) step.root.remove();
-    this.steps = [];
-    this.shownEnd = "";
-    this.building = true;
+  #rebuild(): void {
+    this.#life.abort();
+    this.#life = new AbortController();
+    for (const step of this.#steps) step.root.remove();
+    this.#steps = [];
+    this.#shownEnd = "";
+    this.#building = true;
     const { state } = this.run;
     for (const part of state.parts) {
-      const view = this.step(part.step, isEmptyText(part) ? null : part);
+      const view = this.#step(part.step, isEmptyText(part) ? null : part);
       view.part(part, { appended: [], whole: true });
     }
     state.steps.forEach((step, index) => {
-      this.step(index, null).paintNotes(step);
+      this.#step(index, null).paintNotes(step);
     });
-    this.building = false;
+    this.#building = false;
   }
 
-  private paintEnd(): void {
+  #paintEnd(): void {
     const { state } = this.run;
     if (!this.run.ended) return;
     const key = JSON.stringify([state.status, state.error, state.notice, state.receipt]);
-    if (key === this.shownEnd) return;
-    this.shownEnd = key;
-    this.steps.at(-1)?.close(null);
-    this.end.replaceChildren(...outcome(state, this.life.signal));
+    if (key === this.#shownEnd) return;
+    this.#shownEnd = key;
+    this.#steps.at(-1)?.close(null);
+    this.#end.replaceChildren(...outcome(state, this.#life.signal));
   }
 
   /** Whole sentences, only when something begins or ends. */
-  private say(): void {
+  #say(): void {
     const now = phase(this.run.state, this.run.stopping);
-    if (now.key === this.saidPhase) return;
-    this.saidPhase = now.key;
+    if (now.key === this.#saidPhase) return;
+    this.#saidPhase = now.key;
     const { state } = this.run;
     if (state.status === "failed") {
       const error = state.error;
-      this.context.alert(error ? `${error.title}. ${error.message} ${error.hint}` : "The answer failed.");
+      this.#context.alert(error ? `${error.title}. ${error.message} ${error.hint}` : "The answer failed.");
     } else if (state.status === "completed" && state.stopped_by !== "calls") {
       const tokens = state.tokens === null ? "" : `, ${count(state.tokens, "token")}`;
-      this.context.announce(`Answer finished${tokens}.`);
+      this.#context.announce(`Answer finished${tokens}.`);
     } else if (state.status === "cancelled") {
-      this.context.announce(`Stopped at ${duration(state.ended_s ?? 0)}.`);
+      this.#context.announce(`Stopped at ${duration(state.ended_s ?? 0)}.`);
     } else {
-      this.context.announce(`${now.word.replace("…", "")}.`);
+      this.#context.announce(`${now.word.replace("…", "")}.`);
     }
   }
 }

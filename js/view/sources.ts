@@ -36,7 +36,11 @@ function list(
   searched: string[],
 ): HTMLElement | null {
   if (items.length === 0 && searched.length === 0) return null;
-  const root = h("section", { class: "sources", "aria-label": title }, h("header", null, icon(mark), title));
+  const root = h(
+    "div",
+    { class: "sources", role: "group", "aria-label": title },
+    h("header", null, icon(mark), title),
+  );
   if (items.length > 0) root.append(h("ol", null, ...items.map(item)));
   if (searched.length > 0) {
     const terms = searched.map((term) => h("span", { class: "query" }, visibleText(term)));

@@ -15,86 +15,88 @@ import { rawBlock } from "./values.ts";
 
 export class StepView {
   readonly root = h("div", { class: "step" });
-  private readonly flow = h("div", { class: "flow" });
-  private readonly notes = h("div", { class: "notes" });
-  private readonly owners = new Map<number, Block>();
-  private readonly blocks: Block[] = [];
-  private readonly context: RunContext;
-  private readonly signal: AbortSignal;
-  private readonly state: () => RunState;
-  private shownNotes = "";
+  readonly #flow = h("div", { class: "flow" });
+  readonly #notes = h("div", { class: "notes" });
+  readonly #owners = new Map<number, Block>();
+  readonly #blocks: Block[] = [];
+  readonly #context: RunContext;
+  readonly #signal: AbortSignal;
+  readonly #state: () => RunState;
+  #newest = -1;
+  #shownNotes = "";
 
   constructor(context: RunContext, signal: AbortSignal, state: () => RunState) {
-    this.context = context;
-    this.signal = signal;
-    this.state = state;
-    this.root.append(this.flow, this.notes);
+    this.#context = context;
+    this.#signal = signal;
+    this.#state = state;
+    this.root.append(this.#flow, this.#notes);
   }
 
   /** Draws a part for the first time or again. False: it cannot be drawn in place, the run has to start anew. */
   part(part: Part, change: PartChange): boolean {
-    const owner = this.owners.get(part.index);
+    const owner = this.#owners.get(part.index);
     if (owner) return owner.change(part, change);
     // A part without text draws nothing; what comes around it is still one flow.
     if (isEmptyText(part)) return true;
-    if ([...this.owners.keys()].some((index) => index > part.index)) return false;
-    let block = this.blocks.at(-1);
+    if (part.index < this.#newest) return false;
+    this.#newest = part.index;
+    let block = this.#blocks.at(-1);
     if (block?.accepts(part)) block.add(part);
     else {
       block?.close(part);
-      block = this.make(part);
-      this.blocks.push(block);
-      this.flow.append(block.root);
+      block = this.#make(part);
+      this.#blocks.push(block);
+      this.#flow.append(block.root);
     }
-    this.owners.set(part.index, block);
+    this.#owners.set(part.index, block);
     return true;
   }
 
   /** Nothing more comes into this step; `next` is the first part of the next one, if any. */
   close(next: Part | null): void {
-    this.blocks.at(-1)?.close(next);
+    this.#blocks.at(-1)?.close(next);
   }
 
   tick(now_s: number): void {
-    this.blocks.at(-1)?.tick?.(now_s);
+    this.#blocks.at(-1)?.tick?.(now_s);
   }
 
   /** The prose that may still grow, if the last thing here is prose. */
   get open(): HTMLElement | undefined {
-    return this.blocks.at(-1)?.prose;
+    return this.#blocks.at(-1)?.prose;
   }
 
   paintNotes(step: Step): void {
     const { grounding, citations, url_context, prompt_feedback, candidates } = step;
     const other = withoutCalm(step.other);
     const now = JSON.stringify([grounding, citations, url_context, prompt_feedback, candidates, other]);
-    if (now === this.shownNotes) return;
-    this.shownNotes = now;
-    const raw = (label: string, value: Json) => rawBlock(label, value, this.signal);
-    this.notes.replaceChildren(...sources(step));
-    if (prompt_feedback) this.notes.append(raw(feedbackWords(prompt_feedback.blockReason), prompt_feedback));
-    if (candidates.length) this.notes.append(raw("Other candidates of this answer", candidates));
+    if (now === this.#shownNotes) return;
+    this.#shownNotes = now;
+    const raw = (label: string, value: Json) => rawBlock(label, value, this.#signal);
+    this.#notes.replaceChildren(...sources(step));
+    if (prompt_feedback) this.#notes.append(raw(feedbackWords(prompt_feedback.blockReason), prompt_feedback));
+    if (candidates.length) this.#notes.append(raw("Other candidates of this answer", candidates));
     const names = Object.keys(other);
-    if (names.length > 0) this.notes.append(raw(`Also in the answer: ${names.join(", ")}`, other));
+    if (names.length > 0) this.#notes.append(raw(`Also in the answer: ${names.join(", ")}`, other));
   }
 
-  private make(part: Part): Block {
+  #make(part: Part): Block {
     return isReasoning(part)
-      ? new Reasoning(part, this.context, this.signal, (inner) => this.plain(inner, this.signal))
-      : this.plain(part, this.signal);
+      ? new Reasoning(part, this.#context, this.#signal, (inner) => this.#plain(inner, this.#signal))
+      : this.#plain(part, this.#signal);
   }
 
-  private plain(part: Part, signal: AbortSignal): Block {
+  #plain(part: Part, signal: AbortSignal): Block {
     switch (part.kind) {
       case "text":
       case "thought":
-        return new Prose(part, this.context, signal);
+        return new Prose(part, this.#context, signal);
       case "call":
-        return new CallCard(part, signal, () => this.state().status === "completed");
+        return new CallCard(part, signal, () => this.#state().status === "completed");
       case "code":
-        return new CodeCard(part, this.context, signal);
+        return new CodeCard(part, this.#context, signal);
       case "code_result":
-        return new CodeOutput(part);
+        return new CodeOutput(part, signal);
       case "file":
         return new FileView(part, signal);
       default:

@@ -10,36 +10,49 @@ export class Stick {
   stuck = false;
   /** The end is below what is in view. */
   below = false;
-  private visible = false;
-  private scroller: Element | null = null;
-  private top = 0;
-  private height = 0;
+  /** The end is in view. */
+  visible = false;
+  #scroller: Element | null = null;
+  #top = 0;
+  #height = 0;
+
+  readonly #host: HTMLElement;
+  readonly #sentinel: HTMLElement;
+  readonly #mayGrow: () => boolean;
+  readonly #onChange: () => void;
 
   constructor(
-    private readonly host: HTMLElement,
-    private readonly sentinel: HTMLElement,
-    private readonly isLive: () => boolean,
-    private readonly onChange: () => void,
+    host: HTMLElement,
+    sentinel: HTMLElement,
+    mayGrow: () => boolean,
+    onChange: () => void,
     signal: AbortSignal,
   ) {
-    const seen = new IntersectionObserver((entries) => this.seen(entries.at(-1)!), {
+    this.#host = host;
+    this.#sentinel = sentinel;
+    this.#mayGrow = mayGrow;
+    this.#onChange = onChange;
+    const seen = new IntersectionObserver((entries) => this.#seen(entries.at(-1)!), {
       rootMargin: `0px 0px ${margin_px}px`,
     });
     seen.observe(sentinel);
     // After layout and before paint: the only moment where the new height costs nothing to read.
-    const grown = new ResizeObserver(() => this.follow());
+    const grown = new ResizeObserver(() => {
+      this.#follow();
+      this.#onChange();
+    });
     grown.observe(host);
     signal.addEventListener("abort", () => {
       seen.disconnect();
       grown.disconnect();
     });
     const options = { capture: true, passive: true, signal };
-    document.addEventListener("wheel", (event) => this.wheel(event), options);
-    document.addEventListener("touchmove", () => this.release(), options);
-    document.addEventListener("scroll", (event) => this.scrolled(event), options);
+    document.addEventListener("wheel", (event) => this.#wheel(event), options);
+    document.addEventListener("touchmove", () => this.#release(), options);
+    document.addEventListener("scroll", (event) => this.#scrolled(event), options);
     document.addEventListener(
       "keydown",
-      (event) => upKeys.has(event.key) && !editing(event) && this.release(),
+      (event) => upKeys.has(event.key) && !editing(event) && this.#release(),
       options,
     );
   }
@@ -47,102 +60,108 @@ export class Stick {
   /** To the end, and stay there. */
   jump(): void {
     this.stuck = true;
-    this.follow();
-    this.onChange();
+    this.#follow();
+    this.#onChange();
   }
 
   /** How much of the card is scrolled out above, and the means to scroll back by it. */
   hiddenAbove(): number {
-    const scroller = this.findScroller();
-    return scroller ? Math.max(0, viewOf(scroller).top - this.host.getBoundingClientRect().top) : 0;
+    const scroller = this.#findScroller();
+    return scroller ? Math.max(0, viewOf(scroller).top - this.#host.getBoundingClientRect().top) : 0;
   }
 
   scrollBy(distance: number): void {
-    const scroller = this.findScroller();
+    const scroller = this.#findScroller();
     if (!scroller || distance === 0) return;
     scroller.scrollTop += distance;
-    this.remember(scroller);
+    this.#remember(scroller);
   }
 
   /** Where the end of the card is on the screen. */
   endAt(): number {
-    return this.sentinel.getBoundingClientRect().bottom;
+    return this.#sentinel.getBoundingClientRect().bottom;
+  }
+
+  /** Upper and lower edge of what the reader sees of the notebook; null where nothing scrolls. */
+  view(): { top: number; bottom: number } | null {
+    const scroller = this.#findScroller();
+    return scroller && viewOf(scroller);
   }
 
   /** Whether any of `element` is in view. */
   isInView(element: Element): boolean {
-    const scroller = this.findScroller();
-    if (!scroller) return true;
+    const view = this.view();
+    if (!view) return true;
     const { top, bottom } = element.getBoundingClientRect();
-    const view = viewOf(scroller);
     return bottom > view.top && top < view.bottom;
   }
 
-  private follow(): void {
-    if (!this.stuck || !this.isLive() || this.isReading()) return;
-    const scroller = this.findScroller();
+  #follow(): void {
+    if (!this.stuck || !this.#mayGrow() || this.#isReading()) return;
+    const scroller = this.#findScroller();
     if (scroller) this.scrollBy(Math.max(0, this.endAt() + margin_px - viewOf(scroller).bottom));
   }
 
-  private seen(entry: IntersectionObserverEntry): void {
+  #seen(entry: IntersectionObserverEntry): void {
     this.visible = entry.isIntersecting;
     if (this.visible) this.stuck = true;
     const bottom = entry.rootBounds?.bottom ?? innerHeight;
-    this.below = !this.visible && entry.boundingClientRect.top > Math.min(bottom, this.viewBottom()) - 1;
+    this.below = !this.visible && entry.boundingClientRect.top > Math.min(bottom, this.#viewBottom()) - 1;
     // Scrolled past the whole card: its end is above, nothing to follow.
     if (!this.visible && !this.below) this.stuck = false;
-    this.onChange();
+    this.#onChange();
   }
 
-  private viewBottom(): number {
-    const scroller = this.findScroller();
+  #viewBottom(): number {
+    const scroller = this.#findScroller();
     return scroller ? viewOf(scroller).bottom : innerHeight;
   }
 
-  private wheel(event: WheelEvent): void {
-    if (event.deltaY < 0) this.release();
+  #wheel(event: WheelEvent): void {
+    if (event.deltaY < 0) this.#release();
     else if (event.deltaY > 0 && this.visible && !this.stuck) this.jump();
   }
 
-  private scrolled(event: Event): void {
-    const scroller = this.findScroller();
+  #scrolled(event: Event): void {
+    const scroller = this.#findScroller();
     if (!scroller || (event.target !== scroller && event.target !== document)) return;
     // Moving up while nothing got shorter is the reader's doing: a dragged scroll bar leaves no other trace.
-    const up = scroller.scrollTop < this.top - 2 && scroller.scrollHeight >= this.height;
-    this.remember(scroller);
-    if (up) this.release();
+    const up = scroller.scrollTop < this.#top - 2 && scroller.scrollHeight >= this.#height;
+    this.#remember(scroller);
+    if (up) this.#release();
+    this.#onChange();
   }
 
-  private release(): void {
+  #release(): void {
     if (!this.stuck) return;
     this.stuck = false;
-    this.onChange();
+    this.#onChange();
   }
 
-  private remember(scroller: Element): void {
-    this.top = scroller.scrollTop;
-    this.height = scroller.scrollHeight;
+  #remember(scroller: Element): void {
+    this.#top = scroller.scrollTop;
+    this.#height = scroller.scrollHeight;
   }
 
   /** Text is selected in the card, or the reader types somewhere else. */
-  private isReading(): boolean {
-    const root = this.host.shadowRoot;
+  #isReading(): boolean {
+    const root = this.#host.shadowRoot;
     const selected = root && selectionIn(root);
-    if (selected && (root.contains(selected) || this.host.contains(selected))) return true;
+    if (selected && (root.contains(selected) || this.#host.contains(selected))) return true;
     const focused = document.activeElement;
-    return focused !== null && !this.host.contains(focused) && isEditable(focused);
+    return focused !== null && !this.#host.contains(focused) && isEditable(focused);
   }
 
-  private findScroller(): Element | null {
-    if (this.scroller?.isConnected && isScrollable(this.scroller)) return this.scroller;
-    this.scroller = null;
-    for (let element = drawnParent(this.host); element; element = drawnParent(element)) {
+  #findScroller(): Element | null {
+    if (this.#scroller?.isConnected && isScrollable(this.#scroller)) return this.#scroller;
+    this.#scroller = null;
+    for (let element = drawnParent(this.#host); element; element = drawnParent(element)) {
       if (!isScrollable(element)) continue;
-      this.scroller = element;
-      this.remember(element);
+      this.#scroller = element;
+      this.#remember(element);
       break;
     }
-    return this.scroller;
+    return this.#scroller;
   }
 }
 

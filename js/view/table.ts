@@ -17,7 +17,7 @@ export function table(value: Json): HTMLElement | null {
     h("tr", null, ...columns.map((name) => h("td", { class: numeric(row[name]) && "num" }, cell(row[name])))),
   );
   const grid = h("table", null, h("thead", null, head), h("tbody", null, ...body));
-  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Result table" }, grid);
+  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Result table" }, grid);
 }
 
 function records(value: Json): JsonObject[] | null {

@@ -3,9 +3,10 @@ import type { Json } from "../protocol.ts";
 import { count } from "../words.ts";
 import { button, h } from "./dom.ts";
 
-/** Characters and lines shown before "Show all". */
+/** Characters and lines shown before "Show all"; what is wide has room for more. */
 const clip_chars = 600;
-const clip_lines = 12;
+const clip_chars_wide = 4000;
+const clip_lines = 16;
 const depth_max = 64;
 
 // Emoji sequences keep their joiners; every other character that draws nothing or turns the text around is named.
@@ -66,40 +67,45 @@ export function pretty(value: Json, limit = Number.POSITIVE_INFINITY): string {
 /** One value, clipped until the reader asks for all of it; `update` lets it grow in place. */
 export class ValueView {
   readonly root = h("div", { class: "value" });
-  private value: Json = null;
-  private all = false;
-  private shown = "";
+  #value: Json = null;
+  #all = false;
+  #shown = "";
 
-  constructor(private readonly signal: AbortSignal) {}
+  /** `wide`: lines are not wrapped but scrolled, as a program printed them. */
+  readonly #signal: AbortSignal;
+  readonly #wide: boolean;
 
-  update(value: Json): void {
-    this.value = value;
-    const isText = typeof value === "string";
-    const limit = this.all ? Number.POSITIVE_INFINITY : clip_chars;
-    const full = isText ? value : pretty(value, limit + 1);
-    const text = this.all ? full : clip(full);
-    const clipped = text.length < full.length;
-    const key = `${typeof value}:${clipped ? full.length : ""}:${text}`;
-    if (key === this.shown) return;
-    this.shown = key;
-    const body = h(
-      "div",
-      { class: `value-text ${valueKind(value)}` },
-      visibleText(clipped ? `${text}…` : text),
-    );
-    this.root.replaceChildren(body);
-    if (clipped)
-      this.root.append(this.more(isText ? `Show all, ${count(value.length, "character")}` : "Show all"));
+  constructor(signal: AbortSignal, wide = false) {
+    this.#signal = signal;
+    this.#wide = wide;
   }
 
-  private more(label: string): HTMLButtonElement {
+  update(value: Json): void {
+    this.#value = value;
+    const isText = typeof value === "string";
+    const limit = this.#all ? Number.POSITIVE_INFINITY : this.#wide ? clip_chars_wide : clip_chars;
+    const full = isText ? value : pretty(value, limit + 1);
+    const text = this.#all ? full : clip(full, limit);
+    const clipped = text.length < full.length;
+    const key = `${typeof value}:${clipped ? full.length : ""}:${text}`;
+    if (key === this.#shown) return;
+    this.#shown = key;
+    const kind = this.#wide ? "is-wide" : valueKind(value);
+    const body = h("div", { class: `value-text ${kind}` }, visibleText(clipped ? `${text}…` : text));
+    if (this.#wide) body.tabIndex = 0;
+    this.root.replaceChildren(body);
+    if (clipped)
+      this.root.append(this.#more(isText ? `Show all, ${count(value.length, "character")}` : "Show all"));
+  }
+
+  #more(label: string): HTMLButtonElement {
     const show = () => {
-      this.all = true;
-      this.update(this.value);
+      this.#all = true;
+      this.update(this.#value);
       this.root.tabIndex = -1;
       this.root.focus({ preventScroll: true });
     };
-    return button({ class: "quiet more" }, show, this.signal, label);
+    return button({ class: "quiet more" }, show, this.#signal, label);
   }
 }
 
@@ -109,8 +115,8 @@ function valueKind(value: Json): string {
   return "is-plain";
 }
 
-function clip(text: string): string {
-  let end = Math.min(text.length, clip_chars);
+function clip(text: string, limit: number): string {
+  let end = Math.min(text.length, limit);
   for (let i = 0, lines = 0; i < end; i++) {
     if (text.charCodeAt(i) !== 10 || ++lines < clip_lines) continue;
     end = i;

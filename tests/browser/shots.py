@@ -13,7 +13,7 @@ from playwright.sync_api import sync_playwright
 SHOW = """async ([name, width]) => {
   const cells = document.querySelector("#cells");
   cells.replaceChildren();
-  document.querySelector("h1").hidden = true;
+  document.querySelectorAll("h1, h2").forEach((heading) => heading.remove());
   cells.style.gridTemplateColumns = `${width}px ${width}px`;
   for (const dark of [false, true]) {
     const pane = document.createElement("div");

@@ -130,7 +130,9 @@ def test_parts_of_one_kind_are_one_flow_even_when_a_word_is_cut(card: Card) -> N
 
 def test_model_text_is_never_markup(card: Card) -> None:
     card.start()
-    card.part("text", "<img src=x onerror='window.hit=1'> [x](javascript:window.hit=1) ![i](https://example.com/p.png)\n\n")
+    card.part(
+        "text", "<img src=x onerror='window.hit=1'> [x](javascript:window.hit=1) ![i](https://example.com/p.png)\n\n"
+    )
     evil = "<img src=x onerror=window.hit=1>"
     card.page.evaluate(
         "evil => card.kernel.patch('r1', [['=', ['parts', 1], gem.parts({kind: 'text', text: ''}, "
@@ -167,7 +169,9 @@ def test_long_argument_is_clipped_and_can_be_shown(card: Card) -> None:
 
 def test_arguments_grow_while_they_stream(card: Card) -> None:
     card.show("streaming_args")
-    card.patch(["+", ["parts", 1, "call", "args", "query"], "th from orders"], ["=", ["parts", 1, "call", "args", "limit"], 3])
+    card.patch(
+        ["+", ["parts", 1, "call", "args", "query"], "th from orders"], ["=", ["parts", 1, "call", "args", "limit"], 3]
+    )
     card.wait_text("as month from orders")
     assert card.find(".args dt").all_inner_texts() == ["query", "limit"]
 
@@ -457,7 +461,14 @@ def test_boundaries_are_announced_once_and_busy_ends(card: Card) -> None:
 
 def test_failure_is_an_alert(card: Card) -> None:
     card.start()
-    error = {"type": "ApiError", "title": "Too many requests (429)", "message": "Slow down.", "hint": "Wait.", "code": 429, "status": None}
+    error = {
+        "type": "ApiError",
+        "title": "Too many requests (429)",
+        "message": "Slow down.",
+        "hint": "Wait.",
+        "code": 429,
+        "status": None,
+    }
     card.patch(["=", ["error"], error], ["=", ["status"], "failed"], ["=", ["ended_s"], 1])
     card.find("[role=alert]").filter(has_text="Too many requests (429). Slow down. Wait.").wait_for(state="attached")
 
@@ -485,7 +496,14 @@ def test_copy_works_without_the_clipboard_api(open_card: Callable[..., Card]) ->
 def test_token_breakdown_opens_on_demand(card: Card) -> None:
     card.show("done")
     card.find("button.fact").click()
-    assert card.find(".usage dt").all_inner_texts() == ["prompt", "of it cached", "reasoning", "output", "total", "model"]
+    assert card.find(".usage dt").all_inner_texts() == [
+        "prompt",
+        "of it cached",
+        "reasoning",
+        "output",
+        "total",
+        "model",
+    ]
 
 
 # -- scrolling -----------------------------------------------------------------------------------------------------
@@ -589,7 +607,9 @@ def test_theme_follows_the_host(card: Card) -> None:
 
 
 def test_host_tokens_win_over_what_is_painted_behind(card: Card) -> None:
-    card.page.add_style_tag(content=":root { --vscode-editor-background: #1e1e1e; --vscode-editor-foreground: #d4d4d4 }")
+    card.page.add_style_tag(
+        content=":root { --vscode-editor-background: #1e1e1e; --vscode-editor-foreground: #d4d4d4 }"
+    )
     card.show("done")
     assert colours(card) == ("rgb(30, 30, 30)", "rgb(212, 212, 212)")
     assert card.page.locator(".gemstream").evaluate("host => host.style.colorScheme") == "dark"
@@ -604,12 +624,11 @@ def test_axe_finds_nothing(card: Card, theme: str) -> None:
     for name in card.js("gem.names"):
         card.show(name)
     card.page.wait_for_timeout(400)
-    for summary in card.find("details:not([open]) > summary").all():
-        summary.click()
+    card.find("details").evaluate_all("all => all.forEach(details => { details.open = true })")
     card.page.add_script_tag(path=str(axe))
     found = card.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     faults = [
-        (fault["id"], node["target"], node.get("any", [{}])[:1])
+        (fault["id"], node["target"], node["html"][:120], node["failureSummary"])
         for fault in found["violations"]
         for node in fault["nodes"]
     ]

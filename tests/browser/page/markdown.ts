@@ -1,5 +1,7 @@
 // The markdown renderer on a bare page, for test_markdown.py.
 import { type MarkdownOptions, MarkdownStream } from "../../../js/markdown/stream.ts";
+import { type ModuleName, moduleLoader } from "../../../js/modules/load.ts";
+import { reduceOurs, reduceTheirs } from "./commonmark.ts";
 import { hard, large, nested } from "./large.ts";
 import { numbers, sample } from "./samples.ts";
 
@@ -42,4 +44,46 @@ export function cut(text: string, seed: number, longest: number): string[] {
   return pieces;
 }
 
-Object.assign(globalThis, { MarkdownStream, gs: { stream, tree, render, cut, sample, large, hard, nested } });
+/** A loader whose kernel answers from the web server, or not at all; it notes what it was asked for. */
+function loader(answers: boolean, version = "1") {
+  const asked: ModuleName[] = [];
+  const load = moduleLoader(async (name) => {
+    asked.push(name);
+    if (!answers) return new Promise(() => {});
+    const source = await (await fetch(`/${name}.js`)).arrayBuffer();
+    return { id: `${name}-${version}`, source };
+  }, version);
+  return { load, asked };
+}
+
+/** What the reader might do to everything in an answer, except loading an image. Real links are not followed. */
+async function poke(root: HTMLElement): Promise<void> {
+  const hold = (event: Event) => {
+    const link = (event.target as Element).closest("a");
+    if (link !== null && /^(https?|mailto):/.test(link.protocol)) event.preventDefault();
+  };
+  document.addEventListener("click", hold, true);
+  for (const element of root.querySelectorAll<HTMLElement>("*:not(.gs-load-image)")) {
+    for (const name of [
+      "pointerover",
+      "mouseover",
+      "mouseenter",
+      "mousemove",
+      "pointerdown",
+      "keydown",
+      "wheel",
+    ]) {
+      element.dispatchEvent(new Event(name, { bubbles: true }));
+    }
+    element.focus?.();
+    element.click?.();
+    element.blur?.();
+  }
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  document.removeEventListener("click", hold, true);
+}
+
+Object.assign(globalThis, {
+  MarkdownStream,
+  gs: { stream, tree, render, cut, sample, large, hard, nested, loader, poke, reduceOurs, reduceTheirs },
+});

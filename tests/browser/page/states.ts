@@ -98,8 +98,9 @@ const thought = {
   text: "The table has one row per order, so revenue per month is a group by the month of `ordered_at`. I should check for refunds before summing, since",
 };
 
-const redDot =
-  "iVBORw0KGgoAAAANSUhEUgAAAHgAAABQCAIAAABd+SbeAAAAWklEQVR4nO3QQQ3AIADAQMAV/k1NBQ+yNLlT0Hnu8L/1dsB3GB1idIjRIUaHGB1idIjRIUaHGB1idIjRIUaHGB1idIjRIUaHGB1idIjRIUaHGB1idIjRIUaHGF3zARCzAgkPnmVbAAAAAElFTkSuQmCC";
+/** A small PNG: one wave. */
+const wave =
+  "iVBORw0KGgoAAAANSUhEUgAAAPAAAAB4CAIAAABD1OhwAAACo0lEQVR42u3dQU7cQBRF0beOLI/1Zi1ITHrMmDCI23bZVc9HulO6f/06RkCIyOfXS6opViCgJaAloCWgBbQEtAS0BLQEtICWgJaAloCWgBbQEtAS0BLQEtACWgJaAloCWgJaQEtAS0BLQN/cn4+/W7IooEsoYw10IWWsgS6kjDXQs2s++CTYKtCLUR7xOgL6TM2zvaCA3olv5udEQN+m+cq3AFqXOmMa6FeZMKaBLrTFNNBtnymZBroNE9NAtzFievfegP7XkAds6RsEekbNTO/eFdCvmdEADXSbGKbfWlEsYn4uTG9fTixiCShMb1xLaDZw0yXGk+0hbPqUFJpN3nSJsQjzNy0hFuEUTcePr7qYbjp4aHacplPHk+1ETc9waHaupsOmfh3dt/4Q09uPme51POG+68/41gFTvI6HfOfUfcx3jxZfYjLddK60ruOxPwR4+KFSuY5n/ruDS/zxYzv/isZ0wUFStg6/Y9l0iTs+Nn4ZzTeITfOnaR00F+zh4PCpecRpLtjG8bHTsQ6aXeJ/fjlpxf8RDXTBJR58nay+DpoLlnPinFn6Eae5YEXnTph110FzwaJOny2LroPmgnWNmCorroPmgqUNmifLrYPmgtWNmyRrrYPmggUOnSELrYPmgjWOfvessg6aC5Z5wftmiXXQXLDSa94xx4e78k9hgzhosUN3e6WWzDylv4BdYPriS8yJs547Ls0Fpq+/xJw78SlDD31O1H2JmWojv1+H5uVY33uDGbeO7Yc58rEaanq5S8w1G9kRXlOZXuUSM+FGqCpgfdfkmWojJBWwvnfmzLAUdApkTzJq3JaaAlpAS0BLQEtAC2gJaAloCWgJaAEtAS0BLQEtAS2gJaAloCWgJaAFtAS0BLQEtAS0gJaAlm7pGz763ZaOi075AAAAAElFTkSuQmCC";
 
 export const states: { [name: string]: () => RunState } = {
   connecting: () => run({ status: "pending", steps: [], first_chunk_s: null }),
@@ -115,7 +116,7 @@ export const states: { [name: string]: () => RunState } = {
         {
           kind: "text",
           first_s: 3.6,
-          text: "### What the data says\n\nRefunds are recorded as **negative rows**, so a plain `sum` is right:\n\n- August: 41,207 from 312 orders\n- September: 44,910 from 340 orders\n\nThat is a rise of [9 %](https://example.com/report). The query for it is",
+          text: "# What the data says\n\nRefunds are recorded as **negative rows**, so a plain `sum` is right:\n\n- August: 41,207 from 312 orders\n- September: 44,910 from 340 orders\n\nThat is a rise of [9 %](https://example.com/report). The query for it is",
         },
       ),
     }),
@@ -344,7 +345,7 @@ export const states: { [name: string]: () => RunState } = {
           kind: "file",
           mime_type: "image/png",
           size_bytes: 1580,
-          data: redDot,
+          data: wave,
           uri: null,
           name: null,
           cut: false,
@@ -368,6 +369,17 @@ export const states: { [name: string]: () => RunState } = {
           cut: false,
         },
       ),
+    }),
+  math: () =>
+    run({
+      status: "completed",
+      tokens: 90,
+      ended_s: 2.2,
+      first_text_s: 0.7,
+      parts: parts({
+        kind: "text",
+        text: '# Two things to keep in mind\n\n> A quote that says little.\n\n1. First, `x < y`\n2. Then\n   - nested\n   - ~~wrong~~ right\n- [x] done\n- [ ] open\n\n---\n\n```python\ndef mean(xs: list[float]) -> float:\n    """The average."""\n    return sum(xs) / len(xs)  # no empty lists\n```\n\n![a plot](https://example.com/plot.png) and <b>html</b>',
+      }),
     }),
   unknown: () =>
     run({
@@ -398,7 +410,7 @@ export const states: { [name: string]: () => RunState } = {
         text: Array.from(
           { length: 40 },
           (_, i) =>
-            `## Part ${i + 1}\n\nSome words about part ${i + 1}, long enough to fill a line or two of a notebook cell so that the card is higher than the window.\n`,
+            `# Part ${i + 1}\n\nSome words about part ${i + 1}, long enough to fill a line or two of a notebook cell so that the card is higher than the window.\n`,
         ).join("\n"),
       }),
     }),

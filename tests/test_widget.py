@@ -1,0 +1,292 @@
+"""The card without a page: what it sends over its comm, and what it does with what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import comm
+import pytest
+from comm.base_comm import BaseComm
+
+import gemstream_widget as gem
+from gemstream_widget import widget
+from gemstream_widget.pace import Pacer
+from gemstream_widget.reducer import apply_ops
+from gemstream_widget.source import ListSource
+from tests.gates import GatedSource, until
+from tests.wire import chunk, text, thought
+
+
+class PageComm(BaseComm):
+    """A comm that keeps what is sent, as JSON gives it back."""
+
+    sent: list[tuple[str, dict[str, Any], list[bytes]]]
+    opened: list[PageComm] = []
+
+    def publish_msg(
+        self, msg_type: str, data: Any = None, metadata: Any = None, buffers: Any = None, **keys: Any
+    ) -> None:
+        if msg_type == "comm_open":
+            self.sent = []
+            PageComm.opened.append(self)
+        self.sent.append((msg_type, json.loads(json.dumps(data or {})), buffers or []))
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The custom messages, in order."""
+        return [d["content"] for _, d, _ in self.sent if d.get("method") == "custom"]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The synced traits as a page holds them."""
+        held: dict[str, Any] = {}
+        for _, data, _ in self.sent:
+            if data.get("method", "update") == "update":
+                held |= data.get("state", {})
+        return held
+
+    def receive(self, data: dict[str, Any]) -> None:
+        self.handle_msg({"content": {"comm_id": self.comm_id, "data": data}, "buffers": []})
+
+    def say(self, **content: Any) -> None:
+        self.receive({"method": "custom", "content": content})
+
+
+@pytest.fixture(autouse=True)
+def _page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comm, "create_comm", PageComm)
+    monkeypatch.setattr(widget, "_pacer", Pacer())
+    PageComm.opened.clear()
+
+
+HELLO = [chunk(thought("hm")), chunk(text("Hel")), chunk(text("lo"), finish="STOP")]
+
+
+def page_of(card: gem.Card) -> PageComm:
+    assert isinstance(card.comm, PageComm)
+    return card.comm
+
+
+class Page:
+    """What js/store.ts does, in short: start from the snapshot, apply patches by number."""
+
+    def __init__(self, page: PageComm) -> None:
+        (held,) = page.state["snapshot"]["runs"]
+        self.seq, self.state = held["seq"], held["state"]
+        for message in page.messages:
+            if message["op"] == "patch" and message["seq"] > self.seq:
+                assert message["seq"] == self.seq + 1
+                self.seq += 1
+                apply_ops(self.state, message["ops"])
+
+
+def test_a_page_that_follows_has_the_runs_state() -> None:
+    async def main() -> None:
+        run = gem.Chat(source=ListSource(HELLO)).send("hi")
+        card = gem.Card([run])
+        page = page_of(card)
+        opening = json.loads(json.dumps(page.sent[0][1]["state"]["snapshot"]["runs"][0]))
+        await run
+        patches = [m for m in page.messages if m["op"] == "patch"]
+        assert [m["seq"] for m in patches] == list(range(1, len(patches) + 1))
+        for message in patches:
+            apply_ops(opening["state"], message["ops"])
+        assert opening["state"] == json.loads(json.dumps(run.snapshot()))
+        assert page.state["snapshot"]["runs"][0]["state"] == opening["state"]
+
+    asyncio.run(main())
+
+
+def test_a_card_made_late_and_a_second_card_show_the_same() -> None:
+    async def main() -> None:
+        source = GatedSource()
+        run = gem.Chat(source=source).send("hi")
+        first = gem.Card([run])
+        source.give(HELLO[0])
+        await until(lambda: len(run.chunks) == 1, "the chunk arrived")
+        second = gem.Card([run])
+        source.give(*HELLO[1:])
+        source.end()
+        await run
+        states = [Page(page_of(card)).state for card in (first, second, gem.Card([run]))]
+        assert states == [json.loads(json.dumps(run.snapshot()))] * 3
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("way", ["message", "trait", "both", "fast lane", "fast lane trait"])
+def test_the_page_stops_a_run_in_every_way_once(way: str) -> None:
+    async def main() -> None:
+        source = GatedSource()
+        run = gem.Chat(source=source).send("hi")
+        card = gem.Card([run])
+        page = page_of(card)
+        await source.waiting.wait()
+        if way in ("message", "both"):
+            page.say(op="stop", run=run.id)
+        if way in ("trait", "both"):
+            page.receive({"method": "update", "state": {"stop_run": run.id}, "buffer_paths": []})
+        if way == "fast lane":
+            card._on_fast_lane({"method": "custom", "content": {"op": "stop", "run": run.id}})
+            page.say(op="stop", run=run.id)
+        if way == "fast lane trait":
+            card._on_fast_lane({"method": "update", "state": {"stop_run": run.id}})
+        await run.wait()
+        assert run.status == "cancelled"
+        assert run.receipt is not None
+        assert run.receipt.by == "button"
+        assert Page(page).state["status"] == "cancelled"
+
+    asyncio.run(main())
+
+
+def test_a_stop_from_a_strange_thread_or_for_a_strange_run_is_safe() -> None:
+    async def main() -> None:
+        source = GatedSource()
+        run = gem.Chat(source=source).send("hi")
+        page = page_of(gem.Card([run]))
+        await source.waiting.wait()
+        for wrong in ("r0", None, 7, ["r1"], ""):
+            page.say(op="stop", run=wrong)
+        page.say(op="unheard of")
+        page.receive({"method": "custom", "content": "not an object"})
+        await asyncio.sleep(0)
+        assert run.status == "streaming"
+        thread = threading.Thread(target=page.say, kwargs={"op": "stop", "run": run.id})
+        thread.start()
+        await run.wait()
+        thread.join()
+        assert run.status == "cancelled"
+
+    asyncio.run(main())
+
+
+def test_a_resync_answers_with_the_state_and_its_number() -> None:
+    async def main() -> None:
+        source = GatedSource()
+        run = gem.Chat(source=source).send("hi")
+        page = page_of(gem.Card([run]))
+        source.give(*HELLO[:2])
+        await until(lambda: len(run.chunks) == 2, "the chunks arrived")
+        page.say(op="resync", run=run.id, have=0)
+        await until(lambda: any(m["op"] == "snap" for m in page.messages), "the answer")
+        (snap,) = [m for m in page.messages if m["op"] == "snap"]
+        assert snap["state"] == json.loads(json.dumps(run.snapshot()))
+        assert snap["run"] == run.id
+        run.stop()
+        await run.wait()
+
+    asyncio.run(main())
+
+
+def test_a_finished_run_answers_a_resync_after_its_loop_is_gone() -> None:
+    async def main() -> gem.Card:
+        return gem.Card([await gem.Chat(source=ListSource(HELLO)).send("hi")])
+
+    page = page_of(asyncio.run(main()))
+    page.say(op="resync", run=None, have=0)
+    assert page.messages[-1]["state"]["status"] == "completed"
+
+
+def test_closing_the_card_stops_its_run_and_ends_the_messages() -> None:
+    async def main() -> None:
+        source = GatedSource()
+        run = gem.Chat(source=source).send("hi")
+        card = gem.Card([run])
+        page = page_of(card)
+        await source.waiting.wait()
+        card.close()
+        sent = len(page.sent)
+        await run.wait()
+        assert run.receipt is not None
+        assert run.receipt.by == "closed"
+        assert len(page.sent) == sent
+
+    asyncio.run(main())
+
+
+async def in_time(condition: Callable[[], bool]) -> None:
+    """Wait for something that a timer does, a few seconds at most."""
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it did not come in time")
+
+
+def test_beats_name_the_last_patch_also_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gemstream_widget.pace._BEAT_S", 0.01)
+    monkeypatch.setattr(widget._Link._beat, "__defaults__", ((0.01, 0.01),))
+
+    async def main() -> None:
+        source = GatedSource()
+        run = gem.Chat(source=source).send("hi")
+        page = page_of(gem.Card([run]))
+        source.give(*HELLO)
+
+        def beats() -> list[dict[str, Any]]:
+            return [m for m in page.messages if m["op"] == "beat"]
+
+        await in_time(lambda: len(beats()) >= 2)
+        source.end()
+        await run
+        await in_time(lambda: sum(b["status"] == "completed" for b in beats()) >= 2)
+        last = max(m["seq"] for m in page.messages if m["op"] == "patch")
+        assert beats()[-1]["seq"] == last
+        assert beats()[-1]["at_s"] == run.timing.ended_s
+
+    asyncio.run(main())
+
+
+def test_a_thread_run_sends_every_patch_in_order() -> None:
+    many = [chunk(text(f"{n} ")) for n in range(300)] + [chunk(finish="STOP")]
+    run = gem.Chat(source=ListSource(many), runner="thread").send("hi")
+    page = page_of(gem.Card([run]))
+    run.result(timeout_s=20)
+    ended = threading.Event()
+    assert run.loop is not None
+    run.loop.call_soon_threadsafe(ended.set)
+    assert ended.wait(10)
+    assert Page(page).state["parts"][0]["text"] == run.text
+
+
+def test_second_modules_are_sent_by_name_only() -> None:
+    async def main() -> None:
+        run = await gem.Chat(source=ListSource(HELLO)).send("hi")
+        page = page_of(gem.Card([run]))
+        for name in ("highlight", "../widget", "math", None):
+            page.say(op="module", name=name)
+        answers = [(d["content"], b) for _, d, b in page.sent if d.get("content", {}).get("op") == "module"]
+        assert [a["name"] for a, _ in answers] == ["highlight", "math"]
+        assert all(len(b) == 1 and a["id"] for a, b in answers)
+
+    asyncio.run(main())
+
+
+def test_no_key_is_in_anything_that_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "a-planted-key-0123456789"
+    monkeypatch.setenv("GEMINI_API_KEY", secret)
+
+    async def main() -> None:
+        for source in ([ValueError(f"key {secret} is wrong")], HELLO):
+            run = await gem.Chat(source=ListSource(source)).send("hi").wait()
+            page = page_of(gem.Card([run]))
+            assert secret not in json.dumps([d for _, d, _ in page.sent])
+            assert secret not in str(run.error)
+            assert secret not in repr(run)
+
+    asyncio.run(main())
+
+
+def test_the_bundle_for_pages_without_widgets_holds_the_text() -> None:
+    async def main() -> None:
+        run = await gem.Chat(source=ListSource(HELLO)).send("hi")
+        data, _ = gem.Card([run])._repr_mimebundle_()
+        assert data["text/plain"] == "Hello"
+        assert "application/vnd.jupyter.widget-view+json" in data
+
+    asyncio.run(main())
