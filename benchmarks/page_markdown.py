@@ -102,7 +102,9 @@ class Lab:
             after = self.metrics(cdp)
         finally:
             page.close()
-        cost = {name: 1000 * (after[name] - before[name]) for name in ("TaskDuration", "ScriptDuration", "LayoutDuration")}
+        cost = {
+            name: 1000 * (after[name] - before[name]) for name in ("TaskDuration", "ScriptDuration", "LayoutDuration")
+        }
         return {
             "cpu_ms": cost["TaskDuration"],
             "script_ms": cost["ScriptDuration"],

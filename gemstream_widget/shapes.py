@@ -90,7 +90,7 @@ def shape_violations(body: Json, *, vertex: bool) -> Iterator[Violation]:
             yield _wrong_type(name, f"a JSON {'list' if wanted is list else 'object'}", value)
     contents = field(body, "contents")
     if not contents:
-        yield Violation(
+        yield Violation(  # wording ours
             "no_contents", "contents", "* GenerateContentRequest.contents: contents is not specified\n",
             "Send at least one content with a part, for instance the user's question.",
         )  # fmt: skip
@@ -113,7 +113,7 @@ def _content(content: Any, i: int, vertex: bool) -> Iterator[Violation]:
         )  # fmt: skip
     parts = field(content, "parts")
     if not parts:
-        # https://github.com/vercel/ai/issues/3775; Vertex: https://github.com/firebase/genkit/issues/3690
+        # https://github.com/vercel/ai/issues/3775; Vertex: https://github.com/genkit-ai/genkit/issues/3690
         message = (
             "Unable to submit request because it must include at least one parts field, which describes the prompt "
             "input. Learn more: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini"
@@ -142,7 +142,7 @@ def _part(part: Any, path: str, vertex: bool) -> Iterator[Violation]:
             "Remove the part: it holds nothing Gemini knows. An unknown part must not be sent back.",
         )  # fmt: skip
     if len(data) > 1:
-        yield Violation(
+        yield Violation(  # wording ours
             "several_kinds", path,
             f"Invalid value at '{path}' (oneof), oneof field 'data' is already set. Cannot set '{data[1]}'",
             f"Split it: one part for each of {', '.join(data)}.",
@@ -218,5 +218,5 @@ def _wrong_type(path: str, wanted: str, value: object) -> Violation:  # wording 
     return Violation("wrong_type", path, f"Invalid value at '{path}': {found} found.", f"{path} must be {wanted}.")
 
 
-def _not_base64(path: str, hint: str) -> Violation:
+def _not_base64(path: str, hint: str) -> Violation:  # wording ours
     return Violation("not_base64", path, f"Invalid value at '{path}' (TYPE_BYTES), Base64 decoding failed.", hint)

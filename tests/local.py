@@ -67,7 +67,7 @@ class Raw:
             self.received = b""
             return status, headers, [rest]
         self.received = rest
-        chunks = []
+        chunks: list[bytes] = []
         while True:
             while b"\r\n" not in self.received:
                 self.received += self.socket.recv(65536)

@@ -271,7 +271,7 @@ def test_signatures_are_checked_against_the_issuer() -> None:
 
     def issued(signature: bytes, part: Any) -> bool:
         seen.append(signature)
-        return part["functionCall"]["name"] == "g"
+        return bool(part["functionCall"]["name"] == "g")
 
     assert [v.code for v in violations(signed, model="demo", issued=issued)] == ["corrupted_signature"]
     assert seen == [b"signature"]

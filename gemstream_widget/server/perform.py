@@ -173,7 +173,7 @@ def _equal(text: str, count: int) -> Iterator[str]:
 def _streamed_call(reply: Reply, name: str, args: Json) -> Iterator[Json]:
     """A call whose arguments arrive in fragments, as Vertex AI streams them.
 
-    https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling#streaming-fc
+    https://googleapis.github.io/js-genai/release_docs/interfaces/types.FunctionCall.html
     """
     yield reply.call(name, None, willContinue=True)
     for path, value in _leaves("$", args):

@@ -1,6 +1,7 @@
 """The errors Gemini answers with, as bodies: `{"error": {"code", "message", "status", "details"}}`.
 
-Texts as recorded from the real service, or quoted in public threads, unless marked as ours.
+The texts of 400, 429, 503, the invalid key and the unknown model are recorded from the real service or quoted in public
+threads. The wording of the others is ours.
 """
 
 from __future__ import annotations
@@ -25,8 +26,7 @@ _MESSAGES = {
     404: "Requested entity was not found.",
     429: "You exceeded your current quota, please check your plan.",
     499: "The operation was cancelled.",
-    500: "An internal error has occurred. Please retry or report in "
-    "https://developers.generativeai.google/guide/troubleshooting",
+    500: "Internal error encountered.",
     503: "The model is overloaded. Please try again later.",
     504: "Deadline expired before operation could complete.",
 }
@@ -65,7 +65,7 @@ class Refusal(Exception):
 
     @classmethod
     def missing_key(cls) -> Refusal:
-        """No key was sent."""
+        """No key was sent (wording ours)."""
         return cls(
             403,
             "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or "

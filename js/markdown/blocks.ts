@@ -15,6 +15,7 @@ import {
   buildTableShell,
 } from "./dom.ts";
 import { fenceShell, OpenFence } from "./fence.ts";
+import { finalCount, offsets } from "./final.ts";
 import type { Flow } from "./flow.ts";
 import { type LexResult, lex } from "./lexer.ts";
 import { GROWTH, MAX_INLINE, REPARSE_ABOVE, SLOW_PARSE_MS } from "./limits.ts";
@@ -341,33 +342,4 @@ export class Blocks {
     }
     this.unparsed.appendData(this.tail.slice(this.unparsedFrom + this.unparsed.length));
   }
-}
-
-/** Where each token starts; the last entry is the end of the last one. */
-function offsets(tokens: readonly Token[]): number[] {
-  const starts = [0];
-  for (const token of tokens) starts.push((starts.at(-1) ?? 0) + token.raw.length);
-  return starts;
-}
-
-/** How many leading tokens no later text can change. */
-function finalCount(tokens: readonly Token[], starts: readonly number[], text: string): number {
-  for (let index = tokens.length - 1; index > 0; index--) {
-    const token = tokens[index] as Token;
-    if (token.type === "space" || token.type === "math_open") continue;
-    const start = starts[index] as number;
-    const lead = /^\n*/.exec(token.raw)?.[0].length ?? 0;
-    const line = text.indexOf("\n", start + lead);
-    if (line < 0) continue;
-    // A table or an underlined heading begins on its first line only if the second is what it looks like.
-    const underlined = token.type === "heading" && token.raw.trimEnd().includes("\n", lead);
-    if (underlined && text.indexOf("\n", start + token.raw.trimEnd().length) < 0) continue;
-    if (token.type === "table" && text.indexOf("\n", line + 1) < 0) continue;
-    // A formula on several lines is one only once its closing line is complete.
-    if (token.type === "math" && !token.raw.endsWith("\n")) continue;
-    // The title of a definition may follow on the next lines.
-    if (tokens[index - 1]?.type === "def" && /^[ \t]*["'(]/.test(token.raw)) continue;
-    return index;
-  }
-  return 0;
 }

@@ -1,8 +1,10 @@
 /** Formulas as MathML. Loaded when a formula is first finished. */
 import temml from "temml";
 
-/** em and pt: a formula may not cover the page around it. */
+/** em and pt: a formula may not cover the page around it. Temml 0.13.5 does not hold `\rule` to this. */
 const MAX_SIZE: [number, number] = [10, 120];
+const LENGTH = /(-?\d*\.?\d+(?:e[+-]?\d+)?)(em|ex|rem|px|pt|mu|cm|mm|in|pc|vw|vh|vmin|vmax)\b/gi;
+const RELATIVE = /^(?:em|ex|rem|mu)$/i;
 const MAX_EXPAND = 500;
 
 const MATHML = "http://www.w3.org/1998/Math/MathML";
@@ -17,12 +19,25 @@ const ATTRIBUTES: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
+/** Lengths cut to MAX_SIZE; a length relative to the window is none a formula needs. */
+function bounded(value: string): string {
+  return value.replace(LENGTH, (whole: string, number: string, unit: string) => {
+    const limit = RELATIVE.test(unit) ? MAX_SIZE[0] : MAX_SIZE[1];
+    if (/^v/i.test(unit)) return "0em";
+    const size = Number(number);
+    if (Math.abs(size) <= limit && /^(?:em|ex|rem|px|pt|mu)$/i.test(unit)) return whole;
+    return `${Math.sign(size) * Math.min(Math.abs(size), limit)}${RELATIVE.test(unit) ? unit : "pt"}`;
+  });
+}
+
 /** Takes away what must not come from a model's text. False when the tree holds an element that may not be there. */
 function clean(element: Element): boolean {
   if (element.namespaceURI !== MATHML && element.localName !== "span") return false;
   for (const name of element.getAttributeNames()) {
-    const unsafe = name === "style" && /url\(|position|z-index/i.test(element.getAttribute(name) ?? "");
+    const value = element.getAttribute(name) ?? "";
+    const unsafe = name === "style" && /url\(|position|z-index/i.test(value);
     if (!ATTRIBUTES.has(name) || unsafe) element.removeAttribute(name);
+    else if (bounded(value) !== value) element.setAttribute(name, bounded(value));
   }
   return Array.from(element.children).every(clean);
 }

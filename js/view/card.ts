@@ -156,7 +156,7 @@ export class Card implements StoreListener {
   }
 
   #paintPosition(): void {
-    const wanted = this.#liveRun !== undefined && this.#stick.below && !this.#stick.stuck;
+    const wanted = this.#liveRun !== undefined && this.#stick.below && !this.#stick.following;
     if (!wanted && this.#shadow.activeElement === this.#jump) this.#context.focusCard();
     this.#jump.hidden = !wanted;
     for (const view of this.#views.values()) view.moved(this.#stick.visible);

@@ -61,6 +61,10 @@ export class RunView {
       this.changes.clear();
       this.#body.setAttribute("aria-busy", String(!this.run.ended));
       if (!this.run.ended) this.#pinned = true;
+      this.#body.classList.toggle(
+        "bare",
+        !this.#end.firstChild && !this.#steps.some((step) => step.isFilled),
+      );
       this.#paintCaret();
     }
     this.#bar.paint();
@@ -79,7 +83,7 @@ export class RunView {
   moved(atEnd: boolean): void {
     // An ended run's bar stays with the reader only until they have seen it in its own place.
     if (this.run.ended && atEnd) this.#pinned = false;
-    this.#float.update(this.#pinned);
+    this.#float.update(this.#pinned && !this.#context.stick.following);
   }
 
   get ticking(): boolean {

@@ -47,6 +47,7 @@ export class StepView {
       block = this.#make(part);
       this.#blocks.push(block);
       this.#flow.append(block.root);
+      this.root.classList.add("filled");
     }
     this.#owners.set(part.index, block);
     return true;
@@ -59,6 +60,11 @@ export class StepView {
 
   tick(now_s: number): void {
     this.#blocks.at(-1)?.tick?.(now_s);
+  }
+
+  /** Something is drawn. */
+  get isFilled(): boolean {
+    return this.root.classList.contains("filled");
   }
 
   /** The prose that may still grow, if the last thing here is prose. */
@@ -78,6 +84,7 @@ export class StepView {
     if (candidates.length) this.#notes.append(raw("Other candidates of this answer", candidates));
     const names = Object.keys(other);
     if (names.length > 0) this.#notes.append(raw(`Also in the answer: ${names.join(", ")}`, other));
+    if (this.#notes.firstChild) this.root.classList.add("filled");
   }
 
   #make(part: Part): Block {

@@ -3,6 +3,7 @@ import { drawnParent } from "./dom.ts";
 import { selectionIn } from "./reasoning.ts";
 
 const margin_px = 8;
+const flood_ms = 200;
 const upKeys: ReadonlySet<string> = new Set(["PageUp", "ArrowUp", "Home"]);
 
 export class Stick {
@@ -13,6 +14,8 @@ export class Stick {
   /** The end is in view. */
   visible = false;
   #scroller: Element | null = null;
+  #followed_ms = 0;
+  #later: ReturnType<typeof setTimeout> | undefined;
   #top = 0;
   #height = 0;
 
@@ -45,6 +48,7 @@ export class Stick {
     signal.addEventListener("abort", () => {
       seen.disconnect();
       grown.disconnect();
+      clearTimeout(this.#later);
     });
     const options = { capture: true, passive: true, signal };
     document.addEventListener("wheel", (event) => this.#wheel(event), options);
@@ -62,6 +66,11 @@ export class Stick {
     this.stuck = true;
     this.#follow();
     this.#onChange();
+  }
+
+  /** Stuck, and neither selecting text here nor typing elsewhere. */
+  get following(): boolean {
+    return this.stuck && !this.#isReading();
   }
 
   /** How much of the card is scrolled out above, and the means to scroll back by it. */
@@ -97,9 +106,23 @@ export class Stick {
   }
 
   #follow(): void {
-    if (!this.stuck || !this.#mayGrow() || this.#isReading()) return;
+    if (!this.following || !this.#mayGrow()) return;
     const scroller = this.#findScroller();
-    if (scroller) this.scrollBy(Math.max(0, this.endAt() + margin_px - viewOf(scroller).bottom));
+    if (!scroller) return;
+    const view = viewOf(scroller);
+    const distance = this.endAt() + margin_px - view.bottom;
+    if (distance <= 0) return;
+    // A flood nobody can read is followed in steps, so that most of it is never laid out.
+    const wait_ms = distance > view.bottom - view.top ? this.#followed_ms + flood_ms - performance.now() : 0;
+    if (wait_ms > 0) {
+      this.#later ??= setTimeout(() => {
+        this.#later = undefined;
+        this.#follow();
+      }, wait_ms);
+      return;
+    }
+    this.#followed_ms = performance.now();
+    this.scrollBy(distance);
   }
 
   #seen(entry: IntersectionObserverEntry): void {
@@ -118,7 +141,7 @@ export class Stick {
   }
 
   #wheel(event: WheelEvent): void {
-    if (event.deltaY < 0) this.#release();
+    
     else if (event.deltaY > 0 && this.visible && !this.stuck) this.jump();
   }
 

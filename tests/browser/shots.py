@@ -1,4 +1,7 @@
-"""Pictures of every scripted state, light beside dark, wide and narrow: python tests/browser/shots.py FOLDER [NAME ...]"""
+"""Pictures of every scripted state, light beside dark, wide and narrow.
+
+python tests/browser/shots.py FOLDER [NAME ...]
+"""
 
 from __future__ import annotations
 

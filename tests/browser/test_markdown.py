@@ -43,13 +43,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         esbuild(folder / f"{name}.js", f"js/modules/{name}.ts", "--format=esm", "--minify")
     served = {f"/{path.name}": path.read_bytes() for path in folder.iterdir()}
     served["/"] = (PAGE % (ROOT / "js/markdown/markdown.css").read_text()).encode()
+    served["/naive"] = served["/"] + b"<script src=/naive.js></script>"
     return served
 
 
 class Bench:
     """One page. `outside` lists the requests that tried to leave the origin."""
 
-    def __init__(self, page: Any, files: dict[str, bytes], policy: str = "") -> None:
+    def __init__(self, page: Any, files: dict[str, bytes], policy: str = "", path: str = "/") -> None:
         self.page = page
         self.outside: list[Any] = []
         self.errors: list[str] = []
@@ -57,18 +58,19 @@ class Bench:
 
         def answer(route: Any) -> None:
             url = route.request.url
-            path = url.removeprefix(ORIGIN)
-            if path in files and url.startswith(ORIGIN):
-                kind = "text/html" if path == "/" else "text/javascript"
-                headers = {"content-type": kind} | ({"content-security-policy": policy} if policy and path == "/" else {})
-                route.fulfill(body=files[path], headers=headers)
+            wanted = url.removeprefix(ORIGIN)
+            if wanted in files and url.startswith(ORIGIN):
+                headers = {"content-type": "text/javascript" if wanted.endswith(".js") else "text/html"}
+                if policy and wanted == path:
+                    headers["content-security-policy"] = policy
+                route.fulfill(body=files[wanted], headers=headers)
                 return
             if not url.startswith(ORIGIN):
                 self.outside.append(route.request)
             route.abort()
 
         page.route("**/*", answer)
-        page.goto(f"{ORIGIN}/")
+        page.goto(ORIGIN + path)
 
     def js(self, code: str, argument: object = None) -> Any:
         return self.page.evaluate(code, argument)
@@ -84,10 +86,10 @@ Open = Callable[..., Bench]
 def open_page(browser: Any, files: dict[str, bytes]) -> Iterator[Open]:
     contexts = []
 
-    def open_(policy: str = "", **options: Any) -> Bench:
+    def open_(policy: str = "", path: str = "/", **options: Any) -> Bench:
         context = browser.new_context(**options)
         contexts.append(context)
-        return Bench(context.new_page(), files, policy)
+        return Bench(context.new_page(), files, policy, path)
 
     yield open_
     for context in contexts:
@@ -203,13 +205,19 @@ def test_a_definition_that_comes_last_reaches_every_block(bench: Bench) -> None:
     ("text", "expected"),
     [
         ("- [ ] a\n- [x] b\n", r'<li><input type="checkbox" disabled=""> a</li><li><input [^>]*checked=""> b</li>'),
-        ("- [ ] a\n\n- [x] b\n", r'<li><p><input type="checkbox" disabled=""> a</p></li><li><p><input [^>]*> b</p></li>'),
+        (
+            "- [ ] a\n\n- [x] b\n",
+            r'<li><p><input type="checkbox" disabled=""> a</p></li><li><p><input [^>]*> b</p></li>',
+        ),
         ("a <b>b</b> <sub>2</sub> <br> c", r"a <b>b</b> <sub>2</sub> <br> c"),
         ("a <b class=x>b</b>", r"a &lt;b class=x&gt;b&lt;/b&gt;"),
         ("a </b> <u>open", r"a &lt;/b&gt; <u>open</u>"),
         ("&copy; &#65;&#x42; &bogus; `&amp;`", r"\u00a9 AB &amp;bogus; <code>&amp;amp;</code>"),
         ("[x](/api/shutdown) [y](#z) [w](//h.test)", r"<p>x y w</p>"),
-        ("[x](https://a.test)", r'<a href="https://a.test/" rel="noopener noreferrer nofollow" target="_blank">x</a></p>'),
+        (
+            "[x](https://a.test)",
+            r'<a href="https://a.test/" rel="noopener noreferrer nofollow" target="_blank">x</a></p>',
+        ),
         ("[https://bank.test](https://evil.test)", r'</a><span class="gs-host"> \(evil.test\)</span>'),
         ("[www.a.test](https://a.test/x)", r"www.a.test</a></p>"),
         ("[\u0430pple.com](https://apple.com)", r"\(apple.com\)"),
@@ -218,7 +226,10 @@ def test_a_definition_that_comes_last_reaches_every_block(bench: Bench) -> None:
         ("![c](data:image/png;base64,AAAA)", r"Image: c \(not shown: embedded in the text\)"),
         ("~~~ py\n  a\n~~~", r'<code class="language-py"><span class="gs-lines">  a\n</span></code>'),
         ("It costs $5 and $10, or $5-$10.", r"<p>It costs \$5 and \$10, or \$5-\$10.</p>"),
-        ("with $x_1$ and $y*2*z$", r'<span class="gs-math">\$x_1\$</span> and <span class="gs-math">\$y\*2\*z\$</span>'),
+        (
+            "with $x_1$ and $y*2*z$",
+            r'<span class="gs-math">\$x_1\$</span> and <span class="gs-math">\$y\*2\*z\$</span>',
+        ),
         ("$$\na\n- b\n$$\n", r'<p><span class="gs-math gs-math-display">\$\$\na\n- b\n\$\$</span></p>'),
         ("# a\n###### b", r"<h1>a</h1><h6>b</h6>"),
         ("a\0b", "a\ufffdb"),
@@ -231,7 +242,9 @@ def test_drawing(bench: Bench, text: str, expected: str) -> None:
 
 
 def test_headings_are_shifted_below_the_page_s_own(bench: Bench) -> None:
-    html = bench.js("() => gs.render(['# a\\n## b\\n##### c\\n'], {headingOffset: 2}).textContent + gs.tree(gs.render(['# a\\n##### c\\n'], {headingOffset: 2}))")
+    html = bench.js(
+        "() => gs.render(['# a\\n## b\\n##### c\\n'], {headingOffset: 2}).textContent + gs.tree(gs.render(['# a\\n##### c\\n'], {headingOffset: 2}))"
+    )
     assert "<h3>a</h3>" in html
     assert "<h6>c</h6>" in html
 
@@ -270,7 +283,7 @@ RENDER_ALL = """async ([payloads, load]) => {
     }
   }
   await new Promise(resolve => setTimeout(resolve, 300));
-  for (const root of roots) await gs.poke(root);
+  for (const root of roots) gs.poke(root);
   await new Promise(resolve => setTimeout(resolve, 300));
   return {ran, found: [...new Set(roots.flatMap(root => [...root.querySelectorAll('*')].flatMap(element =>
     [element.localName, ...element.getAttributeNames().map(name => '@' + name)])))].sort()};
@@ -318,9 +331,6 @@ def test_there_are_enough_hostile_answers() -> None:
 
 
 NAIVE_RUN = """async payloads => {
-  const script = document.createElement('script');
-  script.src = '/naive.js';
-  await new Promise(resolve => { script.onload = resolve; document.head.append(script); });
   const frames = payloads.map(text => {
     const frame = document.createElement('iframe');
     document.body.append(frame);
@@ -330,7 +340,7 @@ NAIVE_RUN = """async payloads => {
     return frame;
   });
   await new Promise(resolve => setTimeout(resolve, 800));
-  for (const frame of frames) if (frame.contentDocument) await gs.poke(frame.contentDocument.body).catch(() => {});
+  for (const frame of frames) try { gs.poke(frame.contentDocument.body); } catch {}
   await new Promise(resolve => setTimeout(resolve, 300));
   return {ran: frames.filter(frame => frame.ran > 0).length, refused: frames.filter(frame => frame.refused).length};
 }"""
@@ -338,16 +348,16 @@ NAIVE_RUN = """async payloads => {
 
 def test_the_same_answers_run_on_a_naive_page(open_page: Open) -> None:
     """The positive control: these payloads do run, and do fetch, where HTML strings reach the page."""
-    bench = open_page()
+    bench = open_page(path="/naive")
     assert bench.js(NAIVE_RUN, PAYLOADS["xss"])["ran"] >= 40
-    leaking = open_page()
+    leaking = open_page(path="/naive")
     leaking.js(NAIVE_RUN, PAYLOADS["exfil"])
     fetched = {re.sub(r"[a-d]?([?#].*)?$", "", request.url) for request in leaking.outside}
     assert len(fetched) >= 25
 
 
 def test_trusted_types_refuse_the_naive_page(open_page: Open) -> None:
-    assert open_page(TRUSTED_TYPES).js(NAIVE_RUN, PAYLOADS["xss"][:5])["refused"] == 5
+    assert open_page(TRUSTED_TYPES, "/naive").js(NAIVE_RUN, PAYLOADS["xss"][:5])["refused"] == 5
 
 
 def test_an_image_loads_on_click_only_and_without_a_referrer(open_page: Open) -> None:
@@ -377,7 +387,9 @@ def test_an_image_loads_on_click_only_and_without_a_referrer(open_page: Open) ->
 
 
 def test_the_source_never_parses_html() -> None:
-    forbidden = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|srcdoc|\beval\(")
+    forbidden = re.compile(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|srcdoc|\beval\("
+    )
     sources = [path for path in (ROOT / "js").rglob("*.ts") if not path.name.endswith(".test.ts")]
     assert len(sources) > 20
     assert [path.name for path in sources if forbidden.search(path.read_text())] == []
@@ -558,10 +570,21 @@ def test_a_formula_cannot_set_ids_links_or_leave_its_place(bench: Bench) -> None
           return [drawn, bad.map(e => e.outerHTML.slice(0, 200)), tallest];
         }""",
         [
-            r"\begin{equation}x\label{stolen}\end{equation}", r"\ref{stolen}", r"\eqref{stolen}", r"\href{https://evil.test}{x}",
-            r"\url{https://evil.test}", r"\htmlId{stolen}{x}", r"\class{gs-copy}{x}", r"\includegraphics{https://evil.test/x.png}",
-            r"\rule{9999em}{9999em}", r"\rule[-9999em]{1em}{9999em}", r"\kern{9999em}x", r"\cancel{x}", r"x\hspace{99999pt}y",
-            r"\def\x{\x\x}\x", r"\def\a{aaaaaaaaaa}\def\b{\a\a\a\a\a\a\a\a\a\a}\b\b\b\b\b\b",
+            r"\begin{equation}x\label{stolen}\end{equation}",
+            r"\ref{stolen}",
+            r"\eqref{stolen}",
+            r"\href{https://evil.test}{x}",
+            r"\url{https://evil.test}",
+            r"\htmlId{stolen}{x}",
+            r"\class{gs-copy}{x}",
+            r"\includegraphics{https://evil.test/x.png}",
+            r"\rule{9999em}{9999em}",
+            r"\rule[-9999em]{1em}{9999em}",
+            r"\kern{9999em}x",
+            r"\cancel{x}",
+            r"x\hspace{99999pt}y",
+            r"\def\x{\x\x}\x",
+            r"\def\a{aaaaaaaaaa}\def\b{\a\a\a\a\a\a\a\a\a\a}\b\b\b\b\b\b",
         ],
     )
     assert found[0] >= 5
@@ -635,5 +658,5 @@ def test_a_megabyte_costs_in_proportion(bench: Bench) -> None:
 def test_no_hard_input_costs_more_than_a_second(bench: Bench) -> None:
     bench.js("() => { gs.render([gs.large.answer(20_000)]) }")
     for unit in bench.js("() => Object.keys(gs.hard)"):
-        code = "() => { gs.render(gs.cut(gs.hard[%s](20_000), 3, 2000)) }" % json.dumps(unit)
+        code = f"() => {{ gs.render(gs.cut(gs.hard[{json.dumps(unit)}](20_000), 3, 2000)) }}"
         assert cpu_ms(bench, code) < 1_000, unit

@@ -27,7 +27,10 @@ async function mount(kernel: FakeKernel): Promise<Mounted> {
     kernel,
     async view(into = document.querySelector<HTMLElement>("#cells")!) {
       const el = document.createElement("div");
-      into.append(el);
+      const output = document.createElement("div");
+      output.className = "output";
+      output.append(el);
+      into.append(output);
       const viewLife = new AbortController();
       const cleanup = await widget.render({ model: proxy(), el, signal: viewLife.signal });
       return {
@@ -35,7 +38,7 @@ async function mount(kernel: FakeKernel): Promise<Mounted> {
         remove() {
           viewLife.abort();
           cleanup();
-          el.remove();
+          output.remove();
         },
       };
     },

@@ -57,7 +57,7 @@ function loader(answers: boolean, version = "1") {
 }
 
 /** What the reader might do to everything in an answer, except loading an image. Real links are not followed. */
-async function poke(root: HTMLElement): Promise<void> {
+function poke(root: HTMLElement): void {
   const hold = (event: Event) => {
     const link = (event.target as Element).closest("a");
     if (link !== null && /^(https?|mailto):/.test(link.protocol)) event.preventDefault();
@@ -79,7 +79,6 @@ async function poke(root: HTMLElement): Promise<void> {
     element.click?.();
     element.blur?.();
   }
-  await new Promise((resolve) => setTimeout(resolve, 100));
   document.removeEventListener("click", hold, true);
 }
 

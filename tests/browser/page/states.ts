@@ -370,7 +370,7 @@ export const states: { [name: string]: () => RunState } = {
         },
       ),
     }),
-  math: () =>
+  prose: () =>
     run({
       status: "completed",
       tokens: 90,

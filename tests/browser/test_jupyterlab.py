@@ -1,0 +1,240 @@
+"""A person at a notebook: a real JupyterLab, a real kernel, real clicks in Chromium, the local Gemini.
+
+What happens and in which order is asserted here; how fast, benchmarks/stop_click.py measures.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import build
+from tests.browser.notebook import Lab, Notebook
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+LONG = "@every 0.03\\n@think Let me see.\\n@chunks 400 " + "word " * 400
+RECORD = "server.requests[-1]"
+CLOSED = f"print({RECORD}.outcome, {RECORD}.chunks_after_close)"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    build()
+    lab = Lab(tmp_path_factory.mktemp("lab"))
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def notebook(lab: Lab, browser: Any, request: pytest.FixtureRequest) -> Iterator[Notebook]:
+    """A fresh notebook in a fresh page, with the package and its own server at hand."""
+    context = browser.new_context(viewport={"width": 1100, "height": 900})
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    name = f"{abs(hash(request.node.name))}.ipynb"
+    lab.new_notebook(name)
+    notebook = Notebook(lab, page, name)
+    notebook.run(
+        "import asyncio, time\n"
+        "import gemstream_widget as gem\n"
+        "from gemstream_widget.server import shared\n"
+        "server = shared()"
+    )
+    yield notebook
+    context.close()
+    assert not [c for c in complaints if "ResizeObserver" not in c], complaints
+
+
+def card(notebook: Notebook) -> Any:
+    """The last card on the page."""
+    return notebook.page.locator(".jp-OutputArea-output .gs").last
+
+
+def stop_button(notebook: Notebook) -> Any:
+    return notebook.page.get_by_role("button", name="Stop").last
+
+
+def ask(notebook: Notebook, prompt: str = LONG, *, variable: str = "run", options: str = "") -> None:
+    notebook.run(f'{variable} = gem.ask("{prompt}", model="demo"{options})')
+
+
+def text_shows(notebook: Notebook, text: str, timeout_s: float = 30) -> None:
+    notebook.page.get_by_text(text).last.wait_for(timeout=timeout_s * 1000)
+
+
+def test_one_cell_shows_reasoning_text_and_calls_and_the_next_cell_runs(notebook: Notebook) -> None:
+    prompt = (
+        "@every 0.05\\n@think Reading the **question**.\\n@say # A head\\n@say \\n\\n"
+        "@say - one\\n@say - two\\n@say \\n@say | a | b |\\n@say |---|---|\\n@say | 1 | 2 |\\n@say \\n"
+        '@call get_weather {\\"city\\": \\"Oslo\\"}'
+    )
+    tool = "{'name': 'get_weather', 'description': 'The weather of a city.'}"
+    notebook.run(f'run = gem.ask("{prompt}", model="demo", tools=[{tool}])\nrun')
+    assert notebook.run("6 * 7") == "42"  # the cell has returned
+    text_shows(notebook, "get_weather")
+    text_shows(notebook, "Oslo")
+    page = notebook.page
+    assert page.get_by_role("button", name="Stop").count() == 0 or page.get_by_text("get_weather").count()
+    notebook.run("_ = await run.wait()")
+    assert notebook.run("print(run.status, run.snapshot()['stopped_by'])") == "completed calls"
+    assert page.get_by_text("Reasoned for").count() == 1  # shown once, although the cell also ends with `run`
+    page.get_by_text("Reasoned for").wait_for()
+
+
+def test_the_whole_demo_answer_is_on_the_page_as_it_is_in_the_kernel(notebook: Notebook) -> None:
+    notebook.run('run = gem.ask("Explain how streaming works", model="demo")')
+    stop_button(notebook).wait_for()
+    notebook.run("_ = await run")
+    text_shows(notebook, "Done")
+    said = json.loads(notebook.run("import json; print(json.dumps(run.text))"))
+    shown = notebook.page.evaluate(
+        "() => [...document.querySelectorAll('.jp-OutputArea-output *')].map(e => e.shadowRoot?.textContent ?? '').join('')"
+    )
+    words = [w for line in said.splitlines() for w in line.split() if w.isalpha()]
+    assert len(words) > 30
+    assert [w for w in words if w not in shown] == []
+
+
+@pytest.mark.parametrize("cell", ["returned", "awaiting"])
+def test_twenty_clicks_stop_twenty_runs(notebook: Notebook, cell: str) -> None:
+    for turn in range(20):
+        if cell == "returned":
+            ask(notebook)
+        else:
+            index = notebook.start(f'run = gem.ask("{LONG}", model="demo")\n_ = await run.wait()\nprint("cell ended")')
+        stop_button(notebook).wait_for()
+        if turn % 4:  # the others are stopped before anything came
+            text_shows(notebook, "word word")
+        stop_button(notebook).click()
+        if cell == "awaiting":
+            notebook.wait_done(index, 20)
+            assert "cell ended" in notebook.text(index)
+        else:
+            notebook.run("_ = await run.wait()")
+        told = notebook.run("print(run.status, run.receipt.by, run.receipt.chunks_after <= 2)")
+        assert told == "cancelled button True", f"turn {turn}"
+        if turn % 4:
+            assert notebook.run(f"{RECORD}.wait_done(1)\n{CLOSED}") == "client closed 0", f"turn {turn}"
+        text_shows(notebook, "Stopped by you")
+        notebook.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs') }")
+
+
+def test_after_a_stop_the_conversation_goes_on(notebook: Notebook) -> None:
+    notebook.run("chat = gem.Chat(model='demo')")
+    notebook.run(f'run = chat.send("{LONG}")\nrun')
+    text_shows(notebook, "word word")
+    stop_button(notebook).click()
+    text_shows(notebook, "Stopped by you")
+    assert notebook.run('again = await chat.send("@say still here")\nprint(again.text, again.status)') == (
+        "still here completed"
+    )
+
+
+def test_escape_in_the_card_stops_and_bare_keys_do_not_reach_the_notebook(notebook: Notebook) -> None:
+    ask(notebook)
+    text_shows(notebook, "word word")
+    cells = notebook.page.evaluate("() => window.panel.content.model.cells.length")
+    stop_button(notebook).focus()
+    for key in ("a", "b", "d", "d", "x", "m"):
+        notebook.page.keyboard.press(key)
+    assert notebook.page.evaluate("() => window.panel.content.model.cells.length") == cells
+    notebook.page.keyboard.press("Escape")
+    text_shows(notebook, "Stopped by you")
+    assert notebook.run("print(run.status)") == "cancelled"
+
+
+def test_a_reload_in_mid_stream_shows_everything_and_stop_still_works(notebook: Notebook) -> None:
+    ask(notebook)
+    text_shows(notebook, "word word")
+    notebook.reload()
+    stop_button(notebook).wait_for(timeout=60_000)
+    text_shows(notebook, "word word")
+    before = int(notebook.run("print(len(run.text))"))
+    time.sleep(0.3)
+    assert int(notebook.run("print(len(run.text))")) > before  # it goes on
+    stop_button(notebook).click()
+    text_shows(notebook, "Stopped by you")
+    kept = int(notebook.run("print(len(run.text.split()))"))
+    shown = notebook.page.evaluate(
+        "() => [...document.querySelectorAll('.jp-OutputArea-output *')].map(e => e.shadowRoot?.textContent ?? '').join('')"
+    )
+    assert shown.count("word") == kept
+
+
+def test_two_views_show_the_same_and_either_stops(notebook: Notebook) -> None:
+    ask(notebook)
+    notebook.run("run")
+    stops = notebook.page.get_by_role("button", name="Stop")
+    stops.nth(1).wait_for()
+    assert stops.count() == 2
+    stops.nth(1).click()
+    notebook.page.get_by_text("Stopped by you").nth(1).wait_for()
+    assert notebook.page.get_by_text("Stopped by you").count() == 2
+
+
+def test_without_a_key_the_card_and_the_await_say_what_to_set(notebook: Notebook) -> None:
+    index = notebook.start('await gem.ask("hi")')
+    notebook.wait_done(index)
+    assert "MissingKey" in notebook.text(index)
+    assert "GEMINI_API_KEY" in notebook.text(index)
+    text_shows(notebook, "No API key")
+    assert notebook.page.get_by_text('model="demo"').count() >= 1
+
+
+def test_a_kernel_interrupt_of_an_awaiting_cell_stops_the_run(notebook: Notebook) -> None:
+    index = notebook.start(f'run = gem.ask("{LONG}", model="demo")\nawait run')
+    text_shows(notebook, "word word")
+    notebook.interrupt()
+    notebook.wait_done(index)
+    assert "CancelledError" in notebook.text(index)
+    text_shows(notebook, "Stopped by interrupting")
+    assert notebook.run(f"{RECORD}.wait_done(1)\nprint(run.status, run.receipt.by, {RECORD}.outcome)") == (
+        "cancelled interrupt client closed"
+    )
+
+
+def test_a_run_in_a_thread_streams_and_stops_while_a_cell_blocks_the_kernel(notebook: Notebook) -> None:
+    ask(notebook, options=', runner="thread"')
+    text_shows(notebook, "word word")
+    index = notebook.start("time.sleep(4); print(run.status)")
+    length = "() => [...document.querySelectorAll('*')].map(e => e.shadowRoot?.textContent ?? '').join('').length"
+    before = notebook.page.evaluate(length)
+    notebook.page.wait_for_function(f"(n) => ({length})() > n + 20", arg=before, timeout=3000)
+    stop_button(notebook).click()
+    text_shows(notebook, "Stopped by you", timeout_s=2.5)
+    notebook.wait_done(index)
+    assert notebook.text(index) == "cancelled"
+
+
+def test_clearing_the_output_leaves_the_run_going_and_shows_again(notebook: Notebook) -> None:
+    ask(notebook)
+    text_shows(notebook, "word word")
+    notebook.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs') }")
+    assert notebook.run("print(run.status)") == "streaming"
+    notebook.run("run")
+    text_shows(notebook, "word word")
+    notebook.run("run.stop()")
+    text_shows(notebook, "Stopped from code")
+
+
+def test_saved_with_widget_state_the_answer_is_in_the_file_and_no_key_is(notebook: Notebook, lab: Lab) -> None:
+    notebook.run("import os; os.environ['GEMINI_API_KEY'] = 'planted-' + 'secret-key'")
+    notebook.run('run = await gem.ask("@say Kept for later.", model="demo")')
+    text_shows(notebook, "Kept for later.")
+    state = notebook.page.evaluate(
+        """async () => {
+          const manager = await window.panel.content.rendermime;
+          await window.panel.context.save();
+          return JSON.stringify(window.panel.context.model.toJSON());
+        }"""
+    )
+    assert "planted-secret-key" not in state
+    for path in Path(lab.root).glob("*.ipynb"):
+        assert "planted-secret-key" not in path.read_text()
