@@ -42,12 +42,17 @@ RUN = """async ({text, pieces, perFrame}) => {
   const stream = new MarkdownStream(root, {signal: new AbortController().signal});
   const began = performance.now();
   let at = 0, done = false, last = began;
-  const stick = now => { frames.push(now - last); last = now; box.scrollTop = box.scrollHeight; if (!done) requestAnimationFrame(stick); };
+  const stick = now => {
+    frames.push(now - last);
+    last = now;
+    box.scrollTop = box.scrollHeight;
+    if (!done) requestAnimationFrame(stick);
+  };
   requestAnimationFrame(stick);
   if (!pieces) { stream.write(text); stream.end(); }
   else await new Promise(resolve => {
     const feed = () => {
-      for (let n = 0; n < perFrame && at < text.length; n++) { stream.write(text.slice(at, at + pieces)); at += pieces; }
+      for (let n = 0; n < perFrame && at < text.length; n++, at += pieces) stream.write(text.slice(at, at + pieces));
       if (at < text.length) requestAnimationFrame(feed); else { stream.end(); resolve(); }
     };
     requestAnimationFrame(feed);
@@ -173,9 +178,9 @@ def main() -> None:
             results[name] = medians([lab.measure(**case) for _ in range(options.runs)])
             row = results[name]
             print(
-                f"{name:45} CPU {row['cpu_ms']:7.0f} ms (script {row['script_ms']:5.0f}, layout {row['layout_ms']:5.0f}), "
-                f"wall {row['wall_ms']:6.0f}, {row['long_tasks']:3.0f} long, longest {row['longest_ms']:4.0f}, "
-                f"frame p50 {row['frame_p50_ms']:5.1f} p95 {row['frame_p95_ms']:5.1f}",
+                f"{name:45} CPU {row['cpu_ms']:7.0f} ms (script {row['script_ms']:5.0f}, layout {row['layout_ms']:5.0f}),"
+                f" wall {row['wall_ms']:6.0f}, {row['long_tasks']:3.0f} long, longest {row['longest_ms']:4.0f},"
+                f" frame p50 {row['frame_p50_ms']:5.1f} p95 {row['frame_p95_ms']:5.1f}",
                 flush=True,
             )
         report["cases"] = results

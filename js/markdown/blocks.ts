@@ -43,6 +43,11 @@ export class Blocks {
     private readonly onFinal: (element: HTMLElement) => void,
   ) {}
 
+  /** Source of what is not final. */
+  get unfinished(): string {
+    return this.tail;
+  }
+
   /** Takes more text and draws as far as it goes. With `end`, everything becomes final. */
   write(text: string, end = false): void {
     this.tail += text;

@@ -4,6 +4,7 @@ import { copyCode } from "./copy_code.ts";
 import { Enhancer, type LoadModule } from "./enhance.ts";
 import { Flow } from "./flow.ts";
 import { loadImage } from "./images.ts";
+import { PlainPieces } from "./inline.ts";
 import { FRAME_BUDGET_MS, HIDDEN_BUDGET_MS, HIDDEN_DELAY_MS, SLICE } from "./limits.ts";
 
 export type { LoadModule, ModuleName } from "./enhance.ts";
@@ -31,6 +32,8 @@ export class MarkdownStream {
   private ended = false;
   private finished = false;
   private carriageReturn = false;
+  /** Where text goes after a fault. */
+  private plain: PlainPieces | null = null;
   private waiters: Array<() => void> = [];
 
   constructor(
@@ -69,6 +72,7 @@ export class MarkdownStream {
     this.ended = false;
     this.finished = false;
     this.carriageReturn = false;
+    this.plain = null;
     this.root.replaceChildren();
     this.blocks = this.newBlocks();
     this.wake();
@@ -120,7 +124,7 @@ export class MarkdownStream {
     if (this.options.signal.aborted) return;
     const until = performance.now() + budget;
     while (this.queue.length > 0) {
-      this.blocks.write(this.take());
+      this.show(this.take());
       if (this.queue.length > 0 && performance.now() >= until) {
         this.request();
         return;
@@ -128,9 +132,24 @@ export class MarkdownStream {
     }
     if (this.ended && !this.finished) {
       this.finished = true;
-      this.blocks.write("", true);
+      this.show("", true);
     }
     this.wake();
+  }
+
+  /** A fault of ours must not cost the reader the text: from there on it is shown as it came. */
+  private show(text: string, end = false): void {
+    try {
+      if (this.plain !== null) this.plain.append(text);
+      else this.blocks.write(text, end);
+    } catch (error) {
+      reportError(error);
+      const source = document.createElement("p");
+      source.className = "gs-source";
+      this.root.append(source);
+      this.plain = new PlainPieces(source);
+      this.plain.append(this.blocks.unfinished);
+    }
   }
 
   /** About SLICE characters from the front of the queue. */

@@ -141,7 +141,7 @@ export class Stick {
   }
 
   #wheel(event: WheelEvent): void {
-    
+    if (event.deltaY < 0) this.#release();
     else if (event.deltaY > 0 && this.visible && !this.stuck) this.jump();
   }
 

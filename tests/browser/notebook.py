@@ -141,9 +141,10 @@ class Notebook:
         self.page.wait_for_function(IDLE, arg=index, timeout=timeout_s * 1000)
 
     def run(self, source: str, timeout_s: float = 60) -> str:
-        """Run `source` to its end; what it printed, its value, or its error."""
+        """Run `source` to its end; what it printed, or its value. Fails where the cell fails."""
         index = self.start(source)
         self.wait_done(index, timeout_s)
+        assert not any(o["output_type"] == "error" for o in self.outputs(index)), self.text(index)
         return self.text(index)
 
     def outputs(self, index: int) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(60)]
 
 # Everything a test does in the page goes through one card, kept in window.card.
 SHOW = "async ([name, at_s]) => { window.card = await gem.show(name, at_s) }"
@@ -261,6 +261,14 @@ def test_second_click_on_stop_hits_nothing(card: Card, lines: int) -> None:
         card.page.mouse.move(10, 10)
     card.find("button.copy").click()
     assert card.js("window.copied") is True
+
+
+def test_copy_does_not_come_while_a_second_click_may_be_on_its_way(card: Card) -> None:
+    card.show("writing")
+    card.find("button.stop").press("Enter")
+    card.state("Stopped")
+    assert card.find("button.copy").count() == 0
+    card.find("button.copy").wait_for()
 
 
 def test_stop_does_not_move_while_text_streams_above_it(card: Card) -> None:

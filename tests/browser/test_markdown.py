@@ -1,106 +1,20 @@
-"""The markdown renderer in a real browser: same tree however the text arrives, nothing hostile runs, large text stays
-quick.
-
-The page has the renderer alone (tests/browser/page/markdown.ts), served from a made-up origin: every request that is
-not for that origin is logged and refused.
-"""
+"""The markdown renderer in a real browser: one tree however the text arrives, living on a page, speed."""
 
 from __future__ import annotations
 
 import json
 import re
 import subprocess
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-ORIGIN = "http://notebook.test"
-PAYLOADS = json.loads((ROOT / "tests/data/payloads.json").read_text())
-PAGE = "<!doctype html><meta charset=utf-8><style>%s</style><body><div id=box></div><script src=/page.js></script>"
-TRUSTED_TYPES = "require-trusted-types-for 'script'"
+from tests.browser.markdown_bench import ROOT, Bench, Open, bench, files, open_page
 
-# The naive page: what a notebook cell does that hands the parser's HTML to innerHTML.
-NAIVE = "import { marked } from 'marked'; globalThis.naive = text => marked.parse(text);"
+# The fixtures come from markdown_bench.
+__all__ = ["bench", "files", "open_page"]
 
 pytestmark = pytest.mark.timeout(120)
-
-
-def esbuild(out: Path, *arguments: str, stdin: str | None = None) -> None:
-    command = [str(ROOT / "node_modules/.bin/esbuild"), *arguments, "--bundle", "--target=es2022", f"--outfile={out}"]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, input=stdin)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What the made-up origin serves, by path."""
-    folder = tmp_path_factory.mktemp("markdown")
-    esbuild(folder / "page.js", "tests/browser/page/markdown.ts", "--format=iife")
-    esbuild(folder / "naive.js", "--format=iife", stdin=NAIVE)
-    for name in ("highlight", "math"):
-        esbuild(folder / f"{name}.js", f"js/modules/{name}.ts", "--format=esm", "--minify")
-    served = {f"/{path.name}": path.read_bytes() for path in folder.iterdir()}
-    served["/"] = (PAGE % (ROOT / "js/markdown/markdown.css").read_text()).encode()
-    served["/naive"] = served["/"] + b"<script src=/naive.js></script>"
-    return served
-
-
-class Bench:
-    """One page. `outside` lists the requests that tried to leave the origin."""
-
-    def __init__(self, page: Any, files: dict[str, bytes], policy: str = "", path: str = "/") -> None:
-        self.page = page
-        self.outside: list[Any] = []
-        self.errors: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-
-        def answer(route: Any) -> None:
-            url = route.request.url
-            wanted = url.removeprefix(ORIGIN)
-            if wanted in files and url.startswith(ORIGIN):
-                headers = {"content-type": "text/javascript" if wanted.endswith(".js") else "text/html"}
-                if policy and wanted == path:
-                    headers["content-security-policy"] = policy
-                route.fulfill(body=files[wanted], headers=headers)
-                return
-            if not url.startswith(ORIGIN):
-                self.outside.append(route.request)
-            route.abort()
-
-        page.route("**/*", answer)
-        page.goto(ORIGIN + path)
-
-    def js(self, code: str, argument: object = None) -> Any:
-        return self.page.evaluate(code, argument)
-
-    def html(self, *pieces: str) -> str:
-        return self.js("pieces => gs.tree(gs.render(pieces))", list(pieces))
-
-
-Open = Callable[..., Bench]
-
-
-@pytest.fixture
-def open_page(browser: Any, files: dict[str, bytes]) -> Iterator[Open]:
-    contexts = []
-
-    def open_(policy: str = "", path: str = "/", **options: Any) -> Bench:
-        context = browser.new_context(**options)
-        contexts.append(context)
-        return Bench(context.new_page(), files, policy, path)
-
-    yield open_
-    for context in contexts:
-        context.close()
-
-
-@pytest.fixture
-def bench(open_page: Open) -> Iterator[Bench]:
-    opened = open_page()
-    yield opened
-    assert opened.errors == []
 
 
 @pytest.fixture(scope="module")
@@ -242,11 +156,9 @@ def test_drawing(bench: Bench, text: str, expected: str) -> None:
 
 
 def test_headings_are_shifted_below_the_page_s_own(bench: Bench) -> None:
-    html = bench.js(
-        "() => gs.render(['# a\\n## b\\n##### c\\n'], {headingOffset: 2}).textContent + gs.tree(gs.render(['# a\\n##### c\\n'], {headingOffset: 2}))"
-    )
-    assert "<h3>a</h3>" in html
-    assert "<h6>c</h6>" in html
+    text = "# a\n## b\n##### c\n"
+    html = bench.js("text => gs.tree(gs.render([text], {headingOffset: 2}))", text)
+    assert re.findall(r"<(h\d)>", html) == ["h3", "h4", "h6"]
 
 
 def test_nesting_is_capped(bench: Bench) -> None:
@@ -261,138 +173,6 @@ def test_nesting_is_capped(bench: Bench) -> None:
     # A list takes two elements a level.
     assert deepest <= 80
     assert bench.html("* " * 40).count("<hr>") == 1
-
-
-# --- hostile answers
-
-
-RENDER_ALL = """async ([payloads, load]) => {
-  window.ran = [];
-  window.alert = text => ran.push(text);
-  const roots = [];
-  for (const text of payloads) {
-    for (const pieces of [[text], gs.cut(text, 1, 7), [...text]]) {
-      const root = document.createElement('div');
-      document.getElementById('box').append(root);
-      const stream = gs.stream(root, load ? {loadModule: gs.loader(true).load} : {});
-      for (const piece of pieces) { stream.write(piece); stream.flush(); }
-      stream.end();
-      stream.flush();
-      roots.push(root);
-      if (load) await stream.settled;
-    }
-  }
-  await new Promise(resolve => setTimeout(resolve, 300));
-  for (const root of roots) gs.poke(root);
-  await new Promise(resolve => setTimeout(resolve, 300));
-  return {ran, found: [...new Set(roots.flatMap(root => [...root.querySelectorAll('*')].flatMap(element =>
-    [element.localName, ...element.getAttributeNames().map(name => '@' + name)])))].sort()};
-}"""
-
-# Everything a hostile answer may put on the page.
-ELEMENTS = set(
-    "a b blockquote br button code div em h1 hr input li ol p pre span strong sub kbd mark table tbody td th thead tr ul del q i "
-    "math mrow mi mo mn mtext mspace mstyle mpadded mtable mtr mtd msub msup mfrac semantics menclose merror".split()
-)
-ATTRIBUTES = {
-    f"@{name}"
-    for name in (
-        "aria-hidden aria-label checked class disabled display href rel role scope start style tabindex target title type "
-        "displaystyle scriptlevel mathvariant form stretchy lspace rspace width height mathcolor columnalign separator"
-    ).split()
-}
-
-
-@pytest.mark.parametrize("load", [False, True], ids=["plain", "with modules"])
-@pytest.mark.parametrize("policy", ["", TRUSTED_TYPES], ids=["no policy", "trusted types"])
-@pytest.mark.timeout(300)
-def test_nothing_hostile_runs(open_page: Open, policy: str, load: bool) -> None:
-    bench = open_page(policy)
-    result = bench.js(RENDER_ALL, [PAYLOADS["xss"], load])
-    assert result["ran"] == []
-    assert set(result["found"]) <= ELEMENTS | ATTRIBUTES
-    assert bench.errors == []
-    assert bench.outside == []
-    assert len(bench.page.context.pages) == 1
-    assert bench.page.url == f"{ORIGIN}/"
-
-
-@pytest.mark.timeout(300)
-def test_nothing_leaves_before_a_click(open_page: Open) -> None:
-    bench = open_page()
-    result = bench.js(RENDER_ALL, [PAYLOADS["exfil"], False])
-    assert "img" not in result["found"]
-    assert bench.outside == []
-
-
-def test_there_are_enough_hostile_answers() -> None:
-    assert len(set(PAYLOADS["xss"])) >= 100
-    assert len(set(PAYLOADS["exfil"])) >= 28
-
-
-NAIVE_RUN = """async payloads => {
-  const frames = payloads.map(text => {
-    const frame = document.createElement('iframe');
-    document.body.append(frame);
-    frame.ran = 0;
-    frame.contentWindow.alert = () => frame.ran++;
-    try { frame.contentDocument.body.innerHTML = naive(text); } catch (error) { frame.refused = true; }
-    return frame;
-  });
-  await new Promise(resolve => setTimeout(resolve, 800));
-  for (const frame of frames) try { gs.poke(frame.contentDocument.body); } catch {}
-  await new Promise(resolve => setTimeout(resolve, 300));
-  return {ran: frames.filter(frame => frame.ran > 0).length, refused: frames.filter(frame => frame.refused).length};
-}"""
-
-
-def test_the_same_answers_run_on_a_naive_page(open_page: Open) -> None:
-    """The positive control: these payloads do run, and do fetch, where HTML strings reach the page."""
-    bench = open_page(path="/naive")
-    assert bench.js(NAIVE_RUN, PAYLOADS["xss"])["ran"] >= 40
-    leaking = open_page(path="/naive")
-    leaking.js(NAIVE_RUN, PAYLOADS["exfil"])
-    fetched = {re.sub(r"[a-d]?([?#].*)?$", "", request.url) for request in leaking.outside}
-    assert len(fetched) >= 25
-
-
-def test_trusted_types_refuse_the_naive_page(open_page: Open) -> None:
-    assert open_page(TRUSTED_TYPES, "/naive").js(NAIVE_RUN, PAYLOADS["xss"][:5])["refused"] == 5
-
-
-def test_an_image_loads_on_click_only_and_without_a_referrer(open_page: Open) -> None:
-    bench = open_page()
-    bench.js(
-        """() => {
-          window.asked = [];
-          const root = document.getElementById('box');
-          const stream = gs.stream(root, {onRemoteImage: url => { asked.push(url.href); return !url.href.includes('no'); }});
-          stream.write('[![a](https://img.test/1.png?q=x)](https://link.test) ![b](https://img.test/no.png)\\n\\nend\\n\\n');
-          stream.end();
-          stream.flush();
-        }"""
-    )
-    page = bench.page
-    assert page.locator("a button").count() == 0
-    assert page.locator(".gs-image-url").first.inner_text() == "https://img.test/1.png?q=x"
-    assert page.locator(".gs-load-image").first.get_attribute("title") == "https://img.test/1.png?q=x"
-    page.get_by_role("button", name="Load image from img.test").nth(1).click()
-    page.wait_for_timeout(200)
-    assert bench.outside == []
-    page.get_by_role("button", name="Load image from img.test").first.click()
-    page.wait_for_timeout(300)
-    assert [request.url for request in bench.outside] == ["https://img.test/1.png?q=x"]
-    assert "referer" not in bench.outside[0].headers
-    assert bench.js("() => asked") == ["https://img.test/no.png", "https://img.test/1.png?q=x"]
-
-
-def test_the_source_never_parses_html() -> None:
-    forbidden = re.compile(
-        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|srcdoc|\beval\("
-    )
-    sources = [path for path in (ROOT / "js").rglob("*.ts") if not path.name.endswith(".test.ts")]
-    assert len(sources) > 20
-    assert [path.name for path in sources if forbidden.search(path.read_text())] == []
 
 
 # --- living on a page
@@ -505,121 +285,6 @@ def test_scrolling_parts_can_be_reached_and_have_names(bench: Bench) -> None:
     bench.js("() => document.getElementById('box').append(gs.render(['| a | `b` |\\n|---|---|\\n\\n```py\\nx\\n```']))")
     assert bench.page.get_by_role("region", name="Table: a, b").get_attribute("tabindex") == "0"
     assert bench.page.get_by_role("region", name="Code, py").get_attribute("tabindex") == "0"
-
-
-# --- second modules
-
-
-def test_code_is_coloured_and_its_text_unchanged(bench: Bench) -> None:
-    code = "def f(x):\n    'text'\n    return x + 1  # note\n" + "value = 1\n" * 200
-    result = bench.js(
-        """async code => {
-          const root = document.getElementById('box'), {load, asked} = gs.loader(true);
-          const stream = gs.stream(root, {loadModule: load});
-          stream.write('```python\\n' + code + '```\\n\\n```nonsense\\nx\\n```\\n\\n```python\\n' + 'y = 1\\n'.repeat(8000) + '```\\n');
-          stream.end(); stream.flush();
-          await new Promise(resolve => setTimeout(resolve, 100));
-          await stream.settled;
-          await new Promise(resolve => setTimeout(resolve, 300));
-          await stream.settled;
-          const [block, other, long] = root.querySelectorAll('code');
-          return [block.textContent === code, block.children.length, [...new Set([...block.querySelectorAll('[class^=gs-hl]')].map(n => n.className))].sort(),
-                  other.querySelector('[class^=gs-hl]') === null, long.querySelector('[class^=gs-hl]') === null, asked];
-        }""",
-        code,
-    )
-    assert result[0] is True
-    assert result[1] == 4
-    assert {"gs-hl-comment", "gs-hl-keyword", "gs-hl-literal", "gs-hl-string", "gs-hl-title"} <= set(result[2])
-    assert result[3:] == [True, True, ["highlight"]]
-
-
-def test_formulas_are_drawn_and_copied_as_source(bench: Bench) -> None:
-    result = bench.js(
-        """async () => {
-          const root = document.getElementById('box'), {load} = gs.loader(true);
-          const stream = gs.stream(root, {loadModule: load});
-          stream.write('A $x^2$ b.\\n\\n$$\\n\\\\frac{a}{b}\\n$$\\n\\n- $y$\\n- $\\\\notacommand{$\\n\\n|$z$|\\n|---|\\n|$w$|\\n');
-          stream.end(); stream.flush();
-          await stream.settled;
-          const all = [...root.querySelectorAll('.gs-math')];
-          getSelection().selectAllChildren(root.querySelector('p'));
-          return [all.map(f => f.querySelector('math') !== null), all[0].title, getSelection().toString(),
-                  all[1].querySelector('math').getAttribute('display')];
-        }"""
-    )
-    assert result[0] == [True, True, True, False, True, True]
-    assert result[1] == "$x^2$"
-    assert "$x^2$" in result[2]
-    assert result[2].count("x") == 1
-    assert result[3] == "block"
-
-
-def test_a_formula_cannot_set_ids_links_or_leave_its_place(bench: Bench) -> None:
-    found = bench.js(
-        """async formulas => {
-          const root = document.getElementById('box'), {load} = gs.loader(true);
-          const stream = gs.stream(root, {loadModule: load});
-          for (const formula of formulas) stream.write('$$' + formula + '$$\\n\\n');
-          stream.end(); stream.flush();
-          await stream.settled;
-          const drawn = root.querySelectorAll('math').length;
-          const bad = [...root.querySelectorAll('math *, math')].filter(e => e.id || e.hasAttribute('href') || e.localName === 'a'
-            || [...e.attributes].some(a => /^on|src|name|url\\(/.test(a.name) || /url\\(|fixed/.test(a.value)));
-          const tallest = Math.max(...[...root.querySelectorAll('.gs-math')].map(e => e.getBoundingClientRect().height));
-          return [drawn, bad.map(e => e.outerHTML.slice(0, 200)), tallest];
-        }""",
-        [
-            r"\begin{equation}x\label{stolen}\end{equation}",
-            r"\ref{stolen}",
-            r"\eqref{stolen}",
-            r"\href{https://evil.test}{x}",
-            r"\url{https://evil.test}",
-            r"\htmlId{stolen}{x}",
-            r"\class{gs-copy}{x}",
-            r"\includegraphics{https://evil.test/x.png}",
-            r"\rule{9999em}{9999em}",
-            r"\rule[-9999em]{1em}{9999em}",
-            r"\kern{9999em}x",
-            r"\cancel{x}",
-            r"x\hspace{99999pt}y",
-            r"\def\x{\x\x}\x",
-            r"\def\a{aaaaaaaaaa}\def\b{\a\a\a\a\a\a\a\a\a\a}\b\b\b\b\b\b",
-        ],
-    )
-    assert found[0] >= 5
-    assert found[1] == []
-    assert found[2] < 400
-
-
-def test_without_an_answer_the_text_stays_plain_and_nobody_asks_again(bench: Bench) -> None:
-    result = bench.js(
-        """async () => {
-          const root = document.getElementById('box'), {load, asked} = gs.loader(false, 'silent');
-          const stream = gs.stream(root, {loadModule: load});
-          stream.write('$x$\\n\\n$y$\\n\\n'); stream.flush();
-          const began = performance.now();
-          await stream.settled;
-          const waited = performance.now() - began;
-          stream.write('$z$\\n\\nend\\n'); stream.flush();
-          await stream.settled;
-          return [waited > 2500 && waited < 4500, asked, root.querySelector('math') === null, root.textContent];
-        }"""
-    )
-    assert result == [True, ["math"], True, "$x$$y$$z$end"]
-
-
-def test_a_second_widget_uses_the_module_the_first_one_got(bench: Bench) -> None:
-    asked = bench.js(
-        """async () => {
-          const first = gs.loader(true, 'v'), second = gs.loader(true, 'v'), other = gs.loader(true, 'w');
-          const a = await first.load('math');
-          const b = await second.load('math');
-          const c = await other.load('math');
-          return [first.asked, second.asked, other.asked, a === b, a === c];
-        }"""
-    )
-    assert asked == [["math"], [], ["math"], True, False]
 
 
 # --- speed; the numbers are in benchmarks/page_markdown.py, these are alarms

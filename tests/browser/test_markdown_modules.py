@@ -1,0 +1,129 @@
+"""Colours and formulas: second modules that come when first wanted, or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.markdown_bench import Bench, bench, files, open_page
+
+# The fixtures come from markdown_bench.
+__all__ = ["bench", "files", "open_page"]
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def test_code_is_coloured_and_its_text_unchanged(bench: Bench) -> None:
+    code = "def f(x):\n    'text'\n    return x + 1  # note\n" + "value = 1\n" * 200
+    result = bench.js(
+        """async code => {
+          const root = document.getElementById('box'), {load, asked} = gs.loader(true);
+          const stream = gs.stream(root, {loadModule: load});
+          const long_ = 'y = 1\\n'.repeat(8000);
+          stream.write('```python\\n' + code + '```\\n\\n```nonsense\\nx\\n```\\n\\n');
+          stream.write('```python\\n' + long_ + '```\\n');
+          stream.end(); stream.flush();
+          await new Promise(resolve => setTimeout(resolve, 100));
+          await stream.settled;
+          await new Promise(resolve => setTimeout(resolve, 300));
+          await stream.settled;
+          const [block, other, long] = root.querySelectorAll('code');
+          const kinds = new Set([...block.querySelectorAll('[class^=gs-hl]')].map(piece => piece.className));
+          return [block.textContent === code, block.children.length, [...kinds],
+                  other.querySelector('[class^=gs-hl]') === null, long.querySelector('[class^=gs-hl]') === null, asked];
+        }""",
+        code,
+    )
+    assert result[0] is True
+    assert result[1] == 4
+    assert {"gs-hl-comment", "gs-hl-keyword", "gs-hl-literal", "gs-hl-string", "gs-hl-title"} <= set(result[2])
+    assert result[3:] == [True, True, ["highlight"]]
+
+
+def test_formulas_are_drawn_and_copied_as_source(bench: Bench) -> None:
+    result = bench.js(
+        """async () => {
+          const root = document.getElementById('box'), {load} = gs.loader(true);
+          const stream = gs.stream(root, {loadModule: load});
+          stream.write('A $x^2$ b.\\n\\n$$\\n\\\\frac{a}{b}\\n$$\\n\\n- $y$\\n- $\\\\notacommand{$\\n\\n');
+          stream.write('|$z$|\\n|---|\\n|$w$|\\n');
+          stream.end(); stream.flush();
+          await stream.settled;
+          const all = [...root.querySelectorAll('.gs-math')];
+          getSelection().selectAllChildren(root.querySelector('p'));
+          return [all.map(f => f.querySelector('math') !== null), all[0].title, getSelection().toString(),
+                  all[1].querySelector('math').getAttribute('display')];
+        }"""
+    )
+    assert result[0] == [True, True, True, False, True, True]
+    assert result[1] == "$x^2$"
+    assert "$x^2$" in result[2]
+    assert result[2].count("x") == 1
+    assert result[3] == "block"
+
+
+def test_a_formula_cannot_set_ids_links_or_leave_its_place(bench: Bench) -> None:
+    found = bench.js(
+        """async formulas => {
+          const root = document.getElementById('box'), {load} = gs.loader(true);
+          const stream = gs.stream(root, {loadModule: load});
+          for (const formula of formulas) stream.write('$$' + formula + '$$\\n\\n');
+          stream.end(); stream.flush();
+          await stream.settled;
+          const drawn = root.querySelectorAll('math').length;
+          const misplaced = /^(id|href|src|name|on.*)$/;
+          const bad = [...root.querySelectorAll('math, math *')].filter(element => element.localName === 'a' ||
+            [...element.attributes].some(({name, value}) => misplaced.test(name) || /url\\(|fixed/.test(value)));
+          const heights = [...root.querySelectorAll('.gs-math')].map(e => e.getBoundingClientRect().height);
+          return [drawn, bad.map(e => e.outerHTML.slice(0, 200)), Math.max(...heights)];
+        }""",
+        [
+            r"\begin{equation}x\label{stolen}\end{equation}",
+            r"\ref{stolen}",
+            r"\eqref{stolen}",
+            r"\href{https://evil.test}{x}",
+            r"\url{https://evil.test}",
+            r"\htmlId{stolen}{x}",
+            r"\class{gs-copy}{x}",
+            r"\includegraphics{https://evil.test/x.png}",
+            r"\rule{9999em}{9999em}",
+            r"\rule[-9999em]{1em}{9999em}",
+            r"\kern{9999em}x",
+            r"\cancel{x}",
+            r"x\hspace{99999pt}y",
+            r"\def\x{\x\x}\x",
+            r"\def\a{aaaaaaaaaa}\def\b{\a\a\a\a\a\a\a\a\a\a}\b\b\b\b\b\b",
+        ],
+    )
+    assert found[0] >= 5
+    assert found[1] == []
+    assert found[2] < 400
+
+
+def test_without_an_answer_the_text_stays_plain_and_nobody_asks_again(bench: Bench) -> None:
+    result = bench.js(
+        """async () => {
+          const root = document.getElementById('box'), {load, asked} = gs.loader(false, 'silent');
+          const stream = gs.stream(root, {loadModule: load});
+          stream.write('$x$\\n\\n$y$\\n\\n'); stream.flush();
+          const began = performance.now();
+          await stream.settled;
+          const waited = performance.now() - began;
+          stream.write('$z$\\n\\nend\\n'); stream.flush();
+          await stream.settled;
+          return [waited > 2500 && waited < 4500, asked, root.querySelector('math') === null, root.textContent];
+        }"""
+    )
+    assert result == [True, ["math"], True, "$x$$y$$z$end"]
+
+
+def test_a_second_widget_uses_the_module_the_first_one_got(bench: Bench) -> None:
+    asked = bench.js(
+        """async () => {
+          const first = gs.loader(true, 'v'), second = gs.loader(true, 'v'), other = gs.loader(true, 'w');
+          const a = await first.load('math');
+          const b = await second.load('math');
+          const c = await other.load('math');
+          return [first.asked, second.asked, other.asked, a === b, a === c];
+        }"""
+    )
+    assert asked == [["math"], [], ["math"], True, False]
