@@ -178,9 +178,9 @@ def main() -> None:
             results[name] = medians([lab.measure(**case) for _ in range(options.runs)])
             row = results[name]
             print(
-                f"{name:45} CPU {row['cpu_ms']:7.0f} ms (script {row['script_ms']:5.0f}, layout {row['layout_ms']:5.0f}),"
-                f" wall {row['wall_ms']:6.0f}, {row['long_tasks']:3.0f} long, longest {row['longest_ms']:4.0f},"
-                f" frame p50 {row['frame_p50_ms']:5.1f} p95 {row['frame_p95_ms']:5.1f}",
+                f"{name:40} CPU {row['cpu_ms']:5.0f} ms (script {row['script_ms']:4.0f}, "
+                f"layout {row['layout_ms']:4.0f}), wall {row['wall_ms']:5.0f}, {row['long_tasks']:2.0f} long, "
+                f"max {row['longest_ms']:3.0f}, frame p50 {row['frame_p50_ms']:4.1f} p95 {row['frame_p95_ms']:5.1f}",
                 flush=True,
             )
         report["cases"] = results

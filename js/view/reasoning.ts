@@ -63,7 +63,7 @@ export class Reasoning implements Block {
     this.#blocks.at(-1)?.close(next);
     const until_s = next?.first_s ?? this.#last.last_s;
     const took_s = until_s === null ? 0 : until_s - this.#from_s;
-    setText(this.#label, took_s >= 0.05 ? `Reasoned for ${duration(took_s)}` : "Reasoning");
+    setText(this.#label, took_s >= 0.05 ? `Reasoned for ${duration(took_s)}` : "Reasoned");
     // Reasoning that nothing followed is all there is to read.
     if (!next || this.#toggled) return;
     const fold = () => {

@@ -126,7 +126,8 @@ class Notebook:
     def __init__(self, lab: Lab, page: Any, name: str) -> None:
         self.lab = lab
         self.page = page
-        page.goto(f"{lab.url}/lab/tree/{name}?token={lab.token}", wait_until="domcontentloaded")
+        workspace = name.removesuffix(".ipynb")  # of its own: JupyterLab opens again what a workspace held
+        page.goto(f"{lab.url}/lab/workspaces/{workspace}/tree/{name}?token={lab.token}", wait_until="domcontentloaded")
         self.wait_ready()
 
     def wait_ready(self) -> None:
@@ -172,6 +173,12 @@ class Notebook:
         self.page.reload(wait_until="domcontentloaded")
         self.wait_ready()
 
+    def _kernel(self) -> str:
+        return str(self.page.evaluate("() => window.panel.sessionContext.session.kernel.id"))
+
     def interrupt(self) -> None:
-        kernel = self.page.evaluate("() => window.panel.sessionContext.session.kernel.id")
-        self.lab.api(f"kernels/{kernel}/interrupt", "POST")
+        self.lab.api(f"kernels/{self._kernel()}/interrupt", "POST")
+
+    def shut_down(self) -> None:
+        """End the kernel."""
+        self.lab.api(f"kernels/{self._kernel()}", "DELETE")

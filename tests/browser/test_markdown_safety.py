@@ -44,7 +44,7 @@ RENDER_ALL = """async ([payloads, load]) => {
 # Everything a hostile answer may put on the page.
 ELEMENTS = set(
     "a b blockquote br button code div em h1 hr input li ol p pre span strong sub kbd mark table tbody td th thead "
-    "tr ul del q i math mrow mi mo mn mtext mspace mstyle mpadded mtable mtr mtd msub msup mfrac menclose merror".split()
+    "tr ul del q i math mrow mi mo mn mtext mspace mpadded mtable mtr mtd msub msup mfrac menclose merror".split()
 )
 ATTRIBUTES = {
     f"@{name}"
@@ -101,11 +101,11 @@ NAIVE_RUN = """async payloads => {
 def test_the_same_answers_run_on_a_naive_page(open_page: Open) -> None:
     """The positive control: these payloads do run, and do fetch, where HTML strings reach the page."""
     bench = open_page(path="/naive")
-    assert bench.js(NAIVE_RUN, PAYLOADS["xss"])["ran"] >= 40
+    assert bench.js(NAIVE_RUN, PAYLOADS["xss"])["ran"] >= 60
     leaking = open_page(path="/naive")
     leaking.js(NAIVE_RUN, PAYLOADS["exfil"])
     fetched = {re.sub(r"[a-d]?([?#].*)?$", "", request.url) for request in leaking.outside}
-    assert len(fetched) >= 25
+    assert len(fetched) >= 30
 
 
 def test_trusted_types_refuse_the_naive_page(open_page: Open) -> None:

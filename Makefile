@@ -1,0 +1,61 @@
+# The front door. Every target sets up what it needs on a machine with Python 3.11+, Node 20+ and Debian's apt.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+BUNDLE := gemstream_widget/static/widget.js
+NOTEBOOK := examples/01_first_answer.ipynb
+JS_SOURCES := $(shell find js -name '*.ts' -o -name '*.css' -o -name 'build.mjs' 2>/dev/null)
+
+.PHONY: demo test lint types build bench chromium clean
+
+# -- what a person runs ------------------------------------------------------------------------------------------------
+
+# Open JupyterLab on the first example; `make demo BROWSER=no` prints the address instead.
+demo: $(VENV)/.ready $(BUNDLE)
+	$(BIN)/python -m jupyterlab --allow-root --ServerApp.ip=127.0.0.1 $(if $(filter no,$(BROWSER)),--no-browser) $(NOTEBOOK)
+
+# All tests: Python, TypeScript, and a real JupyterLab in a real Chromium.
+test: lint types chromium
+	npm test --silent
+	$(BIN)/python -m pytest -q
+
+# The budgets, measured: one table. BENCH=quick for a first look.
+bench: $(VENV)/.ready $(BUNDLE) chromium
+	$(BIN)/python -m benchmarks $(BENCH)
+
+build: $(VENV)/.ready $(BUNDLE)
+	$(BIN)/python -m build --outdir dist .
+
+lint: $(VENV)/.ready node_modules/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	npx --no-install biome check js
+
+types: $(VENV)/.ready node_modules/.ready $(BUNDLE)
+	$(BIN)/mypy
+	npx --no-install tsc --noEmit -p js
+
+clean:
+	rm -rf dist build node_modules/.ready $(VENV)/.ready gemstream_widget/static/*.js
+
+# -- what they need ----------------------------------------------------------------------------------------------------
+
+$(VENV)/.ready: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	SKIP_BUNDLE=1 $(BIN)/python -m pip install --quiet --editable '.[demo,test]'
+	touch $@
+
+node_modules/.ready: package.json package-lock.json
+	npm ci --no-audit --no-fund --silent
+	touch $@
+
+$(BUNDLE): node_modules/.ready $(JS_SOURCES)
+	npm run build --silent
+	touch $@
+
+# The browser of the tests. Without root or apt, install Chromium yourself or point GEMSTREAM_CHROMIUM at one.
+chromium:
+	@command -v chromium google-chrome >/dev/null || test -x "$(GEMSTREAM_CHROMIUM)" || \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; }
