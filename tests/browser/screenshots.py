@@ -1,0 +1,71 @@
+"""Pictures of cards in a real JupyterLab, light and dark, for the README and for looking at.
+
+python -m tests.browser.screenshots FOLDER
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from tests.browser.conftest import FLAGS, build, chromium_path
+from tests.browser.notebook import Lab, Notebook
+
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+ANSWER = """@every 0.12
+@think The table has one row per order, so revenue per month is a sum grouped by month.
+@think \\n\\nRefunds are negative rows: a plain sum is right, but duplicates would count twice.
+@say ### Revenue by month\\n\\n
+@say Refunds are **negative rows**, so a plain `sum` is right:\\n\\n
+@say | month | revenue | orders |\\n|---|---:|---:|\\n| August | 41,207 | 312 |\\n| September | 44,910 | 340 |\\n\\n
+@say ```sql\\nselect strftime('%Y-%m', ordered_at) as month, sum(amount)\\nfrom orders group by 1\\n```\\n\\n
+@say Three orders look duplicated. I would like to see them first:
+@call run_sql {"query": "select id, count(*) from orders group by id having count(*) > 1", "limit": 20}
+"""
+TOOL = [{"name": "run_sql", "description": "Run a read-only query on the orders."}]
+SCENES = {
+    "streaming": ('gem.ask("Explain how streaming works, with a table", model="demo")', 2600),
+    "done": ("answer = gem.ask(question, model='demo', tools=tools)", 4200),
+    "stopped": ('run = gem.ask("Write a long essay about tides", model="demo")', 3400),
+    "failed": ('gem.ask("Explain CRDTs in three sentences")', 1200),
+}
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    build()
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
+        lab = Lab(Path(place))
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+        try:
+            for theme, name in THEMES.items():
+                for scene, (source, wait_ms) in SCENES.items():
+                    page = browser.new_page(viewport={"width": 1000, "height": 640}, device_scale_factor=2)
+                    notebook_name = f"{scene}-{theme}.ipynb"
+                    lab.new_notebook(notebook_name)
+                    notebook = Notebook(lab, page, notebook_name)
+                    page.evaluate(
+                        "(t) => window.jupyterapp.commands.execute('apputils:change-theme', {theme: t})", name
+                    )
+                    page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+                    notebook.run(f"import gemstream_widget as gem\nquestion, tools = {ANSWER!r}, {TOOL!r}")
+                    notebook.run("await gem.Chat(model='demo').send('@say warm')\nNone")
+                    notebook.start(source)
+                    page.wait_for_timeout(wait_ms)
+                    if scene == "stopped":
+                        page.locator(".jp-OutputArea-output").get_by_role("button", name="Stop").last.click()
+                        page.wait_for_timeout(1500)
+                    cell = page.locator(".jp-Cell").last
+                    cell.screenshot(path=str(folder / f"{scene}-{theme}.png"))
+                    notebook.shut_down()
+                    page.close()
+        finally:
+            browser.close()
+            lab.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
