@@ -48,7 +48,7 @@ $(VENV)/.ready: pyproject.toml
 	touch $@
 
 node_modules/.ready: package.json package-lock.json
-	npm ci --no-audit --no-fund --silent
+	npm install --no-save --no-audit --no-fund --silent
 	touch $@
 
 $(BUNDLE): node_modules/.ready $(JS_SOURCES)

@@ -23,5 +23,5 @@ class BundleHook(BuildHookInterface):  # type: ignore[type-arg]
         npm = shutil.which("npm")
         if npm is None:
             raise RuntimeError("Building from a checkout needs Node 20 or newer; an installed wheel does not.")
-        subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=root, check=True)
+        subprocess.run([npm, "install", "--no-save", "--no-audit", "--no-fund"], cwd=root, check=True)
         subprocess.run([npm, "run", "build"], cwd=root, check=True)

@@ -96,8 +96,8 @@ def test_stop_at_every_chunk(server: gem.LocalGemini, transport: str) -> None:
     async def main() -> None:
         async with client_of(server, transport) as client:
             chat = gem.Chat(client=client)
-            for count in range(1, CHUNKS):
-                run = await stop_at(server, chat, STREAM, lambda run, n=count: after_chunks(run, n))
+            for count in range(1, CHUNKS + 1):
+                run = await stop_at(server, chat, f"{STREAM}\n@stall", lambda run, n=count: after_chunks(run, n))
                 assert run.status == "cancelled"
                 assert run.receipt is not None
                 assert run.receipt.when == "mid-stream"

@@ -1,0 +1,1 @@
+"""The budgets, measured: `python -m benchmarks [quick] [GROUP ...]` prints one table. One module measures one group."""
