@@ -25,7 +25,7 @@ def begin() -> None:
     shared().client()
 
 
-# -- Stop ----------------------------------------------------------------------------------------------------------------
+# -- Stop --------------------------------------------------------------------------------------------------------------
 
 
 def epoch_offset_s() -> float:
@@ -52,7 +52,7 @@ def closings() -> str:
     return json.dumps(rows)
 
 
-# -- streams with known arrivals ---------------------------------------------------------------------------------------------
+# -- streams with known arrivals ---------------------------------------------------------------------------------------
 
 
 def text(count: int, wait_s: float = 0.0) -> gem.Run:
@@ -72,7 +72,9 @@ def numbered(count: int, wait_s: float = 0.02) -> gem.Run:
 
     def texts() -> list[str]:
         heads = [f"n{number} " for number in range(count)]
-        return [head + ("x" * (SIZE - len(head) - 2)) + ("\n\n" if n % 5 == 4 else " .") for n, head in enumerate(heads)]
+        return [
+            head + ("x" * (SIZE - len(head) - 2)) + ("\n\n" if n % 5 == 4 else " .") for n, head in enumerate(heads)
+        ]
 
     _numbered = Paced(texts(), lambda: pick.uniform(0.25, 1.75) * wait_s, is_open=False)
     return gem.Chat(model="bench", source=_numbered).send("go")

@@ -1,29 +1,30 @@
 """What drawing markdown costs in a real browser.
 
-    python benchmarks/page_markdown.py [--runs 5] [--json out.json]
+    python -m benchmarks.page_markdown [--runs 5] [--json out.json]
 
 Needs node (esbuild bundles the renderer), playwright and a system Chromium. CPU is the page's main thread
 (`Performance.getMetrics` in the threadTicks domain), so other load on the machine hardly counts; frames and long
 tasks are wall clock. Each run gets a fresh page.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
-ROOT = Path(__file__).parent.parent
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+from tests.browser.conftest import FLAGS, ROOT, chromium_path
+
+from .table import percentile
+
 TOKENS = (
     ":root{--gs-fg:#1b1f24;--gs-muted:#626b76;--gs-faint:#e4e7eb;--gs-bg:#fff;--gs-sunk:#f6f7f9;--gs-accent:#1a66d6;"
     "--gs-warn:#9a5b00;--gs-bad:#b3261e;--gs-good:#1d7a3e;--gs-mono:monospace;--gs-font:sans-serif}"
@@ -76,12 +77,9 @@ def bundle(folder: Path) -> Path:
     return out
 
 
-def percentile(values: list[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
-
-
 class Lab:
+    """Fresh pages with the renderer in them."""
+
     def __init__(self, browser: Browser, script: Path) -> None:
         self.browser = browser
         self.script = script
@@ -123,7 +121,7 @@ class Lab:
         }
 
     @staticmethod
-    def metrics(cdp) -> dict[str, float]:
+    def metrics(cdp: CDPSession) -> dict[str, float]:
         return {metric["name"]: metric["value"] for metric in cdp.send("Performance.getMetrics")["metrics"]}
 
 
@@ -131,8 +129,9 @@ def medians(rows: list[dict[str, float]]) -> dict[str, float]:
     return {name: round(statistics.median(row[name] for row in rows), 1) for name in rows[0]}
 
 
-def cases() -> dict[str, dict]:
-    found = {
+def cases() -> dict[str, dict[str, Any]]:
+    """The arguments of `Lab.measure`, by what they measure."""
+    found: dict[str, dict[str, Any]] = {
         "answer 100 kB at once": {"text": "gs.large.answer(100_000)"},
         "answer 1 MB at once": {"text": "gs.large.answer(1_000_000)"},
         "answer 100 kB, 2 x 30 characters a frame": {"text": "gs.large.answer(100_000)", "pieces": 30},
@@ -146,7 +145,7 @@ def cases() -> dict[str, dict]:
     return found
 
 
-def hard_inputs(lab: Lab) -> list[dict[str, object]]:
+def hard_inputs(lab: Lab) -> list[dict[str, Any]]:
     """CPU of every input that is hard on parsers, 20 kB each, in pieces of up to 2 kB."""
     page = lab.page()
     cdp = page.context.new_cdp_session(page)
@@ -166,11 +165,11 @@ def main() -> None:
     parser.add_argument("--only", default="", help="cases whose name contains this")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    chromium = shutil.which("chromium") or shutil.which("google-chrome") or sys.exit("no Chromium found")
+    chromium = chromium_path() or sys.exit("no Chromium found")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         lab = Lab(browser, bundle(Path(folder)))
-        report: dict[str, object] = {"chromium": browser.version, "runs": options.runs, "load": os.getloadavg()}
+        report: dict[str, Any] = {"chromium": browser.version, "runs": options.runs, "load": os.getloadavg()}
         results = {}
         for name, case in cases().items():
             if options.only not in name:

@@ -39,7 +39,7 @@ def measure(setting: Setting) -> list[Row]:
     count = setting.count(400, 60)
     with setting.notebook("paint") as notebook:
         page = notebook.page
-        notebook.run("run = bench.numbered(%d)\nrun" % count)
+        notebook.run(f"run = bench.numbered({count})\nrun")
         page.locator(".jp-OutputArea-output").get_by_role("button", name="Stop").last.wait_for()
         page.evaluate(_WATCH)
         page.wait_for_timeout(500)
@@ -48,11 +48,10 @@ def measure(setting: Setting) -> list[Row]:
         page.wait_for_function("count => window.seen.painted.length >= count", arg=count, timeout=20_000)
         seen = page.evaluate(_TAKE)
         given = [1000 * at_s for at_s in json.loads(notebook.run("print(bench.given())"))]
-    rows = []
-    for what, name, limits in (
-        ("chunk arrival to DOM change", "changed", {}),
-        ("chunk arrival to paint (the frame after)", "painted", {"median": 50.0, "p95": 100.0}),
-    ):
-        times = [at - since for since, at in zip(given, seen[name], strict=True)]
-        rows.append(spread(what, times, **limits))
-    return rows
+    changed, painted = (
+        [at - since for since, at in zip(given, seen[name], strict=True)] for name in ("changed", "painted")
+    )
+    return [
+        spread("chunk arrival to DOM change", changed),
+        spread("chunk arrival to paint (the frame after the change)", painted, median=50, p95=100),
+    ]

@@ -55,6 +55,7 @@ def measure(setting: Setting) -> list[Row]:
     """At most 10 us a chunk, flat up to 100,000 chunks; memory about the text's size."""
     rows = []
     cost: dict[int, float] = {}
+    _cost_us(1_000)
     for count in _COUNTS:
         repeats = max(1, min(setting.count(20, 5), setting.count(300_000, 100_000) // count))
         costs = [_cost_us(count) for _ in range(repeats)]

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_
 from tests.browser.conftest import FLAGS, chromium_path, serve
 from tests.browser.notebook import Lab, Notebook
 
-__all__ = ["ROOT", "Setting", "main_thread_cpu_s"]
+__all__ = ["ROOT", "Setting", "cpu_session", "python", "spent_s"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -95,7 +95,7 @@ class Setting:
         return self.browser.new_context(viewport={"width": 1100, "height": 900})
 
 
-def main_thread_cpu_s(page: Page) -> CDPSession:
+def cpu_session(page: Page) -> CDPSession:
     """A session that counts CPU seconds of the page's main thread, whatever else the machine does; see `spent_s`."""
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})

@@ -21,8 +21,9 @@ __all__ = ["measure"]
 
 _LISTEN = """() => {
   window.clicked = [];
-  const note = (event) => window.clicked.push(performance.timeOrigin + event.timeStamp);
-  document.addEventListener('click', note, {capture: true});
+  document.addEventListener('click', ({timeStamp}) => {
+    window.clicked.push([performance.timeOrigin + timeStamp, performance.now() - timeStamp]);
+  }, {capture: true});
 }"""
 _TAKE = "() => window.clicked.splice(0)"
 _NOW = "() => performance.timeOrigin + performance.now()"
@@ -40,9 +41,10 @@ def measure(setting: Setting) -> list[Row]:
         _require_one_clock(notebook)
         notebook.page.evaluate(_LISTEN)
         for cell, tail in (("returned", ""), ("awaiting", "\n_ = await run.wait()")):
-            times = _clicks(notebook, _ASK + tail, _WARM_UP + count)
+            times, waits = _clicks(notebook, _ASK + tail, _WARM_UP + count)
             what = f"Stop click to socket closed, JupyterLab, cell {cell}"
             rows.append(spread(what, times, p95=50, whole=len(times) == count))
+            rows.append(spread("of that, click to the page's first listener", waits))
     return rows
 
 
@@ -55,12 +57,14 @@ def _require_one_clock(notebook: Notebook) -> None:
         raise RuntimeError(f"the page's clock is off by {there - before:.1f} to {there - after:.1f} ms")
 
 
-def _clicks(notebook: Notebook, source: str, count: int) -> list[float]:
-    """Milliseconds of each click that closed its connection; the first ones, which load things, are left out."""
+def _clicks(notebook: Notebook, source: str, count: int) -> tuple[list[float], list[float]]:
+    """Milliseconds of each click that closed its connection, and of each click until a listener heard of it. The first
+    ones, which load things, are left out.
+    """
     page = notebook.page
     outputs = page.locator(".jp-OutputArea-output")
     moment = random.Random(source)
-    clicks: list[float] = []
+    clicks: list[tuple[float, float]] = []
     for _ in range(count):
         index = notebook.start(source)
         stop = outputs.get_by_role("button", name="Stop").last
@@ -75,4 +79,5 @@ def _clicks(notebook: Notebook, source: str, count: int) -> list[float]:
         page.evaluate(_CLEAR)
     closed: list[tuple[float | None, Any]] = json.loads(notebook.run("print(bench.closings())"))
     pairs = list(zip(clicks, closed, strict=True))[_WARM_UP:]
-    return [1000 * at_s - click for click, (at_s, _) in pairs if at_s is not None]
+    times = [1000 * at_s - click for (click, _), (at_s, _) in pairs if at_s is not None]
+    return times, [wait for (_, wait), _ in pairs]

@@ -57,7 +57,9 @@ class Paced:
     `given_at` holds the `time.time()` at which each chunk was handed to the run.
     """
 
-    def __init__(self, texts: Iterable[str], wait_s: Callable[[], float] = lambda: 0.0, *, is_open: bool = True) -> None:
+    def __init__(
+        self, texts: Iterable[str], wait_s: Callable[[], float] = lambda: 0.0, *, is_open: bool = True
+    ) -> None:
         self._texts = list(texts)
         self._wait_s = wait_s
         self.given_at: list[float] = []

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-__all__ = ["Row", "failure", "markdown", "note", "percentile", "single", "spread"]
+__all__ = ["Row", "as_json", "failure", "markdown", "note", "percentile", "single", "spread"]
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ def spread(
     limits = [f"{name} <= {most:g} {unit}" for name, most in (("p50", median), ("p95", p95)) if most is not None]
     middle = statistics.median(values) if values else None
     high = percentile(values, 0.95) if values else None
-    kept = [
-        got is not None and got <= most for got, most in ((middle, median), (high, p95)) if most is not None
-    ]
+    kept = [got is not None and got <= most for got, most in ((middle, median), (high, p95)) if most is not None]
     met = all(kept) and whole and bool(values) if kept else None
     return Row(what, ", ".join(limits), middle, high, unit, len(values), met)
 
 
-def single(what: str, value: float, unit: str, *, most: float | None = None, below: float | None = None, n: int = 1) -> Row:
+def single(
+    what: str, value: float, unit: str, *, most: float | None = None, below: float | None = None, n: int = 1
+) -> Row:
     """One number (or a median of `n`) against the most it may be."""
     if below is not None:
         return Row(what, f"< {below:g} {unit}".strip(), value, None, unit, n, value < below)
@@ -64,7 +64,9 @@ def note(what: str, budget: str, met: bool, n: int = 1) -> Row:
 def failure(group: str, error: BaseException) -> Row:
     """A group that could not be measured."""
     said = str(error).strip().splitlines()
-    return Row(f"{group}: {type(error).__name__}: {said[0] if said else ''}"[:160], "to be measured", None, None, "", 0, False)
+    return Row(
+        f"{group}: {type(error).__name__}: {said[0] if said else ''}"[:160], "to be measured", None, None, "", 0, False
+    )
 
 
 def markdown(rows: Iterable[Row]) -> str:

@@ -2,9 +2,10 @@
 
 Counted in the page, from the frames of the websocket (Jupyter's binary protocol, without the 2 to 10 bytes of a
 websocket header): every comm message of the card, while one run streams and until the state of its end has arrived.
-`content` is the JSON of the custom messages; `on the websocket` the whole frames. The snapshot that a run's end sends
-is counted apart and in the sum; comm_open, which carries the bundle, is not in the sum. Compared with `stream` messages
-of `print(text, end="", flush=True)` of the same text at the same rate in the same notebook.
+`content` is the JSON of the custom messages; `on the websocket` the whole frames. Messages that carry the whole state
+(the answer to the page's first resync, and the snapshot that a run's end sends) are in `everything`, and also shown
+apart; comm_open, which carries the bundle, is only shown apart. Compared with the `stream` messages of
+`print(text, end="", flush=True)`: the same text at the same rate in the same notebook.
 """
 
 from __future__ import annotations
@@ -90,8 +91,9 @@ def measure(setting: Setting) -> list[Row]:
     return rows
 
 
-_LIVE = ("patch", "beat", "snap")
-_ALL = (*_LIVE, "update")
+_LIVE = ("patch", "beat")
+_WHOLE = ("snap", "update")
+_ALL = (*_LIVE, *_WHOLE)
 
 
 def _stream(notebook: Notebook, meter: Meter, count: int, wait_s: float) -> int:
@@ -111,18 +113,22 @@ def _stream(notebook: Notebook, meter: Meter, count: int, wait_s: float) -> int:
 
 def _live(notebook: Notebook, meter: Meter, count: int) -> list[Row]:
     text = _stream(notebook, meter, count, _WAIT_S)
-    patches, ours, end, opening = (meter.take(*kinds) for kinds in (_LIVE, _ALL, ("update",), ("comm_open",)))
+    patches, ours, whole, opening = (meter.take(*kinds) for kinds in (_LIVE, _ALL, _WHOLE, ("comm_open",)))
     meter.frames.clear()
     notebook.run(f"await bench.printing({count}, {_WAIT_S})", timeout_s=60 + count * _WAIT_S)
     printed = meter.take("stream")
     where = f"live at 50 x 40 characters/s for {count * _WAIT_S:.0f} s"
     return [
         single(f"content of patches and beats, {where}", patches.content / text, "x the text", most=1.5),
-        single(f"on the websocket, {where}, snapshot at the end included", ours.size / text, "x the text"),
-        single("of that, the snapshot at the end", end.size / text, "x the text"),
+        single(f"on the websocket, {where}, everything", ours.size / text, "x the text"),
+        single(
+            "of that, whole states: answer to the page's first resync, snapshot at the end",
+            whole.size / text,
+            "x the text",
+        ),
         single(f"print(flush=True) on the websocket, {where}", printed.size / text, "x the text"),
-        single("ours / print, everything included", ours.size / printed.size, "x", most=0.75),
-        single("ours / print, without the snapshot at the end", patches.size / printed.size, "x"),
+        single("ours / print, everything", ours.size / printed.size, "x", most=0.75),
+        single("ours / print, patches and beats only", patches.size / printed.size, "x"),
         single("patches and beats a second", patches.count / (count * _WAIT_S), "messages/s"),
         single("an envelope (frame less content)", (patches.size - patches.content) / patches.count, "bytes"),
         single("opening a card, once: bundle and first state", opening.size / 1000, "kB"),
@@ -135,10 +141,13 @@ def _at_once(notebook: Notebook, meter: Meter) -> list[Row]:
     for size in (10_000, 31_600, 100_000, 316_000, 1_000_000):
         text = _stream(notebook, meter, size // SIZE, 0.0)
         sums[text] = meter.take(*_ALL)
-        patches = meter.take(*_LIVE)
+        patches, snap, end = meter.take(*_LIVE), meter.take("snap"), meter.take("update")
     return [
+        single("content of patches and beats, 1 MB at once", patches.content / text, "x the text", most=1.5),
         single("1 MB at once on the websocket, patches and beats", patches.size / text, "x the text"),
-        single("the same with the snapshot at the end", sums[text].size / text, "x the text", most=1.2),
+        single("1 MB at once, the answer to the page's first resync", snap.size / text, "x the text"),
+        single("1 MB at once, the snapshot at the end", end.size / text, "x the text"),
+        single("1 MB at once on the websocket, everything", sums[text].size / text, "x the text", most=1.2),
         single("growth exponent of bytes, 10 kB to 1 MB at once", _slope(sums), "", most=1.05),
     ]
 

@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .chat import Chat as Chat
+    from .model import ToolCall as ToolCall
     from .run import Run as Run
     from .server import LocalGemini as LocalGemini
     from .show import ask as ask
     from .show import watch as watch
     from .source import ListSource as ListSource
+    from .tools import Tool as Tool
+    from .tools import tool as tool
     from .widget import Card as Card
 
 __version__ = "0.1.0"
 
 _ERRORS = (
-    "ApiError ConnectionFailed EmptyResponse GemstreamError HistoryError IllegalTransition InvalidChunk InvalidPrompt "
-    "MalformedCall MissingKey NoRunningLoop PromptBlocked RecordingError ResponseBlocked RunCancelled RunFailed "
-    "RunInProgress SourceError StreamTruncated ToolError"
+    "ApiError ConnectionFailed DecisionRefused EmptyResponse GemstreamError HistoryError IllegalTransition "
+    "InvalidChunk InvalidPrompt MalformedCall MissingKey NoRunningLoop PromptBlocked RecordingError ResponseBlocked "
+    "RunCancelled RunFailed RunInProgress SourceError StreamTruncated ToolError"
 ).split()
 
 _HOMES = {
@@ -34,7 +37,10 @@ _HOMES = {
     "ListSource": "source",
     "LocalGemini": "server",
     "Run": "run",
+    "Tool": "tools",
+    "ToolCall": "model",
     "ask": "show",
+    "tool": "tools",
     "watch": "show",
     **dict.fromkeys(_ERRORS, "errors"),
 }

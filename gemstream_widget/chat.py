@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from .approval import RuleBook
 from .errors import RunInProgress
-from .history import OpenCall, answers_first, contents_of, open_calls
-from .model import Wire
+from .history import OpenCall, answers_first, contents_of, open_calls, sent_calls
+from .model import ToolCall, Wire
 from .run import Run
 from .runner import Runner, loop_for
 from .source import GeminiSource, Request, Source
-from .tools import declarations
+from .tools import Policy, ToolSet
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -30,8 +31,11 @@ class Chat:
     """A conversation. `send` starts a run and returns at once; the history follows from the runs.
 
     `model`: a Gemini model, or "demo" for the local Gemini (no key, no internet). `system`: the system instruction.
-    `tools`: declarations (see tools.declarations); calls to them are answered by the next send. `config`: the SDK's
-    GenerateContentConfig or a dict of its fields; automatic function calling is always off. `client`: a
+    `tools`: functions, which are run here when the model asks and their policy allows, and declarations, whose calls
+    are answered by the next send (tools.ToolSet). `approve`: the policy of tools that have none of their own: "auto",
+    "ask", "never", or a function of the call. `approval_timeout_s`: after this time an undecided call is denied.
+    `max_steps`: requests per run. `config`: the SDK's GenerateContentConfig or a dict of its fields; the SDK's
+    automatic function calling is always off. `client`: a
     `google.genai.Client`; without one, the environment's key or Vertex settings are used. `source`: chunks from
     elsewhere (source.Source). `runner`: "loop" (the running event loop) or "thread" (see runner.py). `grace_s`: how
     long a stopped stream may take to end before the run ends without it.
@@ -48,6 +52,9 @@ class Chat:
         config: Any = None,
         client: Client | None = None,
         source: Source | None = None,
+        approve: Policy = "auto",
+        approval_timeout_s: float | None = None,
+        max_steps: int = 10,
         runner: Runner = "loop",
         grace_s: float = 2.0,
         clock: Callable[[], float] = time.monotonic,
@@ -58,7 +65,11 @@ class Chat:
             raise ValueError(f'runner is "loop" or "thread", not {runner!r}')
         self.model = model
         self.system = system
-        self.tools = declarations(tools)
+        self.tools = ToolSet(tools)
+        self.approve = approve
+        self.approval_timeout_s = approval_timeout_s
+        self.max_steps = max_steps
+        self.rules = RuleBook()
         self.config = config
         self.runner: Runner = runner
         self.grace_s = grace_s
@@ -93,7 +104,10 @@ class Chat:
         if self._runs and not self._runs[-1].done:
             raise RunInProgress(self._runs[-1])
         history = self.history
-        contents = answers_first(open_calls(history), contents, self._our_ids())
+        opened = open_calls(history)
+        asked = self._asked()
+        known = [call.result for call in asked] if len(asked) == len(opened) else []
+        contents = answers_first(opened, contents, {c.id: OpenCall.of(c) for c in asked}, known)
         loop = loop_for(self.runner)
         run = Run(
             run_id=f"r{next(_run_numbers)}",
@@ -102,6 +116,11 @@ class Chat:
             demo=self._demo,
             prompt=contents,
             request=lambda run: self._request([*history, *run.contents()]),
+            tools=self.tools,
+            approve=self.approve,
+            approval_timeout_s=self.approval_timeout_s,
+            rules=self.rules,
+            max_steps=self.max_steps,
             grace_s=self.grace_s,
             clock=self._clock,
         )
@@ -109,12 +128,15 @@ class Chat:
         run.start(loop)
         return run
 
-    def _our_ids(self) -> dict[str, OpenCall]:
-        calls = self._runs[-1].tool_calls if self._runs else []
-        return {call.id: OpenCall(call.name, call.call_id) for call in calls}
+    def _asked(self) -> list[ToolCall]:
+        """The calls of the last step that asked for any: those that may be open."""
+        for run in reversed(self._runs):
+            if calls := sent_calls(run.parts):
+                return [call for call in calls if call.step == calls[-1].step]
+        return []
 
     def _request(self, contents: list[Wire]) -> Request:
-        return Request(self.model, contents, self.system, self.tools, self.config)
+        return Request(self.model, contents, self.system, self.tools.wire, self.config)
 
     def __repr__(self) -> str:
         return f"<Chat {self.model} {len(self._runs)} runs>"

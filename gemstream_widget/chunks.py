@@ -7,6 +7,7 @@ unpacked when someone reads them.
 from __future__ import annotations
 
 import json
+import threading
 import zlib
 from array import array
 from bisect import bisect_left
@@ -26,30 +27,28 @@ class Chunk(NamedTuple):
 
 
 class ChunkLog(Sequence[Chunk]):
-    """A growing sequence of chunks. Appended on the run's loop; safe to read from any thread.
-
-    Readers see whole chunks only: a chunk is in its block before the length says so.
-    """
+    """A growing sequence of chunks. Appended on the run's loop; safe to read from any thread."""
 
     _BLOCK = 64
 
     def __init__(self) -> None:
-        self._packed: list[bytes] = []
+        self._full: list[bytes | list[Any]] = []  # packed; as they are where they cannot be written as JSON
         self._block: list[Any] = []
         self._at_s = array("d")
         self._steps = array("L")
         self._unpacked: tuple[int, list[Any]] = (-1, [])
+        self._lock = threading.Lock()
 
     def append(self, step: int, at_s: float, wire: Any) -> int:
         """Keep a chunk; its number."""
-        self._block.append(wire)
-        if len(self._block) == self._BLOCK:
-            text = json.dumps(self._block, separators=(",", ":"), default=str)
-            self._packed.append(zlib.compress(text.encode("utf-8", "surrogatepass"), 1))
-            self._block = []
-        self._steps.append(step)
-        self._at_s.append(at_s)
-        return len(self._at_s) - 1
+        with self._lock:
+            self._block.append(wire)
+            self._steps.append(step)
+            self._at_s.append(at_s)
+            if len(self._block) == self._BLOCK:
+                self._full.append(_pack(self._block))
+                self._block = []
+            return len(self._at_s) - 1
 
     def arrived_since(self, at_s: float) -> int:
         """How many chunks arrived at `at_s` or later."""
@@ -60,13 +59,17 @@ class ChunkLog(Sequence[Chunk]):
 
     def _wire(self, number: int) -> Any:
         block, place = divmod(number, self._BLOCK)
-        if block >= len(self._packed):
-            return self._block[place]
-        held, wires = self._unpacked
-        if held != block:
-            wires = json.loads(zlib.decompress(self._packed[block]).decode("utf-8", "surrogatepass"))
-            self._unpacked = (block, wires)  # reading in order unpacks each block once
-        return wires[place]
+        with self._lock:
+            if block >= len(self._full):
+                return self._block[place]
+            full = self._full[block]
+            if isinstance(full, list):
+                return full[place]
+            held, wires = self._unpacked
+            if held != block:  # reading in order unpacks each block once
+                wires = json.loads(zlib.decompress(full).decode("utf-8", "surrogatepass"))
+                self._unpacked = (block, wires)
+            return wires[place]
 
     @overload
     def __getitem__(self, index: int) -> Chunk: ...
@@ -82,3 +85,12 @@ class ChunkLog(Sequence[Chunk]):
 
     def __iter__(self) -> Iterator[Chunk]:
         return (self[i] for i in range(len(self)))
+
+
+def _pack(wires: list[Any]) -> bytes | list[Any]:
+    """Compressed JSON that reads back as the same; `wires` themselves where there is none."""
+    try:
+        text = json.dumps(wires, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError):
+        return wires
+    return zlib.compress(text.encode("utf-8", "surrogatepass"), 1)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .clean import clean, clean_text
 from .errors import ApiError
 from .finish import outcome_of
 from .machine import CALL_TABLE, next_state
@@ -49,6 +50,7 @@ PART_KINDS = {
 """Wire name of a part's data to the kind of part it makes; anything else is `other`."""
 
 _PART_MARKS = frozenset({"thought", "thoughtSignature"})
+_TEXT_FIELDS = frozenset({"text", *_PART_MARKS})
 _PLAIN_DETAILS = {"modelVersion": "model_version", "responseId": "response_id", "promptFeedback": "prompt_feedback"}
 _CANDIDATE_DETAILS = {"finishReason": "finish_reason", "finishMessage": "finish_message"}
 _CANDIDATE_LISTS = {
@@ -110,9 +112,9 @@ class Decoder:
             elif name == "usageMetadata" and isinstance(value, dict):
                 events.append(UsageReported(self._step.index, value))
             elif name in ("error", "$error") and isinstance(value, dict) and "candidates" not in chunk:
-                raise _api_error(value)
+                raise _api_error(clean(value))
             else:
-                self._plain(events, name, value)
+                self._plain(events, str(name), value)
         return events
 
     def end(self, at_s: float, outcome: str | None = None) -> list[Event]:
@@ -138,7 +140,7 @@ class Decoder:
             self._detail(events, field, value)
 
     def _detail(self, events: list[Event], name: str, value: Any, key: str | None = None) -> None:
-        events.append(StepDetail(self._step.index, name, value, key))
+        events.append(StepDetail(self._step.index, name, clean(value), None if key is None else clean_text(key)))
 
     def _candidate(self, events: list[Event], candidate: Any, position: int, number: int, at_s: float) -> None:
         if not isinstance(candidate, dict):
@@ -181,16 +183,16 @@ class Decoder:
         parts = content.get("parts") if isinstance(content, dict) else None
         for part in parts if isinstance(parts, list) else ():
             if not isinstance(part, dict):
-                self._whole(events, "other", {"value": part}, {}, number, at_s)
-            elif "text" in part and isinstance(part["text"], str):
+                self._whole(events, "other", {"value": clean(part)}, {}, number, at_s)
+            elif isinstance(part.get("text"), str) and (part["text"] or part.keys() <= _TEXT_FIELDS):
                 self._text(events, part, number, at_s)
             else:
-                self._data(events, part, number, at_s)
+                self._data(events, clean(part), number, at_s)
 
     # -- text -----------------------------------------------------------------------------------------------------
 
     def _text(self, events: list[Event], part: Wire, number: int, at_s: float) -> None:
-        text: str = part["text"]
+        text = clean_text(part["text"])
         thought = part.get("thought") is True
         if len(part) == 1 or (len(part) == 2 and "thought" in part):  # nothing but text, and perhaps its mark
             if not text:
@@ -201,7 +203,7 @@ class Decoder:
             self._start(events, "text", {}, part, number, at_s, text=text)
             self._open, self._open_thought = self._parts - 1, thought
             return
-        self._whole(events, "text", {}, part, number, at_s, text=text)
+        self._whole(events, "text", {}, clean(part), number, at_s, text=text)
 
     def _close_text(self, events: list[Event]) -> None:
         if self._open is not None:
@@ -242,7 +244,7 @@ class Decoder:
         signature = part.get("thoughtSignature")
         extra = {}
         if kind != "other" and len(part) > 1:
-            extra = {k: v for k, v in part.items() if k not in _PART_MARKS and k != "text" and k not in PART_KINDS}
+            extra = {k: v for k, v in part.items() if k not in _TEXT_FIELDS and k not in PART_KINDS}
         started = PartStarted(
             index=self._parts,
             step=self._step.index,
@@ -330,7 +332,7 @@ class Decoder:
         if not named:
             self._calls.pop(call_id, None)
             state = next_state(CALL_TABLE, "streaming_args", "refused")
-            events.append(CallStateChanged(call_id, started.index, state, error=_NO_NAME))
+            events.append(CallStateChanged(call_id, started.index, state, {"error": _NO_NAME}))
         elif whole:
             state = next_state(CALL_TABLE, "streaming_args", "end")
             events.append(CallStateChanged(call_id, started.index, state))
@@ -344,7 +346,8 @@ class Decoder:
             if same_id or (call.get("name") == answer.get("name") and None in (call.get("id"), answer.get("id"))):
                 del self._calls[call_id]
                 state = next_state(CALL_TABLE, "requested", "answered")
-                events.append(CallStateChanged(call_id, started.index, state, result=answer.get("response")))
+                fields = {"result": answer.get("response"), "model_side": True}
+                events.append(CallStateChanged(call_id, started.index, state, fields))
                 return
 
 

@@ -18,6 +18,7 @@
     ├── NoRunningLoop             nothing could run the stream
     ├── HistoryError              the history would be refused by Gemini
     ├── ToolError                 a tool cannot be declared or called
+    ├── DecisionRefused           an approval or denial that changes nothing
     ├── RecordingError            a recording cannot be read
     └── IllegalTransition         our own state machine was misused: a bug here
 
@@ -28,12 +29,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .redact import redact, redact_all
+
 if TYPE_CHECKING:
     from .run import Run
 
 __all__ = [
     "ApiError",
     "ConnectionFailed",
+    "DecisionRefused",
     "EmptyResponse",
     "GemstreamError",
     "HistoryError",
@@ -118,6 +122,7 @@ class ApiError(RunFailed):
     """
 
     def __init__(self, code: int | None, status: str | None, message: str, details: Any = None) -> None:
+        message, details = redact(message), redact_all(details)
         unnamed = (f"Gemini answered with an error ({code or 'no code'})", RunFailed.hint)
         title, hint = _API_WORDS.get(code or 0, unnamed)
         if "API key" in message:
@@ -223,6 +228,10 @@ class HistoryError(GemstreamError):
 
 class ToolError(GemstreamError):
     """A tool cannot be declared or called."""
+
+
+class DecisionRefused(GemstreamError):
+    """An approval or denial that came too late, a second time, for other arguments, or with ones that do not fit."""
 
 
 class RecordingError(GemstreamError):

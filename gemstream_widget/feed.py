@@ -43,7 +43,8 @@ class Feed:
         latest = self._latest
         for op, path, value in ops:
             held = latest.get(path)
-            if held is not None and held[0] == op:
+            container = op == "=" and isinstance(value, dict | list)
+            if held is not None and held[0] == op and not container:
                 if op == "+":
                     held[2].append(value)
                 else:
@@ -51,7 +52,7 @@ class Feed:
                 continue
             entry = [op, path, [value] if op == "+" else value]
             self._waiting.append(entry)
-            if op == "=" and isinstance(value, dict | list):
+            if container:
                 latest.clear()  # others may reach into this value: nothing joins across it
             else:
                 latest[path] = entry

@@ -8,13 +8,25 @@ https://ai.google.dev/gemini-api/docs/thought-signatures
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from .errors import HistoryError, InvalidPrompt
-from .model import Part, TextPart, Wire
+from .model import CallPart, Part, TextPart, ToolCall, Wire
+from .rules import SKIP_SIGNATURE
 
-__all__ = ["STOPPED", "SUPERSEDED", "OpenCall", "answers_first", "contents_of", "model_turn", "open_calls"]
+__all__ = [
+    "STOPPED",
+    "SUPERSEDED",
+    "OpenCall",
+    "answers_first",
+    "contents_of",
+    "model_turn",
+    "open_calls",
+    "sent_calls",
+]
 
 STOPPED = "Stopped by the user before the call was run."
 SUPERSEDED = "The user sent a new message instead of answering this call."
@@ -67,14 +79,26 @@ def _short(value: Any) -> str:
 
 def model_turn(parts: Iterable[Part]) -> Wire | None:
     """The model's Content of one step, or None where nothing of it can be sent back."""
-    kept = []
+    kept: list[Wire] = []
+    orphaned = False  # a call that stays out carried the step's signature
     for part in parts:
         if part.thought and part.signature is None and isinstance(part, TextPart):
             continue
         wire = part.to_wire()
         if wire:
+            if orphaned and "functionCall" in wire and "thoughtSignature" not in wire:
+                wire["thoughtSignature"] = base64.b64encode(SKIP_SIGNATURE).decode("ascii")
+                orphaned = False
             kept.append(wire)
+        elif isinstance(part, CallPart) and part.signature:
+            orphaned = True
     return {"role": "model", "parts": kept} if kept else None
+
+
+def sent_calls(parts: Iterable[Part]) -> list[ToolCall]:
+    """The calls that `model_turn` of the same parts sends back, without those the model's own side answered."""
+    calls = [p.call for p in parts if isinstance(p, CallPart) and p.data() is not None]
+    return [call for call in calls if not call.model_side]
 
 
 class OpenCall(NamedTuple):
@@ -82,6 +106,10 @@ class OpenCall(NamedTuple):
 
     name: str
     call_id: str | None
+
+    @classmethod
+    def of(cls, call: ToolCall) -> OpenCall:
+        return cls(call.name, call.call_id)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.call_id})" if self.call_id else self.name
@@ -114,19 +142,28 @@ def open_calls(contents: Iterable[Wire]) -> list[OpenCall]:
     return calls
 
 
-def answers_first(opened: Sequence[OpenCall], prompt: list[Wire], ours: Mapping[str, OpenCall]) -> list[Wire]:
+def answers_first(
+    opened: Sequence[OpenCall],
+    prompt: list[Wire],
+    ours: Mapping[str, OpenCall],
+    known: Sequence[Wire | None] = (),
+) -> list[Wire]:
     """`prompt` with the open calls answered in front: one Content of responses in call order, then the rest.
 
-    Responses in the prompt may name a call by our id (`ours`), by the provider's, or by name. When it holds some, it
-    must hold one for every open call; when it holds none, they are answered with "a new message came instead".
+    Responses in the prompt, before any model Content of its own, may name a call by our id (`ours`), by the
+    provider's, or by name. `known` are the responses to `opened` that are there already (our tools'), by place. When
+    the prompt holds some, it must hold one for every call left; when it holds none, those are answered with "a new
+    message came instead".
     Raises HistoryError for a response to no open call and for a missing one.
     """
-    given = [p["functionResponse"] for c in prompt for p in c["parts"] if "functionResponse" in p]
-    rest = [{**c, "parts": [p for p in c["parts"] if "functionResponse" not in p]} for c in prompt]
-    rest = [c for c in rest if c["parts"]]
+    own = next((n for n, c in enumerate(prompt) if c.get("role") == "model"), len(prompt))
+    head, tail = prompt[:own], prompt[own:]
+    given = [p["functionResponse"] for c in head for p in c["parts"] if "functionResponse" in p]
+    rest = [{**c, "parts": [p for p in c["parts"] if "functionResponse" not in p]} for c in head]
+    rest = [*(c for c in rest if c["parts"]), *tail]
     if not opened and not given:
         return rest
-    responses: list[Wire | None] = [None] * len(opened)
+    responses = [r and c.answer(r) for c, r in zip_longest(opened, known)] if opened else []
     for response in given:
         call = ours.get(str(response.get("id")))
         wanted = {"name": call.name, "id": call.call_id} if call else response

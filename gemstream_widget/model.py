@@ -12,22 +12,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
+from .clean import clean
+
 __all__ = [
     "ArgsChanged",
     "CallPart",
     "CallStateChanged",
     "CodePart",
     "CodeResultPart",
+    "DecidedBy",
+    "Decision",
     "Event",
     "FilePart",
     "OtherPart",
     "Part",
     "PartEnded",
     "PartStarted",
+    "Printed",
     "Receipt",
+    "RulesChanged",
     "RunEnded",
     "RunStarted",
     "RunStateChanged",
+    "Scope",
     "Step",
     "StepDetail",
     "StepEnded",
@@ -61,7 +68,7 @@ class TextBuffer:
 
     def __init__(self, text: str = "") -> None:
         self._blocks: list[str] = [text] if text else []
-        self._tail: list[str] = []
+        self._tail: list[str] = []  # readers on other threads hold the run's lock: the two change together
 
     def append(self, text: str) -> None:
         tail = self._tail
@@ -148,7 +155,7 @@ class Part:
             "thought": self.thought,
         }
         if self.extra:
-            out["extra"] = self.extra
+            out["extra"] = clean(self.extra)
         return out | self.fields()
 
 
@@ -174,12 +181,34 @@ class TextPart(Part):
         return {"text": self.text}
 
 
+DecidedBy: TypeAlias = Literal["button", "code", "policy", "rule", "timeout", "stop"]
+Scope: TypeAlias = Literal["once", "run", "chat"]
+
+
+@dataclass(slots=True, frozen=True)
+class Decision:
+    """Who decided about a call, how and when. `edited`: the arguments that ran are not those the model sent."""
+
+    call: str
+    otid: int
+    verdict: Literal["approved", "denied"]
+    by: DecidedBy
+    reason: str | None
+    edited: bool
+    scope: Scope
+    at_s: float
+
+    def to_json(self) -> Wire:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
 @dataclass(slots=True, kw_only=True)
 class ToolCall:
     """A function call the model asked for, with a state (machine.CALL_TABLE).
 
     `id` is ours (`s<step>c<n>`), `call_id` the provider's or None. `args` are the arguments as the model sent them,
-    `used_args` those that ran, `result` what the model reads back.
+    `used_args` those that ran, `result` the response the model reads back, `display` the result for people. `hash`
+    names tool and arguments as shown while a decision is awaited; `schema` and `doc` are the tool's, where it is ours.
     """
 
     id: str
@@ -189,22 +218,24 @@ class ToolCall:
     args: Wire
     state: str
     step: int
+    doc: str = ""
+    schema: Wire | None = None
+    hash: str | None = None
+    deadline_s: float | None = None
+    decision: Decision | None = None
     used_args: Wire | None = None
+    started_s: float | None = None
+    ended_s: float | None = None
+    printed: str = ""
     result: Any = None
+    display: Wire | None = None
     error: str | None = None
+    traceback: str | None = None
+    model_side: bool = False  # answered within the stream, by a tool on the model's side
 
     def to_json(self) -> Wire:
-        return {
-            "id": self.id,
-            "otid": self.otid,
-            "call_id": self.call_id,
-            "name": self.name,
-            "args": _copy(self.args),
-            "used_args": _copy(self.used_args),
-            "state": self.state,
-            "result": self.result,
-            "error": self.error,
-        }
+        out = {name: clean(getattr(self, name)) for name in self.__slots__ if name not in ("step", "model_side")}
+        return out | {"decision": None if self.decision is None else self.decision.to_json()}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -298,7 +329,7 @@ class OtherPart(Part):
         return dict(self.raw) if any(name in self.raw for name in SENDABLE_OTHERS) else None
 
     def fields(self) -> Wire:
-        return {"raw": self.raw}
+        return {"raw": clean(self.raw)}
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -527,13 +558,28 @@ class PartEnded:
 
 @dataclass(slots=True)
 class CallStateChanged:
-    """A tool call moved along machine.CALL_TABLE."""
+    """A tool call moved along machine.CALL_TABLE; `fields` are those of ToolCall that changed with it."""
 
     call_id: str
     part: int
     state: str
-    result: Any = None
-    error: str | None = None
+    fields: Wire = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Printed:
+    """A running tool printed something."""
+
+    call_id: str
+    part: int
+    text: str
+
+
+@dataclass(slots=True)
+class RulesChanged:
+    """The rules that decisions made, as the page shows them."""
+
+    rules: list[Wire]
 
 
 @dataclass(slots=True)
@@ -554,18 +600,11 @@ Event: TypeAlias = (
     | ArgsChanged
     | PartEnded
     | CallStateChanged
+    | Printed
+    | RulesChanged
     | UsageReported
 )
 
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _copy(value: Any) -> Any:
-    """A copy of plain JSON that shares no container with it."""
-    if isinstance(value, dict):
-        return {k: _copy(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_copy(v) for v in value]
-    return value

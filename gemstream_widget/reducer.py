@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
+from .clean import clean
 from .machine import CALL_TABLE, RUN_TABLE, is_terminal
 from .model import (
     STEP_LISTS,
@@ -18,13 +19,16 @@ from .model import (
     CallStateChanged,
     CodePart,
     CodeResultPart,
+    Decision,
     Event,
     FilePart,
     OtherPart,
     Part,
     PartEnded,
     PartStarted,
+    Printed,
     Receipt,
+    RulesChanged,
     RunEnded,
     RunStarted,
     RunStateChanged,
@@ -68,6 +72,7 @@ class State:
         self.notice: dict[str, str] | None = None
         self.error: Wire | None = None
         self.receipt: Receipt | None = None
+        self.rules: list[Wire] = []
         self._tokens: int | None = None
         self._otid = 0
         self._text_paths: list[Path | None] = []  # one tuple per text part, made once: appends are the hot path
@@ -84,6 +89,10 @@ class State:
     def tool_calls(self) -> list[ToolCall]:
         return [part.call for part in self._calls.values()]
 
+    def call_part(self, call_id: str) -> CallPart | None:
+        """The part of a call, by our id."""
+        return self._calls.get(call_id)
+
     def parts_of(self, step: int) -> list[Part]:
         return [part for part in self.parts if part.step == step]
 
@@ -98,7 +107,7 @@ class State:
             "id": self.id,
             "model": self.model,
             "demo": self.demo,
-            "prompt": self.prompt,
+            "prompt": clean(self.prompt),
             "status": self.status,
             "stopped_by": self.stopped_by,
             "tokens": self._tokens,
@@ -111,6 +120,7 @@ class State:
             "notice": self.notice,
             "error": self.error,
             "receipt": None if self.receipt is None else self.receipt.to_json(),
+            "rules": list(self.rules),
         }
 
     def _ended_usage(self) -> dict[str, int]:
@@ -177,14 +187,15 @@ class State:
         self.timing.first_text_s = event.at_s
         return [("=", ("first_text_s",), event.at_s)]
 
-    def _next_otid(self) -> int:
+    def next_otid(self) -> int:
+        """The next number of the one row that parts, calls and decisions share."""
         self._otid += 1
         return self._otid
 
     def _make_part(self, event: PartStarted) -> Part:
         common: dict[str, Any] = {
             "index": event.index,
-            "otid": self._next_otid(),
+            "otid": self.next_otid(),
             "step": event.step,
             "run": self.id,
             "first_s": event.at_s,
@@ -213,10 +224,10 @@ class State:
         provider_id = raw.get("id")
         call = ToolCall(
             id=event.call_id or "",
-            otid=self._next_otid(),
+            otid=self.next_otid(),
             call_id=str(provider_id) if provider_id else None,
             name=str(raw.get("name") or ""),
-            args=_own(args) if isinstance(args, dict) else {},
+            args=clean(args) if isinstance(args, dict) else {},
             state="streaming_args" if event.streaming else "requested",
             step=event.step,
         )
@@ -239,17 +250,22 @@ class State:
 
     def _call_state_changed(self, event: CallStateChanged) -> list[Op]:
         part = self._calls[event.call_id]
-        part.call.state = event.state
         part.complete = part.complete or event.state == "requested"
         here = ("parts", part.index, "call")
-        ops: list[Op] = [("=", (*here, "state"), event.state)]
-        if event.result is not None:
-            part.call.result = event.result
-            ops.append(("=", (*here, "result"), event.result))
-        if event.error is not None:
-            part.call.error = event.error
-            ops.append(("=", (*here, "error"), event.error))
+        ops: list[Op] = []
+        for name, value in {**event.fields, "state": event.state}.items():
+            setattr(part.call, name, value)
+            if name != "model_side":
+                ops.append(("=", (*here, name), value.to_json() if isinstance(value, Decision) else value))
         return ops
+
+    def _printed(self, event: Printed) -> list[Op]:
+        self._calls[event.call_id].call.printed += event.text
+        return [("+", ("parts", event.part, "call", "printed"), event.text)]
+
+    def _rules_changed(self, event: RulesChanged) -> list[Op]:
+        self.rules = event.rules
+        return [("=", ("rules",), event.rules)]
 
     def _step_started(self, event: StepStarted) -> list[Op]:
         step = Step(index=event.step, started_s=event.at_s)
@@ -324,6 +340,8 @@ _HANDLERS: dict[type, Callable[[State, Any], list[Op]]] = {
     PartEnded: State._part_ended,
     ArgsChanged: State._args_changed,
     CallStateChanged: State._call_state_changed,
+    Printed: State._printed,
+    RulesChanged: State._rules_changed,
     StepStarted: State._step_started,
     StepDetail: State._step_detail,
     StepEnded: State._step_ended,
@@ -334,7 +352,7 @@ _HANDLERS: dict[type, Callable[[State, Any], list[Op]]] = {
 
 
 def _start_of(part: Part) -> PartStarted:
-    data = part.data() or {}
+    data = part.raw if isinstance(part, OtherPart) else part.data() or {}
     is_text = isinstance(part, TextPart)
     return PartStarted(
         index=part.index,
@@ -361,9 +379,9 @@ def apply_ops(document: Any, ops: Iterable[Op | Sequence[Any]]) -> None:
         if op == "+":
             target[last] += value
         elif isinstance(target, list) and last == len(target):
-            target.append(_own(value))
+            target.append(clean(value))
         else:
-            target[last] = _own(value)
+            target[last] = clean(value)
 
 
 def _grow(args: Wire, path: Path, value: Any, append: bool) -> Op:
@@ -382,7 +400,7 @@ def _grow(args: Wire, path: Path, value: Any, append: bool) -> Op:
             if key > len(target):
                 target.extend([None] * (key - len(target)))
                 target.append(_build(rest, value))
-                return ("=", here, _own(target))
+                return ("=", here, clean(target))
             held = target[key] if key < len(target) else None
         path = (*here, key, *rest)
         if rest and isinstance(held, dict | list):
@@ -396,7 +414,7 @@ def _grow(args: Wire, path: Path, value: Any, append: bool) -> Op:
             target.append(grown)
         else:
             target[key] = grown
-        return ("=", (*here, key), _own(grown))
+        return ("=", (*here, key), clean(grown))
     raise AssertionError("a path has at least one key")
 
 
@@ -405,12 +423,4 @@ def _build(path: Path, value: Any) -> Any:
     for key in reversed(path):
         in_array = isinstance(key, int) and key <= MAX_ARRAY_INDEX
         value = [None] * int(key) + [value] if in_array else {str(key): value}
-    return value
-
-
-def _own(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _own(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_own(v) for v in value]
     return value

@@ -18,26 +18,32 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakSet
 
+from .acting import Acting
+from .approval import RuleBook
 from .chunks import ChunkLog
 from .decode import Decoder
-from .errors import GemstreamError, RunCancelled, RunFailed, SourceError
+from .errors import DecisionRefused, GemstreamError, RunCancelled, RunFailed, SourceError
 from .events import EventStream
 from .feed import Feed
 from .finish import failure_of, notice_of
-from .history import STOPPED, model_turn, open_calls
+from .history import STOPPED, OpenCall, model_turn, sent_calls
 from .machine import CALL_TABLE, RUN_TABLE, is_terminal, next_state
 from .model import (
     ArgsChanged,
     CallStateChanged,
+    DecidedBy,
+    Decision,
     Event,
     Part,
     Receipt,
+    RulesChanged,
     RunEnded,
     RunStarted,
     RunStateChanged,
+    Scope,
     StepDetail,
     StoppedBy,
     TextAdded,
@@ -47,8 +53,10 @@ from .model import (
     UsageReported,
     Wire,
 )
+from .redact import redact
 from .reducer import State
-from .source import Request, Source, redact
+from .source import Request, Source
+from .tools import Policy, ToolSet
 
 __all__ = ["Run"]
 
@@ -71,6 +79,9 @@ class _PumpEnded:
 
 _PUMP_ENDED = _PumpEnded()
 
+_BREATH_S = 0.008
+"""How long the driver may work through a full queue before others on the loop get their turn."""
+
 
 class Run:
     """One prompt on its way, and everything that came back. Made by `Chat.send`, `ask` and `watch`.
@@ -88,10 +99,23 @@ class Run:
         demo: bool,
         prompt: list[Wire],
         request: Callable[[Run], Request],
+        tools: ToolSet | None = None,
+        approve: Policy = "auto",
+        approval_timeout_s: float | None = None,
+        rules: RuleBook | None = None,
+        max_steps: int = 10,
         grace_s: float = 2.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
+        self._tools = tools if tools is not None else ToolSet(())
+        self._approve = approve
+        self._approval_timeout_s = approval_timeout_s
+        self._rules = rules if rules is not None else RuleBook()
+        self._max_steps = max_steps
+        self._acting: Acting | None = None
+        self._acting_task: asyncio.Task[None] | None = None
+        self._acting_done: asyncio.Future[None]
         self._request = request
         self._grace_s = grace_s
         self._clock = clock
@@ -108,6 +132,7 @@ class Run:
         self._task: asyncio.Task[None] | None = None
         self._pump_task: asyncio.Task[None] | None = None
         self._inbox: asyncio.Queue[tuple[float, Any] | _PumpEnded] | None = None
+        self._pump_began = False  # it asked its source: there may be a connection to close
         self._pump_ended_s: float | None = None
         self._done: Future[Run] = Future()
         self.cancel_event = threading.Event()
@@ -135,12 +160,14 @@ class Run:
     @property
     def text(self) -> str:
         """All text of all steps, joined."""
-        return self._state.text(thought=False)
+        with self._lock:
+            return self._state.text(thought=False)
 
     @property
     def thoughts(self) -> str:
         """All thoughts of all steps, joined."""
-        return self._state.text(thought=True)
+        with self._lock:
+            return self._state.text(thought=True)
 
     @property
     def parts(self) -> list[Part]:
@@ -148,7 +175,19 @@ class Run:
 
     @property
     def tool_calls(self) -> list[ToolCall]:
-        return self._state.tool_calls
+        """The calls the model asked for, in order, each with its state."""
+        with self._lock:
+            return self._state.tool_calls
+
+    @property
+    def pending(self) -> list[ToolCall]:
+        """The calls that wait for a decision: see `approve` and `deny`."""
+        return [c for c in self.tool_calls if c.state == "awaiting_approval" and self._stop is None]
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """Who decided what, in order."""
+        return sorted((c.decision for c in self.tool_calls if c.decision is not None), key=lambda d: d.otid)
 
     @property
     def usage(self) -> Usage:
@@ -200,16 +239,28 @@ class Run:
         A run that was stopped answers its open calls, so that Gemini accepts the next request. A run that failed before
         the model said anything adds nothing: its prompt is most likely sent again.
         """
-        turns = [t for s in self._state.steps if (t := model_turn(self._state.parts_of(s.index)))]
-        if self.status == "failed" and not turns:
+        with self._lock:
+            return self._contents()
+
+    def _contents(self) -> list[Wire]:
+        state = self._state
+        added: list[Wire] = []
+        for step in state.steps:
+            parts = state.parts_of(step.index)
+            turn = model_turn(parts)
+            if turn is not None:
+                added += [turn, *self._responses(sent_calls(parts))]
+        return [] if state.status == "failed" and not added else [*state.prompt, *added]
+
+    def _responses(self, calls: list[ToolCall]) -> list[Wire]:
+        """The Content that answers the calls of one step, in call order; none while some are still to be answered."""
+        if not calls:
             return []
-        contents = [*self._state.prompt, *turns]
-        if self.status in ("cancelled", "failed"):
-            reason = STOPPED if self.status == "cancelled" else "The run failed before the call was run."
-            answers = [call.answer({"error": reason}) for call in open_calls(turns)]
-            if answers:
-                contents.append({"role": "user", "parts": answers})
-        return contents
+        reason = {"cancelled": STOPPED, "failed": "The run failed before the call was run."}.get(self.status)
+        if reason is None and any(call.result is None for call in calls):
+            return []
+        responses = [OpenCall.of(c).answer(c.result if c.result is not None else {"error": reason}) for c in calls]
+        return [{"role": "user", "parts": responses}]
 
     def _ipython_display_(self) -> None:
         """Displayed, a run is its card. The one import upwards: who displays it asks the run."""
@@ -238,6 +289,7 @@ class Run:
         Cancelling this wait (a kernel interrupt does) stops the run, waits for its end, and passes the cancellation on.
         """
         try:
+            self._notice_closed_loop()
             return await asyncio.shield(asyncio.wrap_future(self._done))
         except asyncio.CancelledError:
             self.stop(by="interrupt")
@@ -258,6 +310,7 @@ class Run:
                 'or use Chat(runner="thread").'
             )
         __tracebackhide__ = True
+        self._notice_closed_loop()
         self._done.result(timeout_s)
         return self._raise_or_self()
 
@@ -297,6 +350,11 @@ class Run:
                 self._end_cancelled()
         return True
 
+    def _notice_closed_loop(self) -> None:
+        """A loop that was closed under the run took its connection along: nobody else will end it."""
+        if self._loop is not None and self._loop.is_closed():
+            self._end_cancelled()
+
     def _moment(self) -> str:
         if not self._state.steps:
             return "before the request"
@@ -306,14 +364,92 @@ class Run:
         return "before the first chunk" if step.first_chunk_s is None else "mid-stream"
 
     def _on_stop(self) -> None:
-        """On the run's loop: cut the stream that is open. Between streams the driver sees `_stop` by itself."""
-        pump = self._pump_task
-        if pump is None or pump.done() or self._state.status != "streaming":
+        """On the run's loop: cut the stream or the tools that are going. Before them the driver sees `_stop` itself."""
+        child = self._acting_task if self._state.status == "acting" else self._pump_task
+        if child is None or child.done() or self._state.status not in ("streaming", "acting"):
             return
         self._move("stop")
-        pump.cancel()
-        if self._inbox is not None and self._loop is not None:
-            self._loop.call_later(self._grace_s, self._inbox.put_nowait, _PUMP_ENDED)
+        child.cancel()
+        if self._loop is not None:
+            self._loop.call_later(self._grace_s, self._give_up)
+
+    def _give_up(self) -> None:
+        """The grace time is over: go on without the child that does not end."""
+        if self._inbox is not None:
+            self._inbox.put_nowait(_PUMP_ENDED)
+        if self._acting_task is not None and not self._acting_done.done():
+            self._acting_done.set_result(None)
+
+    # -- deciding ---------------------------------------------------------------------------------------------------
+
+    def approve(self, call_id: str, args: Wire | None = None, *, scope: Scope = "once") -> None:
+        """Let a pending call run, with its own arguments or with `args`; from any thread.
+
+        `scope` "run" or "chat" makes a rule: later calls of the same tool run without asking. Raises DecisionRefused,
+        and changes nothing, where the call does not wait any more or the arguments do not fit.
+        """
+        self.decide(call_id, "approve", by="code", args=args, scope=scope)
+
+    def deny(self, call_id: str, reason: str | None = None, *, scope: Scope = "once") -> None:
+        """Deny a pending call; the model reads the reason. From any thread; raises DecisionRefused like `approve`."""
+        self.decide(call_id, "deny", by="code", reason=reason, scope=scope)
+
+    def decide(
+        self,
+        call_id: str,
+        verdict: Literal["approve", "deny"],
+        *,
+        by: DecidedBy,
+        args: Wire | None = None,
+        reason: str | None = None,
+        scope: Scope = "once",
+        shown: str | None = None,
+    ) -> None:
+        """Approve or deny, as the card does: `shown` is the hash of what the decider saw. See Acting.decide."""
+
+        def decide() -> None:
+            if self._stop is not None:
+                raise DecisionRefused(f"Call {call_id} is not waiting for a decision: run {self.id} was stopped.")
+            if self._acting is None or self._state.status != "acting":
+                raise DecisionRefused(f"Call {call_id} is not waiting for a decision: run {self.id} is {self.status}.")
+            self._acting.decide(call_id, verdict, by=by, args=args, reason=reason, scope=scope, shown=shown)
+
+        self._on_loop(decide)
+
+    def revoke(self, rule_id: str) -> bool:
+        """Take back a rule that a decision made; False where there is none. From any thread."""
+        found = False
+
+        def revoke() -> None:
+            nonlocal found
+            found = self._rules.revoke(rule_id)
+            if found and not self.done:
+                self._publish([RulesChanged([r.to_json() for r in self._rules.of(self.id)])])
+
+        self._on_loop(revoke)
+        return found
+
+    async def next_pending(self) -> list[ToolCall]:
+        """Wait until a call waits for a decision; the calls that do, or none when the run ends first."""
+        async for _ in self:
+            if held := self.pending:
+                return held
+        return self.pending
+
+    def _on_loop(self, call: Callable[[], None]) -> None:
+        """Do something on the run's loop, and raise here what it raises."""
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if self._loop is None or self._loop.is_closed() or here is self._loop:
+            call()
+            return
+
+        async def there() -> None:
+            call()
+
+        asyncio.run_coroutine_threadsafe(there(), self._loop).result(timeout=10)
 
     # -- driving ----------------------------------------------------------------------------------------------------
 
@@ -346,37 +482,48 @@ class Run:
                 return
             self._publish([RunStarted(self._now())])
             self._move("started")
-            await self._step()
+            while self._state.status == "streaming":
+                await self._step()
+                if self._state.status == "acting":
+                    await self._act()
         except asyncio.CancelledError:
             if self._stop is None:
                 self._stop = _Stop("interrupt", self._now(), self._moment())
                 self.cancel_event.set()
-            await self._leave_pump()
+            await self._leave_children()
             self._end_cancelled()
             raise
         except Exception as error:  # a fault of ours must still end the run, in the open
-            await self._leave_pump()
-            self._end_failed(
-                SourceError(redact(f"{type(error).__name__}: {error}"), title="Something broke in the run")
-            )
-            raise
+            _log.exception("run %s broke", self.id)
+            await self._leave_children()
+            if self._stop is not None:
+                self._end_cancelled()
+            else:
+                self._end_failed(_foreign(error, title="Something broke in the run"))
 
     def _driver_over(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("run %s broke", self.id, exc_info=error)
+        if not task.cancelled():
+            task.exception()  # seen: it was logged where it was raised
         self._end_cancelled()  # a task cancelled before its first step never ran at all
 
-    async def _leave_pump(self) -> None:
-        """Cancel the pump, if one is going, and give it its time to end."""
-        pump = self._pump_task
-        if pump is not None and not pump.done():
-            pump.cancel()
-            await asyncio.wait({pump}, timeout=self._grace_s)
+    async def _leave_children(self) -> None:
+        """Cancel pump and tools, as far as they are going, and give them their time to end."""
+        children = {t for t in (self._pump_task, self._acting_task) if t is not None and not t.done()}
+        for child in children:
+            child.cancel()
+        if children:
+            await asyncio.wait(children, timeout=self._grace_s)
 
     async def _pump(self, request: Request, inbox: asyncio.Queue[tuple[float, Any] | _PumpEnded]) -> None:
         """Read the source into the queue. Nothing else may be awaited here: see the top of this module."""
-        async for chunk in self._source.stream(request):
-            inbox.put_nowait((self._now(), chunk))
+        self._pump_began = True
+        try:
+            async for chunk in self._source.stream(request):
+                inbox.put_nowait((self._now(), chunk))
+                if self.done:  # the source ignored its cancellation, and the run has ended without it
+                    return
+        except (KeyboardInterrupt, SystemExit) as error:  # would end the loop, and with it the kernel
+            raise _foreign(error) from None
 
     async def _step(self) -> None:
         """One request and its stream, and what follows from how it ended."""
@@ -385,11 +532,11 @@ class Run:
         inbox: asyncio.Queue[tuple[float, Any] | _PumpEnded] = asyncio.Queue()
         request = self._request(self)
         pump = asyncio.get_running_loop().create_task(self._pump(request, inbox), name=f"gemstream pump {self.id}")
-        self._pump_task, self._inbox, self._pump_ended_s = pump, inbox, None
+        self._pump_task, self._inbox, self._pump_ended_s, self._pump_began = pump, inbox, None, False
         pump.add_done_callback(self._pump_over)
         error = await self._read(step, inbox)
         if error is not None:
-            await self._leave_pump()
+            await self._leave_children()
         self._end_step(pump, error)
 
     def _pump_over(self, pump: asyncio.Task[None]) -> None:
@@ -401,6 +548,7 @@ class Run:
 
     async def _read(self, step: int, inbox: asyncio.Queue[tuple[float, Any] | _PumpEnded]) -> RunFailed | None:
         """Take chunks until the pump has ended. Each is kept before it is published."""
+        began = time.monotonic()
         while not isinstance(item := await inbox.get(), _PumpEnded):
             at_s, chunk = item
             number = self._chunks.append(step, at_s, chunk)
@@ -408,6 +556,9 @@ class Run:
                 self._publish(self._decoder.push(chunk, number, at_s))
             except RunFailed as error:  # an error object in the stream
                 return error
+            if time.monotonic() - began > _BREATH_S:  # a full queue never suspends: let others have the loop
+                await asyncio.sleep(0)
+                began = time.monotonic()
         return None
 
     def _end_step(self, pump: asyncio.Task[None], error: RunFailed | None) -> None:
@@ -429,9 +580,40 @@ class Run:
             self._end_failed(error)
         elif self._decoder.calls:
             self._move("ended_with_calls")
-            self._end_completed("handed_over", stopped_by="calls")
         else:
             self._end_completed("ended", notice=notice_of(step, content=self._decoder.content))
+
+    async def _act(self) -> None:
+        """Decide and run the calls of the step that just ended, and decide what follows."""
+        parts = [p for c in self._decoder.calls if (p := self._state.call_part(c)) is not None]
+        ours = [p for p in parts if not self._tools.hands_over(p.call.name)]
+        if ours and self._stop is None:
+            loop = asyncio.get_running_loop()
+            self._acting = Acting(
+                ours,
+                run=self.id,
+                tools=self._tools.ours,
+                policy=self._approve,
+                rules=self._rules,
+                timeout_s=self._approval_timeout_s,
+                publish=self._publish,
+                now=self._now,
+                otid=self._state.next_otid,
+            )
+            self._acting_done = done = loop.create_future()
+            self._acting_task = task = loop.create_task(self._acting.settle(), name=f"gemstream acting {self.id}")
+            task.add_done_callback(lambda _: None if done.done() else done.set_result(None))
+            await done
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+        if self._stop is not None:
+            self._end_cancelled()
+        elif len(ours) < len(parts):
+            self._end_completed("handed_over", stopped_by="calls")
+        elif len(self._state.steps) >= self._max_steps:
+            self._end_completed("max_steps", stopped_by="max_steps")
+        else:
+            self._move("calls_done")
 
     # -- ending -----------------------------------------------------------------------------------------------------
 
@@ -441,6 +623,10 @@ class Run:
         self._finish(RunEnded(self._now(), self._next(event), stopped_by=stopped_by, notice=notice))
 
     def _end_failed(self, error: RunFailed) -> None:
+        if self.done:
+            return
+        if self._state.steps and self._state.steps[-1].ended_s is None:
+            self._publish(self._decoder.end(self._now(), "error"))
         error.run = self
         self._error = error
         self._close_calls()
@@ -460,7 +646,7 @@ class Run:
             by=stop.by,
             when=stop.when,
             asked_s=stop.asked_s,
-            closed_s=self._pump_ended_s,
+            closed_s=self._pump_ended_s if self._pump_began else None,
             chunks_after=self._chunks.arrived_since(stop.asked_s),
             tokens=self.usage.total_token_count,
         )
@@ -475,9 +661,12 @@ class Run:
         )
 
     def _finish(self, end: RunEnded) -> None:
-        self._publish([end])
-        _going.discard(self)
-        self._done.set_result(self)
+        try:
+            self._publish([end])
+        finally:
+            _going.discard(self)
+            if not self._done.done():
+                self._done.set_result(self)
 
     # -- publishing -------------------------------------------------------------------------------------------------
 
@@ -497,11 +686,14 @@ class Run:
                 urgent = urgent or not isinstance(event, _QUIET)
                 for feed in self._feeds:
                     feed.push(ops)
-            readers = list(self._readers)
-        for feed in self._feeds:
-            feed.changed(urgent)
+            readers, feeds = list(self._readers), list(self._feeds)
         for reader in readers:
             reader.put(told)
+        for feed in feeds:
+            try:
+                feed.changed(urgent)
+            except Exception:  # a card that cannot be told must not decide how the run goes
+                _log.exception("a card of run %s could not be told", self.id)
 
     def feed(self) -> Feed:
         """A new feed of patches for a card. From any thread."""
@@ -516,7 +708,8 @@ class Run:
             self._feeds = [f for f in self._feeds if f is not feed]
 
 
-def _foreign(error: BaseException) -> RunFailed:
+def _foreign(error: BaseException, title: str | None = None) -> RunFailed:
+    """An error of somebody else's as one of ours."""
     if isinstance(error, GemstreamError):
         return SourceError(str(error), title="The request could not be made", hint="")
-    return SourceError(redact(f"{type(error).__name__}: {error}"))
+    return SourceError(redact(f"{type(error).__name__}: {error}"), title=title)

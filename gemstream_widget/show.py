@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from .chat import DEFAULT_MODEL, Chat
 from .run import Run
 from .runner import Runner
 from .source import WatchedSource
+from .tools import Policy
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -30,6 +32,9 @@ def ask(
     tools: Iterable[Any] = (),
     config: Any = None,
     client: Client | None = None,
+    approve: Policy = "auto",
+    approval_timeout_s: float | None = None,
+    max_steps: int = 10,
     runner: Runner = "loop",
 ) -> Run:
     """Ask once, and show the answer live in this cell. Returns the Run at once; the parameters are those of Chat.
@@ -38,7 +43,17 @@ def ask(
 
         ask("Explain CRDTs in three sentences", model="demo")
     """
-    chat = Chat(model=model, system=system, tools=tools, config=config, client=client, runner=runner)
+    chat = Chat(
+        model=model,
+        system=system,
+        tools=tools,
+        config=config,
+        client=client,
+        approve=approve,
+        approval_timeout_s=approval_timeout_s,
+        max_steps=max_steps,
+        runner=runner,
+    )
     return _shown(chat.send(prompt))
 
 
@@ -51,8 +66,12 @@ def watch(stream: AsyncIterator[Any], *, name: str = "watched stream", runner: R
 
 
 def _shown(run: Run) -> Run:
+    """The run, displayed if there is a notebook. A card that cannot be made leaves the run as it is, and says so."""
     if _shell() is not None:
-        display_run(run)
+        try:
+            display_run(run)
+        except Exception as error:
+            warnings.warn(f"Run {run.id} cannot be shown here ({error}); it goes on without a card.", stacklevel=3)
     return run
 
 

@@ -29,12 +29,13 @@ from .errors import (
     StreamTruncated,
 )
 from .model import Wire
+from .redact import KEY_VARIABLES, redact
 
 if TYPE_CHECKING:
     from google.genai import Client
     from google.genai.types import GenerateContentConfig
 
-__all__ = ["GeminiSource", "ListSource", "Request", "Source", "WatchedSource", "connect", "redact", "wire_of"]
+__all__ = ["GeminiSource", "ListSource", "Request", "Source", "WatchedSource", "connect", "wire_of"]
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,8 @@ class WatchedSource:
 # --------------------------------------------------------------------------------------------------------------------
 # Gemini
 
-_KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 _CLOUD_VARIABLES = ("GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_ENTERPRISE")
-_SETTINGS = (*_KEY_VARIABLES, *_CLOUD_VARIABLES, "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION")
+_SETTINGS = (*KEY_VARIABLES, *_CLOUD_VARIABLES, "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION")
 _clients: dict[tuple[str | None, ...], Client] = {}
 
 
@@ -126,7 +126,7 @@ def _require_credentials() -> None:
 
     The variables are those the SDK reads: https://googleapis.github.io/python-genai/#create-a-client
     """
-    if not any(os.environ.get(name, "").strip() for name in (*_KEY_VARIABLES, *_CLOUD_VARIABLES)):
+    if not any(os.environ.get(name, "").strip() for name in (*KEY_VARIABLES, *_CLOUD_VARIABLES)):
         raise MissingKey("Neither GEMINI_API_KEY nor GOOGLE_API_KEY is set, and no Vertex AI settings were found.")
 
 
@@ -164,7 +164,7 @@ class GeminiSource:
         except (GemstreamError, asyncio.CancelledError, GeneratorExit):
             raise
         except Exception as error:
-            raise _translate(error, received) from error
+            raise _translate(error, received) from None  # its frames and texts may hold the key
 
 
 _THINKING = re.compile(r"gemini-(?:2\.5|[3-9]|\d\d)(?!.*(?:image|tts|live|audio|embedding))|demo")
@@ -240,7 +240,7 @@ def _translate(error: Exception, received: int) -> GemstreamError:
 
     if isinstance(error, errors.APIError):
         code = error.code if isinstance(error.code, int) else None
-        return ApiError(code, error.status, redact(error.message or "Gemini gave no message."), error.details)
+        return ApiError(code, error.status, error.message or "Gemini gave no message.", error.details)
     if isinstance(error, errors.UnknownApiResponseError):
         return InvalidChunk(f"After {received} chunks came something that is not a Gemini chunk: {_brief(error)}")
     names = {cls.__name__ for cls in type(error).__mro__}
@@ -257,15 +257,3 @@ def _brief(error: BaseException) -> str:
     text = redact(str(error)) or "no message"
     text = text if len(text) <= 300 else text[:297] + "..."
     return f"{type(error).__name__}: {text}"
-
-
-_KEY_SHAPES = re.compile(r"AIza[\w-]{20,}|AQ\.[\w-]{20,}|(?<=[?&]key=)[^&\s\"']+|ya29\.[\w-]+")
-
-
-def redact(text: str) -> str:
-    """`text` without API keys: those of the environment, and whatever has the shape of a Google key or token."""
-    for name in _KEY_VARIABLES:
-        key = os.environ.get(name, "")
-        if len(key) >= 8:
-            text = text.replace(key, "[key]")
-    return _KEY_SHAPES.sub("[key]", text)

@@ -1,52 +1,247 @@
-"""Tool declarations in wire form, from what a user gives.
+"""Tools: any function, its declaration for Gemini, and running it with arguments that were checked first.
 
-Only declarations so far: a call is shown as requested, and the caller answers it with the next `send`.
+The JSON schema comes from the signature, its type hints and the docstring, by pydantic; the same types check and
+convert what the model sends before anything runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import asyncio
+import inspect
+import re
+import typing
+from collections.abc import Callable, Iterable
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from .errors import ToolError
-from .model import Wire
+from .model import ToolCall, Wire
 
-__all__ = ["declarations"]
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+__all__ = ["Policy", "Tool", "ToolSet", "tool"]
+
+Verdict: TypeAlias = Literal["auto", "ask", "never"]
+Policy: TypeAlias = Verdict | Callable[[ToolCall], "Verdict | tuple[Verdict, str]"]
+"""Whether a call may run: by itself, after someone approved it, or never; or a function of the call that says so, with
+a reason if it likes."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")  # as Gemini requires it
 
 
-def declarations(tools: Iterable[Any]) -> list[Wire]:
-    """Wire Tools from wire Tools (`{"functionDeclarations": [...]}`, `{"googleSearch": {}}`), single declarations
-    (`{"name": ..., "description": ..., "parameters": ...}`), or the SDK's own objects of both kinds.
+class Tool:
+    """A function the model may ask for. Still callable as the function it was.
 
-    Raises ToolError for anything else and for two declarations of one name.
+    `declaration` is what Gemini is told, `approve` its policy (None: the chat's), `timeout_s` how long it may run.
     """
-    functions: list[Wire] = []
-    others: list[Wire] = []
-    for tool in tools:
-        wire = _as_wire(tool)
-        if "name" in wire:
-            functions.append(wire)
-            continue
-        held = wire.get("functionDeclarations") or wire.get("function_declarations")
-        if held:
-            functions.extend(_as_wire(f) for f in held)
-        else:
-            others.append(wire)
-    names = [f.get("name") for f in functions]
-    for name in names:
-        if names.count(name) > 1:
-            raise ToolError(f"Two tools are named {name!r}: give each its own name.")
-    return ([{"functionDeclarations": functions}] if functions else []) + others
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        approve: Policy | None = None,
+        timeout_s: float | None = None,
+    ) -> None:
+        if not callable(function):
+            raise ToolError(f"A tool is a function, not {type(function).__name__}: {function!r}.")
+        if approve is not None and not callable(approve) and approve not in typing.get_args(Verdict):
+            raise ToolError(f'approve is "auto", "ask", "never" or a function of the call, not {approve!r}.')
+        self.function = function
+        self.name = str(name or getattr(function, "__name__", type(function).__name__))
+        if not _NAME.fullmatch(self.name):
+            raise ToolError(
+                f"{self.name!r} is no name for a tool: use letters, digits and _, with name=... if need be."
+            )
+        self.approve = approve
+        self.timeout_s = timeout_s
+        self.is_async = inspect.iscoroutinefunction(function)
+        self.doc, self._described = _docstring(function)
+        self._model = _model_of(function, self.name, self._described)
+        self.parameters: Wire = _schema(self._model)
+        update_wrapper(self, function, updated=())
+
+    @property
+    def declaration(self) -> Wire:
+        """The functionDeclaration, in wire form."""
+        out: Wire = {"name": self.name, "description": self.doc or self.name}
+        if self.parameters.get("properties"):
+            out["parametersJsonSchema"] = self.parameters
+        return out
+
+    def check(self, args: Wire) -> dict[str, Any]:
+        """`args` as the types the function declares. Raises ToolError with words the model can act on."""
+        from pydantic import ValidationError
+
+        try:
+            checked = self._model.model_validate(args)
+        except ValidationError as error:
+            faults = (f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
+            raise ToolError(f"The arguments do not fit {self.name}: {'; '.join(faults)}.") from error
+        return {name: getattr(checked, field) for name, field in _fields(self.function).items()}
+
+    async def run(self, values: dict[str, Any]) -> Any:
+        """Call the function with checked values: an async one on this loop, another on a thread with the same context.
+
+        Raises what it raises, and TimeoutError after `timeout_s`. Cancelling this cancels an async function; one in a
+        thread cannot be ended, and is left to itself.
+        """
+        work = self.function(**values) if self.is_async else asyncio.to_thread(self.function, **values)
+        return await (work if self.timeout_s is None else asyncio.wait_for(work, self.timeout_s))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<Tool {self.name}>"
 
 
-def _as_wire(tool: Any) -> Wire:
-    if isinstance(tool, dict) and tool:
-        return tool
-    dump = getattr(tool, "model_dump", None)  # the SDK's Tool and FunctionDeclaration, without importing the SDK
-    if dump is not None and not isinstance(tool, type):
+@overload
+def tool(function: Callable[..., Any], /) -> Tool: ...
+@overload
+def tool(
+    *, name: str | None = None, approve: Policy | None = None, timeout_s: float | None = None
+) -> Callable[[Callable[..., Any]], Tool]: ...
+def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Make a function a tool, as a decorator with or without options.
+
+    @tool(approve="ask", timeout_s=30)
+    def delete_file(path: str) -> str:
+        \"\"\"Delete one file.\"\"\"
+    """
+    if function is not None:
+        return Tool(function, **options)
+    return lambda function: Tool(function, **options)
+
+
+class ToolSet:
+    """The tools of a chat: what Gemini is told of, and the ones that we can run, by name.
+
+    Takes functions and Tools (run by us), wire Tools and single declarations, and the SDK's own objects of both kinds
+    (told to Gemini, answered by the caller). Raises ToolError for anything else and for two functions of one name.
+    """
+
+    def __init__(self, tools: Iterable[Any]) -> None:
+        self.ours: dict[str, Tool] = {}
+        functions: list[Wire] = []
+        others: list[Wire] = []
+        for given in tools:
+            wire = _as_wire(given)
+            if wire is None:
+                made = given if isinstance(given, Tool) else Tool(given)
+                self.ours.setdefault(made.name, made)
+                functions.append(made.declaration)
+            elif "name" in wire:
+                functions.append(wire)
+            elif held := wire.get("functionDeclarations") or wire.get("function_declarations"):
+                functions.extend(_as_wire(f) or {} for f in held)
+            else:
+                others.append(wire)
+        names = [f.get("name") for f in functions]
+        for name in names:
+            if names.count(name) > 1:
+                raise ToolError(f"Two tools are named {name!r}: give each its own name.")
+        self.wire: list[Wire] = ([{"functionDeclarations": functions}] if functions else []) + others
+        self._declared = set(names)
+
+    def hands_over(self, name: str) -> bool:
+        """Whether a call of this name is the caller's to answer: declared without a function, or declared elsewhere
+        (in the config) where we run no tools at all.
+        """
+        return name not in self.ours and (name in self._declared or not self.ours)
+
+
+def _as_wire(given: Any) -> Wire | None:
+    if isinstance(given, dict) and given:
+        return given
+    dump = getattr(given, "model_dump", None)  # the SDK's Tool and FunctionDeclaration, without importing the SDK
+    if dump is not None and not isinstance(given, type):
         wire: Wire = dump(mode="json", by_alias=True, exclude_none=True)
         return wire
+    if callable(given):
+        return None
     raise ToolError(
-        f"A tool is a declaration, for example {{'name': 'get_weather', 'description': '...', 'parameters': {{...}}}}; "
-        f"this is {type(tool).__name__}: {tool!r}."
+        "A tool is a function, or a declaration such as {'name': 'get_weather', 'description': '...', 'parameters': "
+        f"{{...}}}}; this is {type(given).__name__}: {given!r}."
     )
+
+
+# -- signature and docstring -------------------------------------------------------------------------------------------
+
+
+def _fields(function: Callable[..., Any]) -> dict[str, str]:
+    """Parameter name to the name of its field: pydantic keeps names with a leading underscore for itself."""
+    return {name: name.lstrip("_") or "arg" for name in inspect.signature(function).parameters}
+
+
+def _model_of(function: Callable[..., Any], name: str, described: dict[str, str]) -> type[BaseModel]:
+    from pydantic import ConfigDict, Field, create_model
+    from pydantic.errors import PydanticUserError
+
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+    except (NameError, TypeError) as error:
+        raise ToolError(
+            f"The type hints of {name} cannot be read: {error}. Import or define what they name."
+        ) from error
+    fields: dict[str, Any] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+            raise ToolError(
+                f"Parameter {parameter.name!r} of {name} cannot be declared to the model: "
+                "give each parameter its own name, and let it be passed by that name."
+            )
+        hint = hints.get(parameter.name, Any if parameter.default is parameter.empty else type(parameter.default))
+        default = ... if parameter.default is parameter.empty else parameter.default
+        words = described.get(parameter.name)
+        alias = parameter.name
+        fields[_fields(function)[parameter.name]] = (hint, Field(default, description=words, alias=alias))
+    try:
+        return create_model(name, __config__=ConfigDict(extra="forbid", protected_namespaces=()), **fields)
+    except (PydanticUserError, TypeError) as error:
+        raise ToolError(f"{name} has no JSON schema: {_which(function, hints, error)}") from error
+
+
+def _which(function: Callable[..., Any], hints: dict[str, Any], error: Exception) -> str:
+    """Which parameter has no schema, and what to do."""
+    from pydantic import TypeAdapter
+
+    for parameter in inspect.signature(function).parameters:
+        try:
+            TypeAdapter(hints.get(parameter, Any)).json_schema()
+        except Exception:
+            hint = hints[parameter]
+            shown = getattr(hint, "__name__", str(hint))
+            return (
+                f"parameter {parameter!r} is a {shown}, which the model cannot write as JSON. "
+                "Use str, numbers, bool, list, dict, Literal, Enum, a dataclass or a pydantic model."
+            )
+    return str(error)
+
+
+def _schema(model: type[BaseModel]) -> Wire:
+    from pydantic.errors import PydanticInvalidForJsonSchema
+
+    try:
+        schema: Wire = model.model_json_schema(by_alias=True)
+    except PydanticInvalidForJsonSchema as error:
+        raise ToolError(f"{model.__name__} has a parameter without a JSON schema: {error.message}.") from error
+    schema.pop("title", None)
+    for held in schema.get("properties", {}).values():
+        held.pop("title", None)
+    return schema
+
+
+def _docstring(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
+    """The docstring's text before its sections, and what its "Args" or "Parameters" section says of each parameter."""
+    doc = inspect.getdoc(function) or ""
+    head, _, rest = doc.partition("\n\n")
+    names = "|".join(map(re.escape, inspect.signature(function).parameters))
+    if not names:
+        return doc.strip(), {}
+    found = re.findall(
+        rf"^\s*:?(?:param\s+)?({names})\s*(?:\([^)]*\))?\s*:\s*(.+(?:\n\s{{6,}}.+)*)", rest or doc, re.MULTILINE
+    )
+    text = doc if not found else head
+    return text.strip(), {name: " ".join(words.split()) for name, words in found}

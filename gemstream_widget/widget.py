@@ -21,6 +21,7 @@ import anywidget
 import traitlets
 
 from . import fastlane
+from .errors import DecisionRefused
 from .feed import Feed
 from .model import StoppedBy, Wire
 from .pace import Pacer
@@ -29,7 +30,7 @@ from .run import Run
 __all__ = ["Card"]
 
 _STATIC = Path(__file__).parent / "static"
-_MODULES = ("highlight", "math")
+_MODULES = ("approval", "highlight", "math")
 _LAST_BEATS_S = (1.0, 3.0, 8.0)  # after a run's end: the last message may be the lost one
 _pacer = Pacer()
 
@@ -57,11 +58,10 @@ class Card(anywidget.AnyWidget):
     stop_run = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
-        self._links: dict[str, _Link] = {}
+        bundle = _bundle()  # before anything is made: without it there is no card
         self._sending = threading.Lock()
-        for run in runs:
-            self._links[run.id] = _Link(self, run)
-        super().__init__(_esm=_bundle())
+        self._links = {run.id: _Link(self, run) for run in runs}
+        super().__init__(_esm=bundle)
         self.on_msg(self._on_message)
         self.observe(self._on_stop_trait, "stop_run")
         comm = self.comm
@@ -106,6 +106,12 @@ class Card(anywidget.AnyWidget):
             for link in self._links.values():
                 if wanted is None or wanted == link.run.id:
                     link.hand_over(link.resync)
+        elif op == "decide" and content.get("run") in self._links:
+            link = self._links[content["run"]]
+            link.hand_over(lambda: link.decide(content))
+        elif op == "revoke" and content.get("run") in self._links and isinstance(content.get("rule"), str):
+            link = self._links[content["run"]]
+            link.hand_over(lambda: link.revoke(content["rule"]))
         elif op == "module" and content.get("name") in _MODULES:
             self._send_module(content["name"])
 
@@ -113,10 +119,12 @@ class Card(anywidget.AnyWidget):
         self._stop(change["new"])
 
     def _on_fast_lane(self, data: dict[str, Any]) -> None:
-        """A comm message as it arrives, before the kernel handles it: only a Stop is taken from here."""
+        """A comm message as it arrives, before the kernel handles it: a Stop or a decision. Its repetition is refused,
+        and that refusal is not told to the page: see `_on_message`.
+        """
         content = data.get("content")
-        if data.get("method") == "custom" and isinstance(content, dict) and content.get("op") == "stop":
-            self._stop(content.get("run"))
+        if data.get("method") == "custom" and isinstance(content, dict) and content.get("op") in ("stop", "decide"):
+            self._on_message(None, content, None)
         elif data.get("method") == "update" and (run := (data.get("state") or {}).get("stop_run")):
             self._stop(run)
 
@@ -146,12 +154,11 @@ class _Link:
     def open(self) -> None:
         """Start telling the card about the run."""
         self._open = True
-        if self.run.done:
-            return
-        self._going = True
-        _pacer.begin()
-        self.feed.changed = self._changed
-        self.hand_over(self._beat)
+        if not self.run.done:
+            self._going = True
+            _pacer.begin()
+            self.feed.changed = self._changed
+            self.hand_over(self._catch_up)
 
     def close(self) -> None:
         """Stop telling. From any thread."""
@@ -167,16 +174,23 @@ class _Link:
             return
         loop.call_soon_threadsafe(call)
 
+    def _catch_up(self) -> None:
+        """What happened while the card was made; the run may even have ended."""
+        if self.run.done:
+            self._ended()
+        else:
+            self._flush()
+        self._beat()
+
     # -- on the run's loop ------------------------------------------------------------------------------------------
 
     def _changed(self, urgent: bool) -> None:
         if self.run.done:
             self._ended()
-        elif urgent and _pacer.may_hurry():
+        elif self.run.loop is None or self.run.loop.is_closed() or (urgent and _pacer.may_hurry()):
             self._flush()
         elif self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(_pacer.wait_s(self._flushed_s), self._flush)
+            self._timer = self.run.loop.call_later(_pacer.wait_s(self._flushed_s), self._flush)
 
     def _flush(self) -> None:
         if self._timer is not None:
@@ -188,6 +202,8 @@ class _Link:
 
     def _ended(self) -> None:
         self._flush()
+        if not self._going:
+            return
         self._rest()
         self.feed.changed = lambda urgent: None
         if self._open:
@@ -197,6 +213,28 @@ class _Link:
         if self._going:
             self._going = False
             _pacer.end()
+
+    def decide(self, content: Wire) -> None:
+        """What somebody decided in the page. One that changes nothing is answered with the reason."""
+        call, verdict, scope = content.get("call"), content.get("verdict"), content.get("scope", "once")
+        args, reason = content.get("args"), content.get("reason")
+        try:
+            if verdict not in ("approve", "deny") or scope not in ("once", "run", "chat") or not isinstance(call, str):
+                raise DecisionRefused(f"This is no decision: {verdict!r} in scope {scope!r} about call {call!r}.")
+            if not isinstance(content.get("hash"), str) or not isinstance(args, dict | None):
+                raise DecisionRefused(
+                    f"A decision about call {call} names what was shown, and its arguments are an object."
+                )
+            said = str(reason) if reason else None
+            self.run.decide(call, verdict, by="button", args=args, reason=said, scope=scope, shown=content["hash"])
+        except DecisionRefused as refused:
+            held = next((c.decision for c in self.run.tool_calls if c.id == call and c.decision), None)
+            repeated = held is not None and held.by == "button" and held.verdict[:4] == str(verdict)[:4]
+            if self._open and not repeated:  # the fast lane brings every message twice
+                self._card.tell([{"op": "refused", "run": self.run.id, "call": call, "message": str(refused)}])
+
+    def revoke(self, rule: str) -> None:
+        self.run.revoke(rule)
 
     def resync(self) -> None:
         if self._open:

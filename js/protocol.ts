@@ -22,16 +22,53 @@ export type CallStatus =
   | "denied"
   | "cancelled";
 
+export type Scope = "once" | "run" | "chat";
+
+export interface Decision {
+  otid: number;
+  verdict: "approved" | "denied";
+  by: "button" | "code" | "policy" | "rule" | "timeout" | "stop";
+  reason: string | null;
+  edited: boolean;
+  scope: Scope;
+  at_s: number;
+}
+
+/** A tool's result for people; `result` is what the model reads. */
+export type Display =
+  | { kind: "table"; columns: string[]; rows: Json[][]; row_count: number }
+  | { kind: "image"; mime_type: string; data: string }
+  | { kind: "text" | "json"; text: string; cut: number };
+
 export interface Call {
   id: string;
   otid: number;
   call_id: string | null;
   name: string;
   args: JsonObject;
-  used_args: JsonObject | null;
   state: CallStatus;
+  doc: string;
+  schema: JsonObject | null;
+  hash: string | null;
+  deadline_s: number | null;
+  decision: Decision | null;
+  used_args: JsonObject | null;
+  started_s: number | null;
+  ended_s: number | null;
+  printed: string;
   result: Json;
+  display: Display | null;
+  /** While a call waits: why its policy asks. */
   error: string | null;
+  traceback: string | null;
+}
+
+/** Made by a decision with a scope; decides later calls of the tool until it is revoked. */
+export interface Rule {
+  id: string;
+  tool: string;
+  scope: "run" | "chat";
+  words: string;
 }
 
 interface PartBase {
@@ -155,6 +192,7 @@ export interface RunState {
   notice: Notice | null;
   error: RunError | null;
   receipt: Receipt | null;
+  rules: Rule[];
 }
 
 export type Path = (string | number)[];
@@ -180,17 +218,35 @@ export interface BeatMessage {
   at_s: number;
   status: RunStatus;
 }
+export interface RefusedMessage {
+  op: "refused";
+  run: string;
+  call: string;
+  message: string;
+}
 export interface ModuleMessage {
   op: "module";
   name: string;
   id: string;
 }
-export type KernelMessage = PatchMessage | SnapMessage | BeatMessage | ModuleMessage;
+export type KernelMessage = PatchMessage | SnapMessage | BeatMessage | RefusedMessage | ModuleMessage;
 
-export type ModuleName = "highlight" | "math";
+/** One person's decision about one call as it was shown. */
+export interface Choice {
+  hash: string;
+  verdict: "approve" | "deny";
+  /** The edited arguments; null: as the model sent them. */
+  args: JsonObject | null;
+  reason: string | null;
+  scope: Scope;
+}
+
+export type ModuleName = "approval" | "highlight" | "math";
 export type PageMessage =
   | { op: "stop"; run: string }
   | { op: "resync"; run: string | null; have: number }
+  | ({ op: "decide"; run: string; call: string } & Choice)
+  | { op: "revoke"; run: string; rule: string }
   | { op: "module"; name: ModuleName };
 
 export interface Snapshot {

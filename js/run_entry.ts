@@ -6,12 +6,25 @@ import { isEnded, type Op, type RunState } from "./protocol.ts";
 /** Patches kept while an earlier one is missing; more than this and the snapshot will bring them. */
 const held_max = 64;
 
+/** A decision this page sent, or one that the kernel refused. */
+export interface SentDecision {
+  hash: string | null;
+  verdict: "approve" | "deny" | null;
+  sent_ms: number;
+  /** Why it changed nothing; null: no answer yet. */
+  refused: string | null;
+}
+
 export class RunEntry {
   state: RunState;
   seq: number;
   readonly clock = new Clock();
   /** When this page asked for a Stop, in performance.now() milliseconds. */
   stop_asked_ms: number | null = null;
+  /** By call, so that every view of the run shows the same. */
+  readonly decisions = new Map<string, SentDecision>();
+  /** Calls whose waiting was said aloud, by whichever view came first. */
+  readonly alerted = new Set<string>();
   /** The last message of any kind about this run, and the last one that brought something new. */
   word_ms: number;
   data_ms: number;

@@ -1,11 +1,13 @@
 // The page's copy of every run of one model. It lives as long as the model; views subscribe to it and only paint.
 import {
   type BeatMessage,
+  type Choice,
   isEnded,
   type KernelMessage,
   type Op,
   type PageMessage,
   type PatchMessage,
+  type RefusedMessage,
   type RunState,
   type SnapMessage,
   type Snapshot,
@@ -30,7 +32,7 @@ export interface StoreListener {
   /** A snapshot replaced `old`. */
   snapshot(run: RunEntry, old: RunState): void;
   added(run: RunEntry): void;
-  /** Something about the conversation with the kernel changed: a Stop was asked for. */
+  /** Something about the conversation with the kernel changed: a Stop was asked for, a decision sent or refused. */
   link(run: RunEntry): void;
 }
 
@@ -88,11 +90,26 @@ export class Store {
     this.#tell((listener) => listener.link(run));
   }
 
+  /** Sends a decision about a call as it was shown; the state changes when the kernel has taken it. */
+  decide(id: string, call: string, choice: Choice): void {
+    const run = this.runs.get(id);
+    if (!run) return;
+    const { hash, verdict } = choice;
+    run.decisions.set(call, { hash, verdict, sent_ms: this.#now(), refused: null });
+    this.#send({ op: "decide", run: id, call, ...choice });
+    this.#tell((listener) => listener.link(run));
+  }
+
+  revoke(id: string, rule: string): void {
+    this.#send({ op: "revoke", run: id, rule });
+  }
+
   #receive(message: unknown): void {
     if (!isMessage(message)) return;
     if (message.op === "patch") this.#patch(message);
     else if (message.op === "snap") this.#snap(message.run, message);
     else if (message.op === "beat") this.#beat(message);
+    else if (message.op === "refused") this.#refused(message);
   }
 
   #patch({ run: id, seq, ops }: PatchMessage): void {
@@ -162,6 +179,14 @@ export class Store {
     if (seq === run.seq && status === run.state.status) return;
     if (seq <= run.seq) run.may_rewind = true;
     this.#resync(id);
+  }
+
+  #refused({ run: id, call, message }: RefusedMessage): void {
+    const run = this.runs.get(id);
+    if (!run) return;
+    const sent = run.decisions.get(call) ?? { hash: null, verdict: null, sent_ms: this.#now() };
+    run.decisions.set(call, { ...sent, refused: message });
+    this.#tell((listener) => listener.link(run));
   }
 
   /** The trait is the state when the page loads, and the last word when a run ends. */

@@ -75,6 +75,7 @@ export function runState(more: Partial<RunState> = {}): RunState {
     notice: null,
     error: null,
     receipt: null,
+    rules: [],
     ...more,
   };
 }

@@ -1,5 +1,14 @@
 // Every sentence about time, state and what a Stop cut, as plain functions of the state.
-import type { CallPart, CallStatus, Part, Receipt, RunState } from "./protocol.ts";
+import {
+  type Call,
+  type CallPart,
+  type CallStatus,
+  type Decision,
+  isEnded,
+  type Part,
+  type Receipt,
+  type RunState,
+} from "./protocol.ts";
 
 export type Tone = "plain" | "muted" | "wait" | "good" | "bad";
 export type IconName =
@@ -93,13 +102,20 @@ function openCalls(state: RunState): CallPart[] {
   );
 }
 
+/** The calls somebody has to decide about; none where nobody can any more. */
+export function waitingCalls(state: RunState): Call[] {
+  if (isEnded(state.status)) return [];
+  return openCalls(state).flatMap(({ call }) => (call.state === "awaiting_approval" ? [call] : []));
+}
+
 function acting(state: RunState): Phase {
   const calls = openCalls(state);
-  const waiting = calls.filter((part) => part.call.state === "awaiting_approval");
-  if (waiting.length > 0 && waiting.length === calls.length)
-    return { key: `approval${waiting[0]!.index}`, word: "Waiting for approval", icon: "clock", tone: "wait" };
-  const names = nameList(calls);
-  return going(`acting${calls.map((part) => part.index).join()}`, names ? `Calling ${names}` : "Working");
+  if (waitingCalls(state).length > 0)
+    return { key: "approval", word: "Waiting for approval", icon: "clock", tone: "wait" };
+  const running = calls.filter((part) => part.call.state === "running");
+  const names = nameList(running.length > 0 ? running : calls);
+  const word = running.length > 0 ? "Running" : "Calling";
+  return going(`acting${calls.map((part) => part.index).join()}`, names ? `${word} ${names}` : "Working");
 }
 
 function completed(state: RunState): Phase {
@@ -121,10 +137,10 @@ function nameList(calls: readonly CallPart[]): string {
 }
 
 export function callChip(
-  status: CallStatus,
+  { state, started_s, ended_s }: Call,
   waitsForCaller: boolean,
 ): { word: string; icon: IconName; tone: Tone } {
-  switch (status) {
+  switch (state) {
     case "streaming_args":
       return { word: "Arguments arriving", icon: "spin", tone: "muted" };
     case "requested":
@@ -132,18 +148,45 @@ export function callChip(
         ? { word: "Waits for your answer", icon: "clock", tone: "wait" }
         : { word: "Asked for", icon: "clock", tone: "muted" };
     case "awaiting_approval":
-      return { word: "Waits for approval", icon: "clock", tone: "wait" };
+      return { word: "Waiting for you", icon: "clock", tone: "wait" };
     case "running":
       return { word: "Running", icon: "spin", tone: "muted" };
     case "succeeded":
-      return { word: "Done", icon: "check", tone: "good" };
+      return { word: `Done${took(started_s, ended_s)}`, icon: "check", tone: "good" };
     case "failed":
-      return { word: "Failed", icon: "cross", tone: "bad" };
+      return { word: `Failed${took(started_s, ended_s)}`, icon: "cross", tone: "bad" };
     case "denied":
       return { word: "Denied", icon: "cross", tone: "bad" };
     case "cancelled":
-      return { word: "Cancelled", icon: "stop", tone: "muted" };
+      return { word: "Stopped", icon: "stop", tone: "muted" };
   }
+}
+
+/** Tools often take less than a tenth of a second. */
+function took(from_s: number | null, to_s: number | null): string {
+  // An old notebook's state may lack both.
+  if (typeof from_s !== "number" || typeof to_s !== "number") return "";
+  const s = to_s - from_s;
+  return s < 1 ? `, ${Math.max(0, s).toFixed(2)} s` : `, ${duration(s)}`;
+}
+
+const deciders: Partial<Record<Decision["by"], string>> = {
+  button: "by you",
+  code: "from code",
+  policy: "by policy",
+  rule: "by a rule",
+};
+
+/** Who decided what, and why. Nothing where a policy let a call pass without a word. */
+export function decisionWords({ verdict, by, reason, edited, scope }: Decision): string {
+  if (by === "stop") return "Stopped";
+  if (by === "timeout") return "Denied: no decision in time";
+  const approved = verdict === "approved";
+  if (approved && by === "policy" && !reason) return "";
+  const word = !approved ? "Denied" : by === "policy" || by === "rule" ? "Allowed" : "Approved";
+  const where = scope === "once" ? "" : `, also later ones in this ${scope}`;
+  const changed = edited ? ", arguments edited" : "";
+  return `${word} ${deciders[by]}${where}${changed}${reason ? `: ${reason}` : ""}`;
 }
 
 const stoppers: Record<Receipt["by"], string> = {

@@ -30,6 +30,15 @@ def test_indexing_is_that_of_a_sequence() -> None:
 
 def test_full_blocks_take_little_more_memory_than_the_text() -> None:
     log = filled(64 * 50)
-    kept = sum(map(len, log._packed))
+    kept = sum(map(len, log._full))
     assert len(log._block) == 0
     assert kept < sum(len(f"part {n} ") for n in range(64 * 50)) * 1.5
+
+
+def test_what_is_no_json_is_kept_too() -> None:
+    log = ChunkLog()
+    odd = {(1, 2): object()}
+    for n in range(130):
+        log.append(0, n, odd if n == 5 else n)
+    assert log[5].wire is odd
+    assert [c.wire for c in log[64:]] == list(range(64, 130))

@@ -15,8 +15,35 @@ PACKAGE = Path(gem.__file__).parent
 
 # A module may import the ones before it. `server` is a package with an order of its own.
 ORDER = [
-    *("errors", "model", "machine", "finish", "decode", "reducer", "shapes", "rules", "history", "chunks"),
-    *("source", "tools", "server", "events", "feed", "runner", "run", "chat", "pace", "fastlane", "widget", "show"),
+    *(
+        "clean",
+        "redact",
+        "errors",
+        "model",
+        "machine",
+        "finish",
+        "decode",
+        "reducer",
+        "shapes",
+        "rules",
+        "history",
+        "chunks",
+    ),
+    *(
+        "source",
+        "server",
+        "tools",
+        "results",
+        "approval",
+        "capture",
+        "acting",
+        "events",
+        "feed",
+        "runner",
+        "run",
+        "chat",
+    ),
+    *("pace", "fastlane", "widget", "show"),
 ]
 UPWARDS = {("run", "show"): "displaying a run asks the room that draws it"}
 ALLOWED = {
@@ -26,7 +53,8 @@ ALLOWED = {
     "ipywidgets": {"widget"},
     "IPython": {"show"},
     "tornado": {"server"},
-    "pydantic": {"source"},
+    "pydantic": {"source", "tools"},
+    "pydantic_core": {"results"},
 }
 FORBIDDEN_AT_TOP = ("google", "pydantic")
 HEAVY = ("google.genai", "anywidget", "ipywidgets", "traitlets", "IPython", "tornado", "pydantic")

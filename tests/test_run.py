@@ -217,9 +217,9 @@ def test_a_source_that_ignores_cancellation_is_left_after_the_grace_time() -> No
         assert run.receipt is not None
         assert run.receipt.closed_s is None
         source.give(chunk(text("too late")))
-        source.end()
-        await until(lambda: source.closed == "ended", "the source ended by itself")
+        await until(lambda: run._pump_task is not None and run._pump_task.done(), "the pump left it")
         assert run.text == ""
+        assert len(run.chunks) == 1
 
     asyncio.run(main())
 
@@ -431,3 +431,168 @@ def test_nothing_holds_a_run_that_has_ended() -> None:
     held = asyncio.run(main())
     gc.collect()
     assert held() is None
+
+
+# -- what must not decide how a run goes -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fails_at", ["always", "at the end"])
+def test_a_card_that_cannot_be_told_changes_nothing(fails_at: str) -> None:
+    async def main() -> None:
+        run = chat_of(HELLO).send("hi")
+        broken, healthy = run.feed(), run.feed()
+
+        def fail(urgent: bool) -> None:
+            if fails_at == "always" or run.done:
+                raise RuntimeError("the comm is gone")
+
+        told: list[bool] = []
+        broken.changed = fail
+        healthy.changed = told.append
+        events = [event async for event in run]
+        assert [type(e) for e in events].count(RunEnded) == 1
+        assert (await run).text == "Hello"
+        assert told
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit, MemoryError, asyncio.CancelledError, GeneratorExit])
+def test_whatever_a_source_raises_ends_the_run_and_not_the_loop(raised: type[BaseException]) -> None:
+    async def main() -> None:
+        run = chat_of([chunk(text("a")), raised("odd")]).send("hi")
+        await asyncio.wait_for(run.wait(), 5)
+        assert run.status == "failed"
+        assert run.text == "a"
+        await asyncio.sleep(0)  # the loop goes on
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"novel": "\ud83d"},
+        {"candidates": [{"content": {"parts": [{"text": "half \ud83d"}, {"hologram": {"\ud83d": float("nan")}}]}}]},
+        {"candidates": [{"content": {"parts": [{"functionCall": {"name": "f", "args": {"x": object()}}}]}}]},
+        {"novel": {(1, 2): {3: float("inf")}}},
+    ],
+)
+def test_what_cannot_be_encoded_reaches_the_state_in_a_form_that_can(odd: Any) -> None:
+    import json
+
+    async def main() -> None:
+        run = chat_of([odd, chunk(text("fine"), finish="STOP")]).send("hi")
+        await run.wait()
+        assert run.error is None
+        json.dumps(run.snapshot(), ensure_ascii=False, allow_nan=False).encode("utf-8")
+        assert run.chunks[0].wire is odd
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("depth", [50, 600, 5000])
+def test_endless_nesting_ends_in_a_note(depth: int) -> None:
+    nested: Any = "core"
+    for _ in range(depth):
+        nested = {"in": nested}
+
+    async def main() -> None:
+        many = [chunk(call("f", {"x": nested})), *(chunk(text("a")) for _ in range(100)), chunk(finish="STOP")]
+        run = await chat_of(many, tools=[{"name": "f"}]).send("hi").wait()
+        assert run.error is None
+        assert len(run.chunks) == len(list(run.chunks)) == 102
+        assert ("nested too deeply" in str(run.snapshot())) == (depth > 100)
+
+    asyncio.run(main())
+
+
+def test_keys_in_an_error_object_are_shown_nowhere() -> None:
+    key = "AIza" + "Sy" * 17
+
+    async def main() -> None:
+        error = {"error": {"code": 400, "message": f"key {key}", "details": [{"url": f"https://x?key={key}"}]}}
+        run = await chat_of([error]).send("hi").wait()
+        assert isinstance(run.error, gem.ApiError)
+        for shown in (str(run.error), str(run.error.details), str(run.snapshot()), repr(run.error)):
+            assert key not in shown
+
+    asyncio.run(main())
+
+
+def test_a_flood_leaves_the_loop_to_others_and_can_be_stopped() -> None:
+    class Flood:
+        async def stream(self, request: Any) -> Any:
+            for n in range(60_000):
+                if n % 500 == 0:
+                    await asyncio.sleep(0)
+                yield chunk(text(f"{n} "))
+
+    async def main() -> None:
+        run = gem.Chat(source=Flood()).send("hi")
+        async for _ in run:
+            if len(run.chunks):
+                break
+        run.stop()
+        await run.wait()
+        assert run.status == "cancelled"
+        assert len(run.chunks) < 60_000
+
+    asyncio.run(main())
+
+
+@pytest.mark.filterwarnings("ignore")  # the loop's own complaints are not the point
+def test_a_loop_closed_under_a_run_does_not_hang_who_waits() -> None:
+    loop = asyncio.new_event_loop()
+
+    async def begin() -> gem.Run:
+        run = gem.Chat(source=GatedSource()).send("hi")
+        await asyncio.sleep(0)
+        return run
+
+    run = loop.run_until_complete(begin())
+    loop.close()
+    with pytest.raises(gem.RunCancelled):
+        run.result(timeout_s=5)
+    del run
+    gc.collect()
+
+
+def test_an_answer_by_our_id_can_be_sent_again_after_a_failure() -> None:
+    async def main() -> None:
+        source = ListSource([chunk(call("f", {}), finish="STOP")], [gem.ApiError(429, None, "slow down")], HELLO)
+        chat = gem.Chat(source=source, tools=[{"name": "f"}])
+        await chat.send("do")
+        response = answer("f", {"n": 1}, id="s0c0")
+        await chat.send(response).wait()
+        assert (await chat.send(response)).text == "Hello"
+
+    asyncio.run(main())
+
+
+def test_a_prompt_may_bring_its_own_calls_and_responses() -> None:
+    async def main() -> None:
+        source = ListSource(HELLO)
+        shots = [
+            {"role": "user", "parts": [{"text": "weather?"}]},
+            {"role": "model", "parts": [call("f", {})]},
+            {"role": "user", "parts": [answer("f", {"n": 1})]},
+        ]
+        await gem.Chat(source=source).send(shots)
+        assert source.requests[0].contents == shots
+
+    asyncio.run(main())
+
+
+def test_a_signature_that_came_on_an_unreadable_call_does_not_leave_its_sibling_without() -> None:
+    async def main() -> None:
+        nameless = {"functionCall": {"args": {}}, "thoughtSignature": "QQ=="}
+        source = ListSource([chunk(nameless, call("f", {})), chunk(finish="STOP")], HELLO)
+        chat = gem.Chat(source=source, tools=[{"name": "f"}], model="gemini-3-pro")
+        await chat.send("do")
+        await chat.send(answer("f", {}))
+        from gemstream_widget.rules import violations
+
+        assert not violations({"contents": source.requests[1].contents}, model="gemini-3-pro")
+
+    asyncio.run(main())

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import gemstream_widget as gem
-from gemstream_widget.source import redact
+from gemstream_widget.redact import redact
 from tests.clients import TRANSPORTS, client_of
 from tests.conftest import corpus_root
 from tests.play import Played

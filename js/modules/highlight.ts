@@ -14,6 +14,10 @@ import typescript from "highlight.js/lib/languages/typescript";
 import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
 import type { Run } from "../markdown/enhance.ts";
+import style from "./highlight.css";
+
+export { style as css };
+
 
 /** A page may hold another highlight.js with settings of its own. */
 const engine: HLJSApi = hljs.newInstance();

@@ -1,10 +1,12 @@
+import type { ModuleName } from "../protocol.ts";
+
 /**
  * Brings the second modules into the page: the kernel sends their source over the comm, a Blob URL imports it.
  * A module is imported once per page, however many widgets ask, and a kernel that stays silent is asked only once:
  * from then on this page shows plain text.
  */
 
-export type ModuleName = "highlight" | "math";
+export type { ModuleName };
 
 /** What the kernel answers: the content's hash and its source. */
 export interface ModuleSource {

@@ -1,5 +1,8 @@
 /** Formulas as MathML. Loaded when a formula is first finished. */
 import temml from "temml";
+import css from "./math.css";
+
+export { css };
 
 /** em and pt: a formula may not cover the page around it. Temml 0.13.5 does not hold `\rule` to this. */
 const MAX_SIZE: [number, number] = [10, 120];

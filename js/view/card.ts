@@ -1,7 +1,6 @@
 // One view of a model: the runs of a card, painted from the store once per frame.
 
-import type { LoadModule } from "../markdown/stream.ts";
-import type { Op, RunState } from "../protocol.ts";
+import type { ModuleName, Op, RunState } from "../protocol.ts";
 import type { RunEntry } from "../run_entry.ts";
 import type { Store, StoreListener } from "../store.ts";
 import { Announcer } from "./announce.ts";
@@ -11,7 +10,7 @@ import { icon } from "./icons.ts";
 import { keepKeys } from "./keys.ts";
 import { RunView } from "./run.ts";
 import { Stick } from "./stick.ts";
-import { adoptStyles } from "./styles.ts";
+import { adoptStyles, cardStyles } from "./styles.ts";
 import { followTheme } from "./theme.ts";
 
 const tick_ms = 100;
@@ -41,12 +40,17 @@ export class Card implements StoreListener {
   readonly #store: Store;
   readonly #signal: AbortSignal;
 
-  constructor(store: Store, el: HTMLElement, loadModule: LoadModule, signal: AbortSignal) {
+  constructor(
+    store: Store,
+    el: HTMLElement,
+    loadModule: (name: ModuleName) => Promise<unknown>,
+    signal: AbortSignal,
+  ) {
     this.#store = store;
     this.#signal = signal;
     const host = h("div", { class: "gemstream" });
     this.#shadow = host.attachShadow({ mode: "open" });
-    adoptStyles(this.#shadow);
+    adoptStyles(this.#shadow, cardStyles);
     this.#jump = button(
       { class: "quiet jump", hidden: true },
       () => this.#stick.jump(),
@@ -68,7 +72,11 @@ export class Card implements StoreListener {
     this.#context = {
       store,
       signal,
-      loadModule,
+      loadModule: async (name) => {
+        const module = await loadModule(name);
+        adoptStyles(this.#shadow, (module as { css?: string }).css ?? "");
+        return module;
+      },
       stick: this.#stick,
       announce: (sentence) => this.#announcer.announce(sentence),
       alert: (sentence) => this.#announcer.alert(sentence),

@@ -1,13 +1,15 @@
 // What every renderer inside one card shares.
-import type { LoadModule } from "../markdown/stream.ts";
+import type { ModuleName } from "../protocol.ts";
 import type { Store } from "../store.ts";
+import type { CallSeat } from "./call.ts";
 import type { Room } from "./collapse.ts";
 import type { Stick } from "./stick.ts";
 
 export interface CardContext {
   readonly store: Store;
   readonly signal: AbortSignal;
-  readonly loadModule: LoadModule;
+  /** Gives a second module's exports, its style sheet adopted. */
+  loadModule(name: ModuleName): Promise<unknown>;
   readonly stick: Stick;
   /** Says one sentence to a screen reader, after what it says now. */
   announce(sentence: string): void;
@@ -20,6 +22,8 @@ export interface CardContext {
 /** What the blocks of one run share besides. */
 export interface RunContext extends CardContext {
   readonly room: Room;
+  /** The calls on the page, by id. */
+  readonly seats: Map<string, CallSeat>;
   /** The run is being drawn from its state, not followed as it happens. */
   isBuilding(): boolean;
 }

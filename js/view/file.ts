@@ -11,6 +11,9 @@ import { visibleText } from "./values.ts";
 const images: ReadonlySet<string> = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
 const image_max_bytes = 20_000_000;
 
+/** What is drawn of a file, whether a part or a tool's result. */
+type Shown = Pick<FilePart, "mime_type" | "data" | "size_bytes" | "uri" | "name" | "cut">;
+
 export class FileView implements Block {
   readonly root = h("div", { class: "file", role: "group" });
   #shown: string | null = null;
@@ -18,7 +21,7 @@ export class FileView implements Block {
 
   readonly #signal: AbortSignal;
 
-  constructor(part: FilePart, signal: AbortSignal) {
+  constructor(part: Shown, signal: AbortSignal) {
     this.#signal = signal;
     signal.addEventListener("abort", () => this.#release());
     this.#paint(part);
@@ -42,7 +45,7 @@ export class FileView implements Block {
     this.#url = null;
   }
 
-  #paint(part: FilePart): void {
+  #paint(part: Shown): void {
     const key = `${part.mime_type}|${part.data?.length}|${part.uri}|${part.name}|${part.cut}`;
     if (key === this.#shown) return;
     this.#shown = key;
@@ -56,12 +59,12 @@ export class FileView implements Block {
     this.root.append(this.#row(part, name, data));
   }
 
-  #image(part: FilePart, data: Uint8Array<ArrayBuffer>): HTMLElement {
+  #image(part: Shown, data: Uint8Array<ArrayBuffer>): HTMLElement {
     this.#url = URL.createObjectURL(new Blob([data], { type: part.mime_type }));
     return h("img", { src: this.#url, alt: part.name ?? "Image made by the model", decoding: "async" });
   }
 
-  #row(part: FilePart, name: string, data: Uint8Array<ArrayBuffer> | null): HTMLElement {
+  #row(part: Shown, name: string, data: Uint8Array<ArrayBuffer> | null): HTMLElement {
     const size = part.size_bytes ?? data?.length;
     const facts = [part.mime_type, size === undefined ? null : bytes(size)].filter(Boolean).join(", ");
     const row = h(
@@ -99,7 +102,7 @@ export function uriLink(uri: string, text = uri): HTMLElement {
   );
 }
 
-function fileName(part: FilePart): string {
+function fileName(part: Shown): string {
   const [type, subtype] = part.mime_type.split(/[/;]/);
   const extension = /^[a-z0-9]{1,8}$/.test(subtype ?? "") ? `.${subtype === "jpeg" ? "jpg" : subtype}` : "";
   return `${type || "file"}${extension}`;

@@ -2,10 +2,11 @@
 import { Changes } from "../changes.ts";
 import type { RunState } from "../protocol.ts";
 import type { RunEntry } from "../run_entry.ts";
-import { count, duration, isEmptyText, phase } from "../words.ts";
+import { count, duration, isEmptyText, phase, waitingCalls } from "../words.ts";
 import { Bar } from "./bar.ts";
 import { Room } from "./collapse.ts";
 import type { CardContext, RunContext } from "./context.ts";
+import { DeskSeat } from "./desk.ts";
 import { h } from "./dom.ts";
 import { Float } from "./float.ts";
 import { outcome } from "./outcome.ts";
@@ -18,6 +19,7 @@ export class RunView {
   readonly #body = h("div", { class: "body" });
   readonly #end = h("div", { class: "outcome" });
   readonly #bar: Bar;
+  readonly #desk: DeskSeat;
   readonly #room: Room;
   readonly #context: RunContext;
   #steps: StepView[] = [];
@@ -33,9 +35,11 @@ export class RunView {
   constructor(run: RunEntry, card: CardContext, signal: AbortSignal) {
     this.run = run;
     this.#room = new Room(this.#body, card.stick);
-    this.#context = { ...card, room: this.#room, isBuilding: () => this.#building };
+    this.#context = { ...card, room: this.#room, seats: new Map(), isBuilding: () => this.#building };
+    const tray = h("div", { class: "tray" });
+    this.#desk = new DeskSeat(run, this.#context, tray, signal);
     this.#bar = new Bar(run, card, signal, () => this.#room.release());
-    this.#body.append(this.#end);
+    this.#body.append(this.#end, tray);
     this.root = h(
       "section",
       { class: "run" },
@@ -67,6 +71,7 @@ export class RunView {
       );
       this.#paintCaret();
     }
+    this.#desk.paint();
     this.#bar.paint();
     this.#say();
     this.tick(performance.now());
@@ -74,6 +79,7 @@ export class RunView {
 
   tick(now_ms: number): void {
     this.#bar.tick(now_ms);
+    this.#desk.tick(now_ms);
     if (this.run.ended) return;
     const now_s = this.run.clock.read(now_ms);
     if (now_s !== null) this.#steps.at(-1)?.tick(now_s);
@@ -130,6 +136,7 @@ export class RunView {
     this.#life.abort();
     this.#life = new AbortController();
     for (const step of this.#steps) step.root.remove();
+    this.#context.seats.clear();
     this.#steps = [];
     this.#shownEnd = "";
     this.#building = true;
@@ -156,6 +163,11 @@ export class RunView {
 
   /** Whole sentences, only when something begins or ends. */
   #say(): void {
+    for (const { id, name } of waitingCalls(this.run.state)) {
+      if (this.run.alerted.has(id)) continue;
+      this.run.alerted.add(id);
+      this.#context.alert(`${name} waits for your approval.`);
+    }
     const now = phase(this.run.state, this.run.stopping);
     if (now.key === this.#saidPhase) return;
     this.#saidPhase = now.key;
@@ -168,7 +180,7 @@ export class RunView {
       this.#context.announce(`Answer finished${tokens}.`);
     } else if (state.status === "cancelled") {
       this.#context.announce(`Stopped at ${duration(state.ended_s ?? 0)}.`);
-    } else {
+    } else if (now.key !== "approval") {
       this.#context.announce(`${now.word.replace("…", "")}.`);
     }
   }

@@ -99,7 +99,7 @@ export class StepView {
       case "thought":
         return new Prose(part, this.#context, signal);
       case "call":
-        return new CallCard(part, signal, () => this.#state().status === "completed");
+        return new CallCard(part, this.#context, signal, () => this.#state().status === "completed");
       case "code":
         return new CodeCard(part, this.#context, signal);
       case "code_result":

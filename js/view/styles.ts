@@ -5,17 +5,19 @@ import blocks from "../styles/blocks.css";
 import prose from "../styles/prose.css";
 import tokens from "../styles/tokens.css";
 
-const text = [tokens, base, markdown, blocks, prose].join("\n");
-let sheet: CSSStyleSheet | undefined;
+export const cardStyles = [tokens, base, markdown, blocks, prose].join("\n");
+const sheets = new Map<string, CSSStyleSheet>();
 
 /** Adopted sheets work under every content security policy; a <style> element is for browsers without them. */
-export function adoptStyles(shadow: ShadowRoot): void {
+export function adoptStyles(shadow: ShadowRoot, text: string): void {
   try {
+    let sheet = sheets.get(text);
     if (!sheet) {
       sheet = new CSSStyleSheet();
       sheet.replaceSync(text);
+      sheets.set(text, sheet);
     }
-    shadow.adoptedStyleSheets = [sheet];
+    shadow.adoptedStyleSheets = [...new Set([...shadow.adoptedStyleSheets, sheet])];
   } catch {
     const style = document.createElement("style");
     style.textContent = text;

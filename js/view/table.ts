@@ -12,12 +12,21 @@ export function table(value: Json): HTMLElement | null {
   if (!rows) return null;
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   if (columns.length === 0 || columns.length > columns_max) return null;
-  const head = h("tr", null, ...columns.map((name) => h("th", { scope: "col" }, visibleText(name))));
-  const body = rows.map((row) =>
-    h("tr", null, ...columns.map((name) => h("td", { class: numeric(row[name]) && "num" }, cell(row[name])))),
+  return grid(
+    columns,
+    rows.map((row) => columns.map((name) => row[name] ?? null)),
   );
-  const grid = h("table", null, h("thead", null, head), h("tbody", null, ...body));
-  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Result table" }, grid);
+}
+
+export function grid(columns: readonly string[], rows: readonly Json[][]): HTMLElement {
+  // A column of numbers has its name above them.
+  const numeric = (index: number) => typeof rows[0]?.[index] === "number" && "num";
+  const head = columns.map((name, i) => h("th", { scope: "col", class: numeric(i) }, visibleText(name)));
+  const body = rows.map((row) =>
+    h("tr", null, ...row.map((value) => h("td", { class: typeof value === "number" && "num" }, cell(value)))),
+  );
+  const all = h("table", null, h("thead", null, h("tr", null, ...head)), h("tbody", null, ...body));
+  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Result table" }, all);
 }
 
 function records(value: Json): JsonObject[] | null {
@@ -40,10 +49,7 @@ function isFlat(row: Json): boolean {
   );
 }
 
-function numeric(value: Json | undefined): boolean {
-  return typeof value === "number";
-}
-
-function cell(value: Json | undefined): Node {
-  return visibleText(value === undefined || value === null ? "" : String(value));
+function cell(value: Json): Node {
+  const text = typeof value === "string" ? value : value === null ? "" : JSON.stringify(value);
+  return visibleText(text.length > cell_max ? `${text.slice(0, cell_max)}…` : text);
 }

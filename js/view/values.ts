@@ -127,12 +127,12 @@ function clip(text: string, limit: number): string {
 }
 
 /** A collapsed block with raw JSON, for what has no better picture. */
-export function rawBlock(label: string, value: Json, signal: AbortSignal): HTMLDetailsElement {
+export function rawBlock(label: string, value: Json, signal: AbortSignal, wide = false): HTMLDetailsElement {
   const body = h("div", { class: "raw-body" });
   const root = h("details", { class: "raw" }, h("summary", null, label), body);
   const fill = () => {
     if (!root.open || body.firstChild) return;
-    const view = new ValueView(signal);
+    const view = new ValueView(signal, wide);
     view.update(value);
     body.append(view.root);
   };

@@ -1,0 +1,218 @@
+"""Acting: the calls of one step, decided and run side by side, each to exactly one response.
+
+Everything happens on the run's loop, so that of approve, deny, timeout and Stop one wins: whoever comes first changes
+the call's state, and the state refuses the others. A tool starts only in a task that has seen its approval; a Stop
+cancels that task, and a task that was cancelled before its tool began never begins it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+from .approval import RuleBook, fingerprint, judge
+from .capture import captured
+from .errors import DecisionRefused, ToolError
+from .machine import CALL_TABLE, next_state
+from .model import CallPart, CallStateChanged, DecidedBy, Decision, Event, Printed, RulesChanged, Scope, Wire
+from .redact import redact
+from .results import error_response, readable
+from .tools import Policy, Tool
+
+__all__ = ["Acting"]
+
+MAX_PRINTED = 20_000
+"""Characters of a tool's output that its card keeps."""
+
+
+class Acting:
+    """The calls of one step. `publish` records and tells events, `now` is the run's clock, `otid` the next number."""
+
+    def __init__(
+        self,
+        parts: Sequence[CallPart],
+        *,
+        run: str,
+        tools: dict[str, Tool],
+        policy: Policy,
+        rules: RuleBook,
+        timeout_s: float | None,
+        publish: Callable[[Iterable[Event]], None],
+        now: Callable[[], float],
+        otid: Callable[[], int],
+    ) -> None:
+        self._parts = {p.call.id: p for p in parts}
+        self._run = run
+        self._tools = tools
+        self._policy = policy
+        self._rules = rules
+        self._timeout_s = timeout_s
+        self._publish = publish
+        self._now = now
+        self._otid = otid
+        self._decided: dict[str, asyncio.Future[None]] = {}
+
+    async def settle(self) -> None:
+        """Decide and run every call; returns when each has its response. Cancelling this ends what can be ended."""
+        loop = asyncio.get_running_loop()
+        tasks = [
+            loop.create_task(self._one(p), name=f"gemstream {self._run} {p.call.id}") for p in self._parts.values()
+        ]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def decide(
+        self,
+        call_id: str,
+        verdict: Literal["approve", "deny"],
+        *,
+        by: DecidedBy,
+        args: Wire | None = None,
+        reason: str | None = None,
+        scope: Scope = "once",
+        shown: str | None = None,
+    ) -> None:
+        """Approve or deny a call that waits. `shown` is the hash the decider saw (None: whatever is asked now).
+
+        Raises DecisionRefused, and then nothing has changed.
+        """
+        part = self._parts.get(call_id)
+        if part is None or part.call.state != "awaiting_approval":
+            state = f"it is {part.call.state}" if part else "there is no such call in this step"
+            raise DecisionRefused(f"Call {call_id} is not waiting for a decision: {state}.")
+        call = part.call
+        if shown is not None and shown != call.hash:
+            raise DecisionRefused(f"Call {call_id} is not what was shown any more: look at it again, then decide.")
+        used = call.args if args is None else args
+        if verdict == "approve":
+            try:
+                self._tools[call.name].check(used)
+            except ToolError as error:
+                raise DecisionRefused(f"{error} Nothing was run; the call still waits.") from error
+        if scope != "once":
+            self._rules.add(call.name, scope, "auto" if verdict == "approve" else "never", self._run)
+            self._publish([RulesChanged([r.to_json() for r in self._rules.of(self._run)])])
+        self._settled(part, verdict, by, reason, scope, used)
+
+    def _settled(
+        self,
+        part: CallPart,
+        event: Literal["approve", "deny", "timeout", "auto", "never"],
+        by: DecidedBy,
+        reason: str | None = None,
+        scope: Scope = "once",
+        used: Wire | None = None,
+    ) -> None:
+        """The one place where a call is decided: state, decision and, for a denial, the response change together."""
+        call = part.call
+        approved = event in ("approve", "auto")
+        used = call.args if used is None else used
+        decision = Decision(
+            call=call.id,
+            otid=self._otid(),
+            verdict="approved" if approved else "denied",
+            by=by,
+            reason=reason or None,
+            edited=approved and used != call.args,
+            scope=scope,
+            at_s=self._now(),
+        )
+        fields: Wire = {"decision": decision, "hash": None, "deadline_s": None}
+        if approved:
+            fields |= {"used_args": used, "started_s": self._now()}
+        else:
+            fields |= {"result": error_response(_denied(by, reason)), "ended_s": self._now()}
+        self._change(part, event, fields)
+        future = self._decided.get(call.id)
+        if future is not None and not future.done():
+            future.set_result(None)
+
+    def _change(self, part: CallPart, event: str, fields: Wire) -> None:
+        state = next_state(CALL_TABLE, part.call.state, event)
+        self._publish([CallStateChanged(part.call.id, part.index, state, fields)])
+
+    async def _one(self, part: CallPart) -> None:
+        call = part.call
+        tool = self._tools.get(call.name)
+        if tool is None:
+            known = ", ".join(self._tools) or "none"
+            self._refuse(part, f"There is no tool named {call.name!r}; tools are: {known}.")
+            return
+        try:
+            tool.check(call.args)
+        except ToolError as error:
+            self._refuse(part, str(error))
+            return
+        await self._approval(part, tool)
+        if call.state == "running":
+            await self._execute(part, tool)
+
+    def _refuse(self, part: CallPart, words: str) -> None:
+        self._change(part, "refused", {"error": words, "result": error_response(words), "ended_s": self._now()})
+
+    async def _approval(self, part: CallPart, tool: Tool) -> None:
+        """Return when the call is decided: by a rule, by its policy, by a person, or by the time that ran out."""
+        call = part.call
+        ruled = self._rules.verdict(call.name, self._run)
+        verdict, reason = (ruled, None) if ruled else judge(tool.approve or self._policy, call)
+        described: Wire = {"doc": tool.doc.partition("\n")[0], "schema": tool.parameters}
+        if verdict != "ask":
+            self._publish([CallStateChanged(call.id, part.index, call.state, described)])
+            self._settled(part, verdict, "rule" if ruled else "policy", reason)
+            return
+        self._decided[call.id] = decided = asyncio.get_running_loop().create_future()
+        deadline = None if self._timeout_s is None else self._now() + self._timeout_s
+        asked = {"hash": fingerprint(call.name, call.args), "deadline_s": deadline, "error": reason}
+        self._change(part, "ask", described | asked)
+        await asyncio.wait({decided}, timeout=self._timeout_s)
+        if not decided.done():
+            self._settled(part, "timeout", "timeout", f"nobody decided within {self._timeout_s:g} s")
+
+    async def _execute(self, part: CallPart, tool: Tool) -> None:
+        loop = asyncio.get_running_loop()
+        room = MAX_PRINTED
+
+        def printed(text: str) -> None:
+            nonlocal room
+            if text and room > 0:
+                text, room = text[:room], room - len(text)
+                event = Printed(part.call.id, part.index, text if room > 0 else f"{text}\n(more output is not kept)")
+                loop.call_soon_threadsafe(self._tell_print, part, event)
+
+        fields: Wire = {"error": None}
+        event = "returned"
+        try:
+            values = tool.check(part.call.used_args or {})
+            with captured(printed):
+                value = await tool.run(values)
+            fields["result"], fields["display"] = readable(value)
+        except asyncio.CancelledError:
+            raise
+        except TimeoutError:
+            event, words = (
+                "timeout",
+                f"The tool did not end within {tool.timeout_s:g} s." if tool.timeout_s else "Timed out.",
+            )
+            fields |= {"error": words, "result": error_response(words)}
+        except BaseException as error:  # also SystemExit: a tool must not end the kernel
+            event, words = "raised", redact(f"{type(error).__name__}: {error}")
+            shown = redact("".join(traceback.format_exception(error)))
+            fields |= {"error": words, "traceback": shown, "result": error_response(words)}
+        self._change(part, event, fields | {"ended_s": self._now()})
+
+    def _tell_print(self, part: CallPart, event: Printed) -> None:
+        if part.call.state == "running":
+            self._publish([event])
+
+
+def _denied(by: DecidedBy, reason: str | None) -> str:
+    who = {"policy": "a policy", "rule": "a rule of the user", "timeout": "nobody in time"}.get(by, "the user")
+    said = f" Reason: {reason}" if reason else ""
+    return (
+        f"The call was not run: it was not approved by {who}.{said}" if by == "timeout" else f"Denied by {who}.{said}"
+    )
