@@ -290,3 +290,101 @@ def test_the_bundle_for_pages_without_widgets_holds_the_text() -> None:
         assert "application/vnd.jupyter.widget-view+json" in data
 
     asyncio.run(main())
+
+
+# -- decisions ---------------------------------------------------------------------------------------------------------
+
+
+def rm(path: str) -> str:
+    """Remove a file."""
+    return f"removed {path}"
+
+
+async def card_that_waits() -> tuple[gem.Run, PageComm]:
+    asked = chunk({"functionCall": {"name": "rm", "args": {"path": "/x"}}}, finish="STOP")
+    run = gem.Chat(source=ListSource([asked], HELLO), tools=[rm], approve="ask").send("go")
+    page = page_of(gem.Card([run]))
+    await run.next_pending()
+    return run, page
+
+
+def shown_call(page: PageComm) -> dict[str, Any]:
+    held: dict[str, Any] = next(p for p in Page(page).state["parts"] if p["kind"] == "call")["call"]
+    return held
+
+
+@pytest.mark.parametrize("lane", ["usual", "fast", "both"])
+def test_a_decision_in_the_page_runs_what_was_shown_once(lane: str) -> None:
+    async def main() -> None:
+        run, page = await card_that_waits()
+        await in_time(lambda: shown_call(page)["state"] == "awaiting_approval")
+        call = shown_call(page)
+        assert (call["state"], call["doc"]) == ("awaiting_approval", "Remove a file.")
+        assert call["schema"]["properties"]["path"]["type"] == "string"
+        decision = {"op": "decide", "run": run.id, "call": call["id"], "verdict": "approve", "hash": call["hash"]}
+        decision |= {"args": {"path": "/y"}, "reason": None, "scope": "once"}
+        if lane in ("fast", "both"):
+            from gemstream_widget import fastlane
+
+            fastlane._handlers[page.comm_id]({"method": "custom", "content": decision})
+        if lane in ("usual", "both"):
+            page.say(**decision)
+        await run
+        assert run.tool_calls[0].used_args == {"path": "/y"}
+        assert [(d.by, d.edited) for d in run.decisions] == [("button", True)]
+        assert not [m for m in page.messages if m["op"] == "refused"]
+        assert shown_call(page)["result"] == {"result": "removed /y"}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"hash": "0000"}, "not what was shown"),
+        ({"hash": None}, "names what was shown"),
+        ({"verdict": "perhaps"}, "This is no decision"),
+        ({"scope": "forever"}, "This is no decision"),
+        ({"args": {"path": 7, "x": 1}}, "still waits"),
+        ({"args": "rm -rf"}, "names what was shown"),
+        ({"call": "s9c9"}, "no such call"),
+    ],
+)
+def test_a_decision_that_does_not_fit_is_refused_and_told(wrong: dict[str, Any], told: str) -> None:
+    async def main() -> None:
+        run, page = await card_that_waits()
+        call = run.pending[0]
+        good = {
+            "op": "decide",
+            "run": run.id,
+            "call": call.id,
+            "verdict": "approve",
+            "hash": call.hash,
+            "scope": "once",
+        }
+        page.say(**(good | wrong))
+        await until(lambda: any(m["op"] == "refused" for m in page.messages), "the refusal")
+        (refused,) = [m for m in page.messages if m["op"] == "refused"]
+        assert told in refused["message"]
+        assert run.pending == [call]
+        page.say(**good)
+        await run
+        page.say(**(good | {"verdict": "deny"}))  # late, and another verdict
+        await until(lambda: sum(m["op"] == "refused" for m in page.messages) == 2, "the second refusal")
+        assert len(run.decisions) == 1
+
+    asyncio.run(main())
+
+
+def test_a_rule_made_in_the_page_can_be_revoked_there() -> None:
+    async def main() -> None:
+        run, page = await card_that_waits()
+        call = run.pending[0]
+        page.say(op="decide", run=run.id, call=call.id, verdict="approve", hash=call.hash, scope="chat")
+        await until(lambda: bool(run.snapshot()["rules"]), "the rule")
+        (rule,) = run.snapshot()["rules"]
+        page.say(op="revoke", run=run.id, rule=rule["id"])
+        await until(lambda: not run.snapshot()["rules"] or run.done, "the rule is gone")
+        await run
+
+    asyncio.run(main())
