@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .chat import Chat as Chat
     from .model import ToolCall as ToolCall
     from .run import Run as Run
+    from .saved import load_chat as load_chat
     from .server import LocalGemini as LocalGemini
     from .show import ask as ask
     from .show import watch as watch
@@ -40,6 +41,7 @@ _HOMES = {
     "Tool": "tools",
     "ToolCall": "model",
     "ask": "show",
+    "load_chat": "saved",
     "tool": "tools",
     "watch": "show",
     **dict.fromkeys(_ERRORS, "errors"),

@@ -160,6 +160,8 @@ class Acting:
         call = part.call
         ruled = self._rules.verdict(call.name, self._run)
         verdict, reason = (ruled, None) if ruled else judge(tool.approve or self._policy, call)
+        if call.state == "awaiting_approval":  # somebody was asked before the chat was saved: no policy takes that back
+            ruled, verdict, reason = None, "ask", call.error
         described: Wire = {"doc": tool.doc.partition("\n")[0], "schema": tool.parameters}
         if verdict != "ask":
             self._publish([CallStateChanged(call.id, part.index, call.state, described)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .approval import RuleBook
@@ -82,6 +83,8 @@ class Chat:
         else:
             self._source = GeminiSource(client)
         self._runs: list[Run] = []
+        self.earlier: list[Wire] = []
+        """Wire Contents from before the first run."""
 
     @property
     def runs(self) -> list[Run]:
@@ -91,7 +94,24 @@ class Chat:
     @property
     def history(self) -> list[Wire]:
         """Wire Contents: what the next request sends before its own prompt."""
-        return [content for run in self._runs for content in run.contents()]
+        return [*self.earlier, *(content for run in self._runs for content in run.contents())]
+
+    def save(self, path: str | Path) -> None:
+        """Write the conversation to a file, pending approvals included; `load_chat` reads it. Also by import from
+        saved.py, the room below, which knows the file's form.
+        """
+        from .saved import save_chat
+
+        save_chat(self, path)
+
+    def restore(self, earlier: list[Wire], runs: list[Wire]) -> None:
+        """Take over what saved.py read: earlier turns, and runs. The last one goes on, where it waits for decisions."""
+        self.earlier = earlier
+        for saved in runs:
+            before = self.history
+            self._runs.append(Run.restored(saved, **self._run_options(before)))
+        if self._runs and not self._runs[-1].done:
+            self._runs[-1].start(loop_for(self.runner))
 
     def send(self, prompt: Any) -> Run:
         """Start a run: `prompt` is text, wire parts or a Content (history.contents_of). Returns at once, shows nothing.
@@ -109,24 +129,27 @@ class Chat:
         known = [call.result for call in asked] if len(asked) == len(opened) else []
         contents = answers_first(opened, contents, {c.id: OpenCall.of(c) for c in asked}, known)
         loop = loop_for(self.runner)
-        run = Run(
-            run_id=f"r{next(_run_numbers)}",
-            source=self._source,
-            model=self.model,
-            demo=self._demo,
-            prompt=contents,
-            request=lambda run: self._request([*history, *run.contents()]),
-            tools=self.tools,
-            approve=self.approve,
-            approval_timeout_s=self.approval_timeout_s,
-            rules=self.rules,
-            max_steps=self.max_steps,
-            grace_s=self.grace_s,
-            clock=self._clock,
-        )
+        run = Run(prompt=contents, **self._run_options(history))
         self._runs.append(run)
         run.start(loop)
         return run
+
+    def _run_options(self, history: list[Wire]) -> dict[str, Any]:
+        """What every run of this chat is made with; `history` comes before it."""
+        return {
+            "run_id": f"r{next(_run_numbers)}",
+            "source": self._source,
+            "model": self.model,
+            "demo": self._demo,
+            "request": lambda run: self._request([*history, *run.contents()]),
+            "tools": self.tools,
+            "approve": self.approve,
+            "approval_timeout_s": self.approval_timeout_s,
+            "rules": self.rules,
+            "max_steps": self.max_steps,
+            "grace_s": self.grace_s,
+            "clock": self._clock,
+        }
 
     def _asked(self) -> list[ToolCall]:
         """The calls of the last step that asked for any: those that may be open."""

@@ -60,6 +60,7 @@ CALL_TABLE: Final[Table] = {
         "stop": "cancelled",
     },
     "awaiting_approval": {
+        "ask": "awaiting_approval",  # asked again, in the kernel that a saved chat was loaded into
         "approve": "running",
         "deny": "denied",
         "timeout": "denied",

@@ -187,6 +187,10 @@ class State:
         self.timing.first_text_s = event.at_s
         return [("=", ("first_text_s",), event.at_s)]
 
+    def count_on_from(self, otid: int) -> None:
+        """Numbers from before a chat was saved are not given out again."""
+        self._otid = max(self._otid, otid)
+
     def next_otid(self) -> int:
         """The next number of the one row that parts, calls and decisions share."""
         self._otid += 1

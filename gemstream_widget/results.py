@@ -46,7 +46,7 @@ def readable(value: Any) -> tuple[Wire, Wire]:
         return _cut_response({"result": value}), _shown("text", value)
     plain = _plain(value)
     response = plain if isinstance(plain, dict) else {"result": plain}
-    return _cut_response(response), _shown("json", json.dumps(plain, ensure_ascii=False, indent=2))
+    return _cut_response(response), _rows(plain) or _shown("json", json.dumps(plain, ensure_ascii=False, indent=2))
 
 
 def error_response(message: str) -> Wire:
@@ -66,6 +66,18 @@ def _cut_response(response: Wire) -> Wire:
 
 def _shown(kind: str, text: str) -> Wire:
     return {"kind": kind, "text": text[:SHOWN_CHARS], "cut": max(0, len(text) - SHOWN_CHARS)}
+
+
+def _rows(plain: Any) -> Wire | None:
+    """A list of flat objects with the same keys, as a table."""
+    if not isinstance(plain, list) or not plain or not all(isinstance(r, dict) and r for r in plain):
+        return None
+    columns = list(plain[0])
+    flat = all(list(r) == columns and not any(isinstance(v, dict | list) for v in r.values()) for r in plain)
+    if not flat:
+        return None
+    rows = [list(r.values()) for r in plain[:SHOWN_ROWS]]
+    return {"kind": "table", "columns": columns, "rows": rows, "row_count": len(plain)}
 
 
 def _plain(value: Any) -> Any:

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -138,6 +139,43 @@ class Run:
         self.cancel_event = threading.Event()
         """Set by the first `stop`, for good. A tool that runs in a thread may look at it."""
 
+    @classmethod
+    def restored(cls, saved: Wire, **options: Any) -> Run:
+        """A run as `saved` (see saved.py) tells it: decoded again from its own chunks. Where calls were waiting, it can
+        be started, and waits for the same decisions; anything else that was going has ended.
+        """
+        run = cls(prompt=saved["prompt"], **options)
+        run._state.timing.started_at = saved["started_at"]
+        run._t0 -= saved["now_s"]
+        for step in saved["steps"]:
+            run._publish(run._decoder.begin(step["index"], step["started_s"]))
+            for at_s, wire in step["chunks"]:
+                number = run._chunks.append(step["index"], at_s, wire)
+                with suppress(RunFailed):  # an error object: the run's own error tells it
+                    run._publish(run._decoder.push(wire, number, at_s))
+            run._publish(run._decoder.end(step["ended_s"], step["outcome"]))
+        for call_id, fields in saved["calls"].items():
+            part = run._state.call_part(call_id)
+            if part is not None:
+                decision = fields.pop("decision")
+                held = None if decision is None else Decision(**decision)
+                run._state.count_on_from(held.otid if held else 0)
+                state = fields.pop("state")
+                run._publish([CallStateChanged(call_id, part.index, state, {**fields, "decision": held})])
+        if saved["status"] == "acting":
+            run._publish([RunStateChanged("acting")])
+        else:
+            run._restore_end(saved)
+        return run
+
+    def _restore_end(self, saved: Wire) -> None:
+        receipt = saved["receipt"] and Receipt(**saved["receipt"])
+        error = saved["error"]
+        if error is not None:
+            self._error = RunFailed(error["message"], title=error["title"], hint=error["hint"])
+            self._error.run = self
+        self._finish(RunEnded(saved["ended_s"], saved["status"], saved["stopped_by"], saved["notice"], error, receipt))
+
     # -- what it holds ----------------------------------------------------------------------------------------------
 
     @property
@@ -182,7 +220,9 @@ class Run:
     @property
     def pending(self) -> list[ToolCall]:
         """The calls that wait for a decision: see `approve` and `deny`."""
-        return [c for c in self.tool_calls if c.state == "awaiting_approval" and self._stop is None]
+        if self._acting is None or self._stop is not None:
+            return []
+        return [call for call in self.tool_calls if call.state == "awaiting_approval"]
 
     @property
     def decisions(self) -> list[Decision]:
@@ -480,12 +520,11 @@ class Run:
             if self._stop is not None:
                 self._end_cancelled()
                 return
-            self._publish([RunStarted(self._now())])
-            self._move("started")
-            while self._state.status == "streaming":
-                await self._step()
-                if self._state.status == "acting":
-                    await self._act()
+            if self._state.status == "pending":
+                self._publish([RunStarted(self._now())])
+                self._move("started")
+            while self._state.status in ("streaming", "acting"):  # a restored run begins with its calls
+                await (self._step() if self._state.status == "streaming" else self._act())
         except asyncio.CancelledError:
             if self._stop is None:
                 self._stop = _Stop("interrupt", self._now(), self._moment())
@@ -586,7 +625,8 @@ class Run:
     async def _act(self) -> None:
         """Decide and run the calls of the step that just ended, and decide what follows."""
         parts = [p for c in self._decoder.calls if (p := self._state.call_part(c)) is not None]
-        ours = [p for p in parts if not self._tools.hands_over(p.call.name)]
+        theirs = [p for p in parts if self._tools.hands_over(p.call.name)]
+        ours = [p for p in parts if p not in theirs and not is_terminal(CALL_TABLE, p.call.state)]
         if ours and self._stop is None:
             loop = asyncio.get_running_loop()
             self._acting = Acting(
@@ -608,7 +648,7 @@ class Run:
                 raise error
         if self._stop is not None:
             self._end_cancelled()
-        elif len(ours) < len(parts):
+        elif theirs:
             self._end_completed("handed_over", stopped_by="calls")
         elif len(self._state.steps) >= self._max_steps:
             self._end_completed("max_steps", stopped_by="max_steps")

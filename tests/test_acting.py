@@ -7,6 +7,7 @@ import itertools
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -178,6 +179,12 @@ def test_results_are_readable_for_the_model_and_for_people() -> None:
     response, display = readable(Frame())
     assert response == {"columns": ["a", "b"], "rows": [[1, None], ["x", None]], "row_count": 500}
     assert display["kind"] == "table"
+    rows = [{"id": 1, "n": None}, {"id": 2, "n": 1.5}]
+    assert readable(rows) == (
+        {"result": rows},
+        {"kind": "table", "columns": ["id", "n"], "rows": [[1, None], [2, 1.5]], "row_count": 2},
+    )
+    assert readable([{"id": [1]}])[1]["kind"] == "json"
     assert readable({"a": (1, 2)})[0] == {"a": [1, 2]}
     assert readable([1.5, float("inf")])[0] == {"result": [1.5, "inf"]}
     long, shown = readable("x" * 100_000)
@@ -425,7 +432,7 @@ def test_every_order_of_decisions_over_two_calls_has_one_winner_and_one_response
 
 def test_approve_and_stop_racing_from_two_threads_have_one_winner() -> None:
     async def main() -> None:
-        for turn in range(100):
+        for turn in range(1000):
             ran: list[int] = []
 
             case = Case(
@@ -440,10 +447,8 @@ def test_approve_and_stop_racing_from_two_threads_have_one_winner() -> None:
                 barrier.wait()
                 for _ in range(turn * 7 % 50):
                     pass
-                try:
+                with suppress(gem.DecisionRefused):
                     run.approve("s0c0")
-                except gem.DecisionRefused:
-                    pass
 
             def stop(run: gem.Run = run, barrier: threading.Barrier = barrier) -> None:
                 barrier.wait()

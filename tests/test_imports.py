@@ -42,10 +42,14 @@ ORDER = [
         "runner",
         "run",
         "chat",
+        "saved",
     ),
     *("pace", "fastlane", "widget", "show"),
 ]
-UPWARDS = {("run", "show"): "displaying a run asks the room that draws it"}
+UPWARDS = {
+    ("run", "show"): "displaying a run asks the room that draws it",
+    ("chat", "saved"): "saving a chat asks the room that knows the file",
+}
 ALLOWED = {
     "google": {"source"},
     "anywidget": {"widget"},

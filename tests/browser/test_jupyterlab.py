@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import build
 from tests.browser.notebook import Lab, Notebook
@@ -236,3 +237,109 @@ def test_saved_with_widget_state_the_answer_is_in_the_file_and_no_key_is(noteboo
     assert "planted-secret-key" not in state
     for path in Path(lab.root).glob("*.ipynb"):
         assert "planted-secret-key" not in path.read_text()
+
+
+# -- approvals ---------------------------------------------------------------------------------------------------------
+
+TOOLS = '''
+ran = []
+
+@gem.tool(approve="ask")
+def delete_rows(where: str, limit: int = 1) -> str:
+    """Delete rows that match a condition."""
+    ran.append((where, limit))
+    return f"deleted where {where}"
+'''
+ASKS = '@say I would like to clean up:\n@call delete_rows {"where": "id = 7", "limit": 3}\n@then\n@say All clean.'
+
+
+def asks(notebook: Notebook, prompt: str = ASKS, options: str = "") -> None:
+    notebook.run(TOOLS)
+    notebook.run(f"run = gem.ask({prompt!r}, model='demo', tools=[delete_rows]{options})")
+    button(notebook, "Approve").wait_for()
+
+
+def button(notebook: Notebook, name: str) -> Any:
+    return outputs(notebook).get_by_role("button", name=name, exact=True).last
+
+
+def decided(notebook: Notebook) -> str:
+    return notebook.run(
+        "_ = await run.wait()\n"
+        "print(ran, [(d.verdict, d.by, d.reason, d.edited) for d in run.decisions], run.status, run.text[-10:])"
+    )
+
+
+def test_approve_by_click_runs_exactly_what_is_shown(notebook: Notebook) -> None:
+    asks(notebook)
+    assert notebook.run("print(ran, run.status, [c.args for c in run.pending])") == (
+        "[] acting [{'where': 'id = 7', 'limit': 3}]"
+    )
+    button(notebook, "Approve").click()
+    text_shows(notebook, "All clean.")
+    assert decided(notebook) == "[('id = 7', 3)] [('approved', 'button', None, False)] completed All clean."
+    text_shows(notebook, "Approved by you")
+
+
+def test_edit_and_approve_runs_what_was_edited(notebook: Notebook) -> None:
+    asks(notebook)
+    outputs(notebook).get_by_label("where").fill("id = 8")
+    button(notebook, "Approve edited").click()
+    text_shows(notebook, "All clean.")
+    assert decided(notebook) == "[('id = 8', 3)] [('approved', 'button', None, True)] completed All clean."
+
+
+def test_deny_with_a_reason_runs_nothing(notebook: Notebook) -> None:
+    asks(notebook)
+    outputs(notebook).get_by_placeholder("Reason").fill("keep them")
+    button(notebook, "Deny").click()
+    text_shows(notebook, "All clean.")
+    assert decided(notebook) == "[] [('denied', 'button', 'keep them', False)] completed All clean."
+
+
+def test_stop_while_a_call_waits_runs_nothing_and_the_conversation_goes_on(notebook: Notebook) -> None:
+    notebook.run(TOOLS + "\nchat = gem.Chat(model='demo', tools=[delete_rows])")
+    notebook.run(f"run = chat.send({ASKS!r})\nrun")
+    button(notebook, "Approve").wait_for()
+    stop_button(notebook).click()
+    text_shows(notebook, "Stopped by you")
+    assert notebook.run("print(ran, run.status, [c.state for c in run.tool_calls])") == "[] cancelled ['cancelled']"
+    assert notebook.run("print((await chat.send('@say still here')).text)") == "still here"
+
+
+def test_a_decision_is_heard_while_a_cell_awaits_the_run(notebook: Notebook) -> None:
+    notebook.run(TOOLS)
+    index = notebook.start(f"run = await gem.ask({ASKS!r}, model='demo', tools=[delete_rows])\nprint(ran)")
+    button(notebook, "Approve").wait_for()
+    button(notebook, "Approve").click()
+    notebook.wait_done(index)
+    assert notebook.text(index).endswith("[('id = 7', 3)]")
+
+
+def test_a_reload_shows_a_pending_call_again_and_it_works(notebook: Notebook) -> None:
+    asks(notebook)
+    notebook.reload()
+    button(notebook, "Approve").wait_for(timeout=60_000)
+    button(notebook, "Approve").click()
+    text_shows(notebook, "All clean.")
+    assert decided(notebook) == "[('id = 7', 3)] [('approved', 'button', None, False)] completed All clean."
+
+
+def test_nobody_deciding_denies_in_time(notebook: Notebook) -> None:
+    asks(notebook, options=", approval_timeout_s=3")
+    text_shows(notebook, "All clean.")
+    told = decided(notebook)
+    assert told.startswith("[] [('denied', 'timeout'")
+
+
+def test_approving_by_keyboard_alone(notebook: Notebook) -> None:
+    asks(notebook)
+    outputs(notebook).get_by_label("where").focus()
+    notebook.page.keyboard.press("End")
+    notebook.page.keyboard.type("0")
+    expect(button(notebook, "Approve edited")).to_be_enabled()  # not in the first half second after it moved
+    for _ in range(2):
+        notebook.page.keyboard.press("Tab")
+    notebook.page.keyboard.press("Enter")
+    text_shows(notebook, "All clean.")
+    assert decided(notebook) == "[('id = 70', 3)] [('approved', 'button', None, True)] completed All clean."
