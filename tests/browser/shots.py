@@ -27,6 +27,24 @@ SHOW = """async ([name, width]) => {
 }"""
 
 
+# What a reader has typed in some pictures, which are of another state.
+TYPED = {
+    "edited": ("waiting", {"where": "id in (1042, 1077)"}),
+    "invalid": ("waiting", {"limit": "300", "where": ""}),
+    "edited_everything": ("waiting_everything", {"tags": '["duplicate"', "content": "# Report\n\nRevenue fell."}),
+}
+TYPE = """values => {
+  for (const { shadowRoot } of document.querySelectorAll(".gemstream"))
+    for (const label of shadowRoot.querySelectorAll(".fields > label")) {
+      const value = values[label.firstChild.textContent];
+      if (value === undefined) continue;
+      const control = shadowRoot.getElementById(label.htmlFor);
+      control.value = value;
+      control.dispatchEvent(new Event("input"));
+    }
+}"""
+
+
 def main(folder: Path, wanted: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     build()
@@ -38,9 +56,11 @@ def main(folder: Path, wanted: list[str]) -> None:
             page.goto(f"{url}/tests/browser/page/index.html")
             page.wait_for_selector("html[data-ready]")
             page.add_style_tag(content="#notebook { height: auto; overflow: visible }")
-            for name in wanted or page.evaluate("window.gem.names"):
-                page.evaluate(SHOW, [name, width])
-                page.wait_for_timeout(500)
+            for name in wanted or [*page.evaluate("window.gem.names"), *TYPED]:
+                state, typed = TYPED.get(name, (name, {}))
+                page.evaluate(SHOW, [state, width])
+                page.wait_for_timeout(700)
+                page.evaluate(TYPE, typed)
                 page.locator("#cells").screenshot(path=str(folder / f"{name}-{width}.png"))
             page.close()
         browser.close()

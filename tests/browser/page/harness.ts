@@ -1,6 +1,6 @@
 // Mounts the built widget with a scripted kernel; tests and the screenshot script drive it through window.gem.
 import { FakeKernel } from "./kernel.ts";
-import { parts, run, states, step } from "./states.ts";
+import { call, decision, parts, run, states, step, waits } from "./states.ts";
 
 const bundle = "/gemstream_widget/static/widget.js";
 
@@ -61,5 +61,17 @@ declare global {
   }
 }
 
-window.gem = { FakeKernel, mount, show, states, names: Object.keys(states), run, parts, step };
+window.gem = {
+  FakeKernel,
+  mount,
+  show,
+  states,
+  names: Object.keys(states),
+  run,
+  parts,
+  step,
+  call,
+  waits,
+  decision,
+};
 document.documentElement.dataset.ready = "true";

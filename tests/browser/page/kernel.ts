@@ -1,6 +1,6 @@
 // A model and a kernel that live in the page: they speak docs/protocol.md and misbehave on demand.
 import { applyOps } from "../../../js/patch.ts";
-import { isEnded, type Op, type PageMessage, type RunState } from "../../../js/protocol.ts";
+import { type Call, isEnded, type Op, type PageMessage, type RunState } from "../../../js/protocol.ts";
 
 type Listener = (...args: never[]) => void;
 
@@ -56,6 +56,11 @@ export class FakeKernel {
   readonly lose = new Set<number>();
   answersResync = true;
   answersStop = true;
+  answersDecide = true;
+  /** Refuses every decision with these words. */
+  refuses: string | null = null;
+  /** Second modules it sends when asked. */
+  readonly modules = new Set<string>(["approval"]);
   beats = true;
 
   constructor() {
@@ -102,8 +107,21 @@ export class FakeKernel {
     return (performance.now() - this.runs.get(id)!.from_ms) / 1000;
   }
 
-  private tell(message: object): void {
-    this.model.emit("msg:custom", message, []);
+  private tell(message: object, buffers: readonly DataView[] = []): void {
+    this.model.emit("msg:custom", message, buffers);
+  }
+
+  /** Changes fields of a call, wherever it is. */
+  call(id: string, callId: string, fields: Partial<Call>): void {
+    const index = this.runs
+      .get(id)!
+      .state.parts.findIndex((part) => part.kind === "call" && part.call.id === callId);
+    this.patch(
+      id,
+      Object.entries(fields).map(
+        ([name, value]): Op => ["=", ["parts", index, "call", name], value as never],
+      ),
+    );
   }
 
   private receive(message: PageMessage): void {
@@ -113,6 +131,59 @@ export class FakeKernel {
           this.tell({ op: "snap", run: id, seq, at_s: this.at(id), state: structuredClone(state) });
     }
     if (message.op === "stop" && this.answersStop) this.stop(message.run);
+    if (message.op === "module" && this.modules.has(message.name)) void this.sendModule(message.name);
+    if (message.op === "decide" && this.answersDecide) this.decide(message);
+    if (message.op === "revoke") {
+      const rules = this.runs.get(message.run)!.state.rules.filter(({ id }) => id !== message.rule);
+      this.patch(message.run, [["=", ["rules"], rules as never]]);
+    }
+  }
+
+  private async sendModule(name: string): Promise<void> {
+    const source = await (await fetch(`/gemstream_widget/static/${name}.js`)).arrayBuffer();
+    this.tell({ op: "module", name, id: `${name}-test` }, [new DataView(source)]);
+  }
+
+  private decide(message: Extract<PageMessage, { op: "decide" }>): void {
+    const { run: id, call: callId, verdict, args, reason, scope } = message;
+    const { state } = this.runs.get(id)!;
+    const found = state.parts.find((part) => part.kind === "call" && part.call.id === callId);
+    const call = found?.kind === "call" ? found.call : null;
+    const stale = call?.state !== "awaiting_approval" || call.hash !== message.hash;
+    if (!call || stale || this.refuses !== null) {
+      const words = this.refuses ?? `Call ${callId} is not waiting for a decision.`;
+      this.tell({ op: "refused", run: id, call: callId, message: words });
+      return;
+    }
+    if (scope !== "once") {
+      const what = verdict === "approve" ? "runs" : "is denied";
+      const words = `Every call of ${call.name} ${what} without asking, in this ${scope}.`;
+      const rules = [...state.rules, { id: `x${state.rules.length + 1}`, tool: call.name, scope, words }];
+      this.patch(id, [["=", ["rules"], rules as never]]);
+    }
+    const at_s = this.at(id);
+    const common = { otid: 99, by: "button" as const, reason, scope, at_s };
+    const settled = { hash: null, deadline_s: null };
+    if (verdict === "approve") {
+      const edited = args !== null;
+      const decision = { ...common, verdict: "approved" as const, edited };
+      this.call(id, callId, {
+        ...settled,
+        decision,
+        state: "running",
+        used_args: args ?? call.args,
+        started_s: at_s,
+      });
+    } else {
+      const decision = { ...common, verdict: "denied" as const, edited: false };
+      this.call(id, callId, {
+        ...settled,
+        decision,
+        state: "denied",
+        result: { error: "Denied by the user." },
+        ended_s: at_s,
+      });
+    }
   }
 
   private stop(id: string): void {

@@ -1,5 +1,5 @@
 // States a card can be in, as the kernel would send them.
-import type { Call, JsonObject, Part, RunState, Step } from "../../../js/protocol.ts";
+import type { Call, Decision, JsonObject, Part, RunState, Step } from "../../../js/protocol.ts";
 
 let otid = 0;
 
@@ -55,10 +55,20 @@ export function call(name: string, args: JsonObject, more: Partial<Call> = {}): 
     call_id: null,
     name,
     args,
-    used_args: null,
     state: "requested",
+    doc: "",
+    schema: null,
+    hash: null,
+    deadline_s: null,
+    decision: null,
+    used_args: null,
+    started_s: null,
+    ended_s: null,
+    printed: "",
     result: null,
+    display: null,
     error: null,
+    traceback: null,
   };
   return { kind: "call", call: { ...base, ...more } };
 }
@@ -81,6 +91,7 @@ export function run(more: Partial<RunState> = {}): RunState {
     notice: null,
     error: null,
     receipt: null,
+    rules: [],
     ...more,
   };
 }
@@ -102,7 +113,237 @@ const thought = {
 const wave =
   "iVBORw0KGgoAAAANSUhEUgAAAPAAAAB4CAIAAABD1OhwAAACo0lEQVR42u3dQU7cQBRF0beOLI/1Zi1ITHrMmDCI23bZVc9HulO6f/06RkCIyOfXS6opViCgJaAloCWgBbQEtAS0BLQEtICWgJaAloCWgBbQEtAS0BLQEtACWgJaAloCWgJaQEtAS0BLQN/cn4+/W7IooEsoYw10IWWsgS6kjDXQs2s++CTYKtCLUR7xOgL6TM2zvaCA3olv5udEQN+m+cq3AFqXOmMa6FeZMKaBLrTFNNBtnymZBroNE9NAtzFievfegP7XkAds6RsEekbNTO/eFdCvmdEADXSbGKbfWlEsYn4uTG9fTixiCShMb1xLaDZw0yXGk+0hbPqUFJpN3nSJsQjzNy0hFuEUTcePr7qYbjp4aHacplPHk+1ETc9waHaupsOmfh3dt/4Q09uPme51POG+68/41gFTvI6HfOfUfcx3jxZfYjLddK60ruOxPwR4+KFSuY5n/ruDS/zxYzv/isZ0wUFStg6/Y9l0iTs+Nn4ZzTeITfOnaR00F+zh4PCpecRpLtjG8bHTsQ6aXeJ/fjlpxf8RDXTBJR58nay+DpoLlnPinFn6Eae5YEXnTph110FzwaJOny2LroPmgnWNmCorroPmgqUNmifLrYPmgtWNmyRrrYPmggUOnSELrYPmgjWOfvessg6aC5Z5wftmiXXQXLDSa94xx4e78k9hgzhosUN3e6WWzDylv4BdYPriS8yJs547Ls0Fpq+/xJw78SlDD31O1H2JmWojv1+H5uVY33uDGbeO7Yc58rEaanq5S8w1G9kRXlOZXuUSM+FGqCpgfdfkmWojJBWwvnfmzLAUdApkTzJq3JaaAlpAS0BLQEtAC2gJaAloCWgJaAEtAS0BLQEtAS2gJaAloCWgJaAFtAS0BLQEtAS0gJaAlm7pGz763ZaOi075AAAAAElFTkSuQmCC";
 
+const deleteRows = {
+  type: "object",
+  properties: {
+    table: { type: "string", description: "Name of the table" },
+    where: { type: "string", description: "SQL condition; only matching rows are deleted" },
+    limit: { type: "integer", minimum: 1, maximum: 100, default: 10 },
+  },
+  required: ["table", "where"],
+};
+
+/** One argument of every kind. */
+const everything = {
+  type: "object",
+  $defs: {
+    Mode: { enum: ["append", "replace", "fail"], type: "string" },
+    Tag: { type: "string", maxLength: 8 },
+  },
+  properties: {
+    path: { type: "string" },
+    content: { type: "string" },
+    mode: { $ref: "#/$defs/Mode", default: "fail" },
+    ratio: { type: "number", exclusiveMinimum: 0, maximum: 1 },
+    dry_run: { type: "boolean", default: true },
+    backup: { type: "boolean", default: false },
+    owner: { anyOf: [{ type: "string" }, { type: "null" }], default: null },
+    tags: { type: "array", items: { $ref: "#/$defs/Tag" } },
+    retries: { anyOf: [{ type: "integer" }, { type: "null" }], default: null },
+    encoding: { type: "string", default: "utf-8" },
+  },
+  required: ["path", "content", "mode", "ratio"],
+};
+
+/** A call of a tool of ours that waits; `hash` tells calls apart. */
+export function waits(name: string, args: JsonObject, more: Partial<Call> = {}) {
+  const made = call(name, args, {
+    state: "awaiting_approval",
+    doc: "Delete rows of one table that match a condition.",
+    schema: deleteRows,
+    ...more,
+  });
+  made.call.hash ??= `hash-${made.call.id}`;
+  return made;
+}
+
+/** A call of a tool of ours that a decision let run. */
+function ran(name: string, args: JsonObject, more: Partial<Call> = {}) {
+  return call(name, args, { used_args: args, schema: {}, started_s: 1.2, ended_s: 1.244, ...more });
+}
+
+export function decision(more: Partial<Decision> = {}): Decision {
+  return {
+    otid: 90,
+    verdict: "approved",
+    by: "button",
+    reason: null,
+    edited: false,
+    scope: "once",
+    at_s: 2,
+    ...more,
+  };
+}
+
+const lead = {
+  kind: "text" as const,
+  first_s: 3.6,
+  text: "Refunds are recorded as negative rows, so a plain sum is right. I would like to remove the 3 duplicated orders first:",
+};
+const threeRows = { table: "orders", where: "id in (1042, 1077, 1078)", limit: 3 };
+const acting = (...contents: Content[]) =>
+  run({
+    status: "acting",
+    tokens: 118,
+    parts: parts({ ...thought, first_s: 0.4, last_s: 3.5 }, lead, ...contents),
+  });
+
 export const states: { [name: string]: () => RunState } = {
+  waiting: () => acting(waits("delete_rows", threeRows)),
+  waiting_everything: () =>
+    acting(
+      waits(
+        "write_file",
+        {
+          path: "report\u202Etxt.exe",
+          content: "# Report\n\nRevenue grew by 9 %.\nRefunds are negative rows.",
+          mode: "append",
+          ratio: 0.5,
+          dry_run: true,
+          owner: null,
+          tags: ["dup", "2026"],
+          force: true,
+        },
+        { schema: everything, doc: "Write a file.", error: "The policy asks before anything is written." },
+      ),
+    ),
+  parallel: () => ({
+    ...acting(
+      waits("delete_rows", threeRows),
+      waits("delete_rows", { table: "refunds", where: "amount = 0" }),
+      call(
+        "run_sql",
+        { query: "select 1" },
+        { state: "running", schema: {}, used_args: { query: "select 1" }, started_s: 4 },
+      ),
+    ),
+    rules: [
+      {
+        id: "x1",
+        tool: "read_file",
+        scope: "run",
+        words: "Every call of read_file runs without asking, in this run.",
+      },
+    ],
+  }),
+  countdown: () => acting(waits("delete_rows", threeRows, { deadline_s: 30 })),
+  running: () =>
+    acting(
+      ran(
+        "train",
+        { epochs: 3 },
+        {
+          state: "running",
+          ended_s: null,
+          doc: "Train the model.",
+          decision: decision(),
+          printed: "epoch 1: loss 0.81\nepoch 2: loss 0.52\n",
+        },
+      ),
+    ),
+  table: () =>
+    acting(
+      ran(
+        "run_sql",
+        { query: "select month, revenue, orders from sales" },
+        {
+          state: "succeeded",
+          doc: "Run a read-only query.",
+          decision: decision({ by: "policy", reason: "only reads" }),
+          result: { columns: ["month"], rows: [["2026-08"]], row_count: 14 },
+          display: {
+            kind: "table",
+            columns: ["month", "revenue", "orders", "note"],
+            rows: [
+              ["2026-08", 41207, 312, null],
+              ["2026-09", 44910, 340, "<b>best</b>"],
+            ],
+            row_count: 14,
+          },
+        },
+      ),
+    ),
+  image: () =>
+    acting(
+      ran(
+        "plot",
+        { column: "revenue" },
+        {
+          state: "succeeded",
+          doc: "Plot one column.",
+          result: { result: "an image (2 kB), shown to the user" },
+          display: { kind: "image", mime_type: "image/png", data: wave },
+        },
+      ),
+    ),
+  shown_text: () =>
+    acting(
+      ran(
+        "read_log",
+        {},
+        {
+          state: "succeeded",
+          result: { result: "…" },
+          display: {
+            kind: "text",
+            text: "first line\nsecond line, which is rather long ".repeat(3),
+            cut: 81200,
+          },
+        },
+      ),
+      ran(
+        "get_config",
+        { name: "main" },
+        {
+          state: "succeeded",
+          result: { a: 1 },
+          display: { kind: "json", text: '{\n  "a": 1\n}', cut: 0 },
+        },
+      ),
+    ),
+  ran_edited: () =>
+    acting(
+      ran("delete_rows", threeRows, {
+        state: "succeeded",
+        doc: "Delete rows of one table that match a condition.",
+        decision: decision({ edited: true, scope: "run" }),
+        used_args: { table: "orders", where: "id in (1042, 1077)" },
+        result: { result: "2 rows deleted" },
+        display: { kind: "text", text: "2 rows deleted", cut: 0 },
+      }),
+    ),
+  denied: () =>
+    acting(
+      ran("delete_rows", threeRows, {
+        state: "denied",
+        used_args: null,
+        decision: decision({ verdict: "denied", reason: "row 1078 is not a duplicate" }),
+        result: { error: "Denied by the user. Reason: row 1078 is not a duplicate" },
+      }),
+      ran("delete_rows", threeRows, {
+        state: "denied",
+        used_args: null,
+        decision: decision({ verdict: "denied", by: "timeout", reason: "nobody decided within 30 s" }),
+        result: { error: "The call was not run" },
+      }),
+    ),
+  tool_failed: () =>
+    acting(
+      ran(
+        "run_sql",
+        { query: "select * from nothing" },
+        {
+          state: "failed",
+          doc: "Run a read-only query.",
+          decision: decision({ by: "rule" }),
+          printed: "connecting to sales.db\n",
+          error: "OperationalError: no such table: nothing",
+          traceback:
+            'Traceback (most recent call last):\n  File "tools.py", line 12, in run_sql\n    return db.execute(query)\nOperationalError: no such table: nothing\n',
+          result: { error: "OperationalError: no such table: nothing" },
+        },
+      ),
+    ),
   connecting: () => run({ status: "pending", steps: [], first_chunk_s: null }),
   reasoning: () => run({ parts: parts(thought), tokens: 41 }),
   writing: () =>

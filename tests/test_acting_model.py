@@ -1,0 +1,185 @@
+"""Every order of decisions, tool ends, timeouts and Stop, against what must hold whatever happens.
+
+For two parallel calls all orders are played; for three, a sample that hypothesis draws.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import gemstream_widget as gem
+from gemstream_widget.errors import IllegalTransition
+from gemstream_widget.rules import violations
+from gemstream_widget.source import ListSource
+from tests.gates import until
+from tests.wire import call, chunk, text
+
+Token = tuple[Any, ...]
+"""("decide", call, how), ("end", call, how), ("timeout",) or ("stop",)."""
+
+TURNS = 6  # of the loop, after each token: enough for what it set off to come to rest
+
+
+class Model:
+    """What should have happened, told from the tokens alone: a second, simpler account to hold the product against."""
+
+    def __init__(self, count: int) -> None:
+        self.state = ["waiting"] * count
+        self.edited = [False] * count
+        self.stopped = False
+
+    def take(self, token: Token) -> None:
+        kind = token[0]
+        if self.stopped:
+            return
+        if kind == "stop":
+            self.stopped = any(s in ("waiting", "running") for s in self.state)
+            self.state = ["cancelled" if s in ("waiting", "running") else s for s in self.state]
+        elif kind == "timeout":
+            self.state = ["denied" if s == "waiting" else s for s in self.state]
+        elif kind == "decide" and self.state[token[1]] == "waiting":
+            self.state[token[1]] = "denied" if token[2] == "deny" else "running"
+            self.edited[token[1]] = token[2] == "edit"
+        elif kind == "end" and self.state[token[1]] == "running":
+            self.state[token[1]] = "succeeded" if token[2] == "returns" else "failed"
+
+
+async def play(count: int, tokens: list[Token]) -> None:
+    started: list[int] = []
+    gates: list[asyncio.Future[int]] = [asyncio.get_running_loop().create_future() for _ in range(count)]
+
+    async def work(n: int) -> int:
+        started.append(n)
+        return await gates[n % 10]
+
+    calls = [call("work", {"n": n}, id=f"k{n}") for n in range(count)]
+    source = ListSource([chunk(*calls), chunk(finish="STOP")], [chunk(text("done"), finish="STOP")])
+    chat = gem.Chat(source=source, tools=[work], approve="ask")
+    run = chat.send("go")
+    model = Model(count)
+    await until(lambda: len(run.pending) == count, "all calls wait")
+
+    for token in [
+        *tokens,
+        *(("decide", n, "deny") for n in range(count)),
+        *(("end", n, "returns") for n in range(count)),
+    ]:
+        before = list(started)
+        over = run.status != "acting"
+        model.take(token)
+        if token[0] == "stop":
+            run.stop()
+        elif token[0] == "timeout" and run._acting is not None:
+            for waiting in run.pending:
+                part = run._state.call_part(waiting.id)
+                assert part is not None
+                run._acting._settled(part, "timeout", "timeout")
+        elif token[0] == "decide":
+            n, how = token[1], token[2]
+            with suppress(gem.DecisionRefused):
+                if how == "deny":
+                    run.deny(f"s0c{n}")
+                else:
+                    run.approve(f"s0c{n}", {"n": n + 10} if how == "edit" else None)
+        elif token[0] == "end" and not gates[token[1]].done() and any(s % 10 == token[1] for s in started):
+            if token[2] == "returns":
+                gates[token[1]].set_result(token[1])
+            else:
+                gates[token[1]].set_exception(ValueError("no"))
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+        if over or model.stopped:
+            assert started == before, "a tool started after the Stop"
+        states = [c.state for c in run.tool_calls]
+        assert [{"waiting": "awaiting_approval"}.get(s, s) for s in model.state] == states, (token, states)
+
+    await run.wait()
+    if model.stopped or ("stop",) not in tokens:  # a Stop after the last call may still cut the model's next answer
+        assert run.status == ("cancelled" if model.stopped else "completed")
+    assert sorted(started) == sorted(set(started)), "a tool ran twice"
+    for n in started:
+        decision = run.tool_calls[n % 10].decision
+        assert decision is not None
+        assert decision.verdict == "approved"
+        assert n >= 10 or not model.edited[n]
+        assert n < 10 or model.edited[n % 10]
+    assert len(run.decisions) == len({d.call for d in run.decisions})
+    contents = chat.history
+    responses = [p["functionResponse"] for c in contents for p in c["parts"] if "functionResponse" in p]
+    assert [r["id"] for r in responses] == [f"k{n}" for n in range(count)]
+    for state, response in zip(model.state, responses, strict=True):
+        assert ("result" in response["response"]) == (state == "succeeded")
+    assert not violations(
+        {"contents": [*contents, {"role": "user", "parts": [text("next")]}]}, model="gemini-2.5-flash"
+    )
+    for gate in gates:
+        gate.cancel()
+
+
+def orders(count: int) -> Iterator[list[Token]]:
+    """All ways to interleave a decision and an end of each call, with a Stop or a timeout at every place or none."""
+    base = sorted(set(itertools.permutations([n for n in range(count) for _ in range(2)])))
+    for order in base:
+        for decisions in itertools.product(("approve", "edit", "deny"), repeat=count):
+            for ends in itertools.product(("returns", "raises"), repeat=count):
+                seen: set[int] = set()
+                tokens: list[Token] = []
+                for n in order:
+                    tokens.append(("end", n, ends[n]) if n in seen else ("decide", n, decisions[n]))
+                    seen.add(n)
+                yield tokens
+                for what in ("stop", "timeout"):
+                    for place in range(len(tokens) + 1):
+                        yield [*tokens[:place], (what,), *tokens[place:]]
+
+
+@pytest.mark.timeout(180)
+def test_all_orders_of_two_calls() -> None:
+    async def main() -> None:
+        count = 0
+        for tokens in orders(2):
+            await play(2, tokens)
+            count += 1
+        assert count == 6 * 9 * 4 * 11
+
+    asyncio.run(main())
+
+
+tokens_of_three = st.lists(
+    st.one_of(
+        st.tuples(st.just("decide"), st.integers(0, 2), st.sampled_from(["approve", "edit", "deny"])),
+        st.tuples(st.just("end"), st.integers(0, 2), st.sampled_from(["returns", "raises"])),
+        st.sampled_from([("stop",), ("timeout",)]),
+    ),
+    max_size=9,
+)
+
+
+@given(tokens_of_three)
+@settings(max_examples=400, deadline=None)
+def test_sampled_orders_of_three_calls(tokens: list[Token]) -> None:
+    asyncio.run(play(3, tokens))
+
+
+def test_the_model_can_fail() -> None:
+    """A positive control: where a tool starts without its approval, the play says so."""
+
+    async def main() -> None:
+        await play(1, [("decide", 0, "approve")])
+
+    asyncio.run(main())
+    original = gem.Run.approve
+    gem.Run.approve = lambda self, *args, **kw: self.deny(args[0])  # type: ignore[method-assign]
+    try:
+        with pytest.raises((AssertionError, IllegalTransition)):
+            asyncio.run(main())
+    finally:
+        gem.Run.approve = original  # type: ignore[method-assign]
