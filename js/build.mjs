@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build, context, transform } from "esbuild";
+import { lexerSource } from "./marked.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "..", "gemstream_widget", "static");
@@ -53,22 +54,16 @@ const cssText = {
   },
 };
 
-/**
- * Of marked only the lexer is used, but its one minified file ends by building its convenience functions, which hold the
- * whole HTML renderer. Without that tail the rest can be shaken off; a release that looks different stays whole.
- */
+/** A release of marked that looks different from what marked.mjs expects stays whole. */
 const lexerOnly = {
   name: "marked-lexer-only",
   setup(builder) {
     builder.onLoad({ filter: /marked[\\/]lib[\\/]marked\.esm\.js$/ }, ({ path }) => {
       const source = readFileSync(path, "utf8");
-      const [, head, tail] = /^(.*;)var \w+=new \w+;function .*?;export\{([^}]*)\};/s.exec(source) ?? [];
-      if (!head || !tail) {
-        console.warn("marked: its file looks different from what build.mjs expects, bundled whole");
-        return { contents: source, loader: "js" };
-      }
-      const names = tail.split(",").filter((name) => / as (Lexer|Tokenizer|Hooks|defaults)$/.test(name));
-      return { contents: `${head}export{${names.join(",")}};`, loader: "js" };
+      const lexer = lexerSource(source);
+      if (!lexer)
+        console.warn("marked: its file looks different from what marked.mjs expects, bundled whole");
+      return { contents: lexer ?? source, loader: "js" };
     });
   },
 };

@@ -326,3 +326,43 @@ describe("the clock", () => {
     expect(run.clock.read(now)).toBeCloseTo(0.2);
   });
 });
+
+describe("decisions", () => {
+  const choice = { hash: "h1", verdict: "approve", args: { a: 1 }, reason: null, scope: "run" } as const;
+
+  it("are sent as they are and remembered for every view", () => {
+    const { store, run } = open();
+    const view = new View();
+    store.subscribe(view, life.signal);
+    store.decide("r1", "s0c0", choice);
+    expect(model.take("decide")).toEqual([{ op: "decide", run: "r1", call: "s0c0", ...choice }]);
+    expect(run.decisions.get("s0c0")).toMatchObject({ hash: "h1", verdict: "approve", refused: null });
+    expect(view.seen).toEqual(["link r1"]);
+  });
+
+  it("that are refused keep the kernel's words until the next one", () => {
+    const { store, run } = open();
+    const refuse = (call: string) =>
+      model.emit("msg:custom", { op: "refused", run: "r1", call, message: "Too late." }, []);
+    store.decide("r1", "s0c0", choice);
+    refuse("s0c0");
+    refuse("s0c1");
+    expect(run.decisions.get("s0c0")).toMatchObject({ hash: "h1", refused: "Too late." });
+    expect(run.decisions.get("s0c1")).toMatchObject({ hash: null, refused: "Too late." });
+    store.decide("r1", "s0c0", choice);
+    expect(run.decisions.get("s0c0")?.refused).toBeNull();
+  });
+
+  it("about unknown runs go nowhere", () => {
+    const { store } = open();
+    store.decide("r9", "s0c0", choice);
+    model.emit("msg:custom", { op: "refused", run: "r9", call: "s0c0", message: "x" }, []);
+    expect(model.sent).toEqual([]);
+  });
+
+  it("can be taken back as rules", () => {
+    const { store } = open();
+    store.revoke("r1", "x1");
+    expect(model.sent).toEqual([{ op: "revoke", run: "r1", rule: "x1" }]);
+  });
+});

@@ -1,7 +1,17 @@
 import { describe, expect, it } from "vitest";
-import type { CallStatus, Part, Receipt, Step } from "./protocol.ts";
+import type { Call, CallStatus, Decision, Part, Receipt, Step } from "./protocol.ts";
 import { runState, textPart } from "./testing.ts";
-import { bytes, duration, linkTrouble, phase, receiptWords, usageRows } from "./words.ts";
+import {
+  bytes,
+  callChip,
+  decisionWords,
+  duration,
+  linkTrouble,
+  phase,
+  receiptWords,
+  usageRows,
+  waitingCalls,
+} from "./words.ts";
 
 const step = (more: Partial<Step> = {}) => ({ index: 0, first_chunk_s: 0.4, ...more }) as Step;
 const call = (name: string, state: CallStatus, index = 0) =>
@@ -22,8 +32,11 @@ describe("phase", () => {
 
   it("names the calls it waits for", () => {
     const parts = [call("a", "succeeded"), call("b", "running", 1), call("c", "running", 2)];
-    expect(word({ status: "acting", parts })).toBe("Calling b and 1 more");
+    expect(word({ status: "acting", parts })).toBe("Running b and 1 more");
+    expect(word({ status: "acting", parts: [call("a", "requested")] })).toBe("Calling a");
     expect(word({ status: "acting", parts: [call("a", "awaiting_approval")] })).toBe("Waiting for approval");
+    const both = [call("a", "running"), call("b", "awaiting_approval", 1)];
+    expect(word({ status: "acting", parts: both })).toBe("Waiting for approval");
     expect(word({ status: "completed", stopped_by: "calls", parts: [call("a", "requested")] })).toBe(
       "Asked for a",
     );
@@ -35,6 +48,47 @@ describe("phase", () => {
     expect(word({ status: "failed" })).toBe("Failed");
     expect(word({}, true)).toBe("Stopping…");
     expect(word({ status: "cancelling" })).toBe("Stopping…");
+  });
+});
+
+describe("calls", () => {
+  it("nobody can decide about a call of an ended run", () => {
+    const parts = [call("a", "awaiting_approval"), call("b", "running", 1)];
+    expect(waitingCalls(runState({ status: "acting", parts })).map(({ name }) => name)).toEqual(["a"]);
+    expect(waitingCalls(runState({ status: "cancelled", parts }))).toEqual([]);
+  });
+
+  it("say how long they took, where that is known", () => {
+    const chip = (more: Partial<Call>) => callChip(more as Call, false).word;
+    expect(chip({ state: "succeeded", started_s: 1, ended_s: 1.044 })).toBe("Done, 0.04 s");
+    expect(chip({ state: "failed", started_s: 1, ended_s: 4 })).toBe("Failed, 3.0 s");
+    expect(chip({ state: "succeeded" })).toBe("Done");
+    expect(chip({ state: "awaiting_approval" })).toBe("Waiting for you");
+  });
+
+  const decision = (more: Partial<Decision>): Decision => ({
+    otid: 9,
+    verdict: "approved",
+    by: "button",
+    reason: null,
+    edited: false,
+    scope: "once",
+    at_s: 2,
+    ...more,
+  });
+  it.each([
+    [{}, "Approved by you"],
+    [{ edited: true }, "Approved by you, arguments edited"],
+    [{ by: "code", scope: "run" }, "Approved from code, also later ones in this run"],
+    [{ by: "policy" }, ""],
+    [{ by: "policy", reason: "read-only" }, "Allowed by policy: read-only"],
+    [{ by: "rule" }, "Allowed by a rule"],
+    [{ verdict: "denied", reason: "not these" }, "Denied by you: not these"],
+    [{ verdict: "denied", by: "policy", reason: "never" }, "Denied by policy: never"],
+    [{ verdict: "denied", by: "timeout", reason: "nobody" }, "Denied: no decision in time"],
+    [{ verdict: "denied", by: "stop" }, "Stopped"],
+  ] as [Partial<Decision>, string][])("%j reads %j", (more, words) => {
+    expect(decisionWords(decision(more))).toBe(words);
   });
 });
 

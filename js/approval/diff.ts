@@ -47,7 +47,7 @@ export function shortDiff(asked: string, now: string): Piece[] {
 }
 
 function words(text: string): string[] {
-  return text.match(/[\p{L}\p{N}_]+|\s+|[^]/gu) ?? [];
+  return text.match(/[\p{L}\p{N}_]+|\s+|./gsu) ?? [];
 }
 
 /** Which of `a` is in the longest common subsequence of both. */

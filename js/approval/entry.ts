@@ -21,8 +21,11 @@ export function textOf(field: Field, value: Json | undefined): string {
 }
 
 /** Nested values over lines, small ones in one. */
-function laidOut(value: Json): string {
-  const line = JSON.stringify(value, null, 1).replace(/\n\s*/g, " ");
+export function laidOut(value: Json): string {
+  // Every line end here is one of the layout: those inside strings are escaped.
+  const line = JSON.stringify(value, null, 1)
+    .replace(/([[{])\n\s*|\n\s*(?=[\]}])/g, "$1")
+    .replace(/\n\s*/g, " ");
   return line.length <= 60 ? line : JSON.stringify(value, null, 2);
 }
 
@@ -71,7 +74,9 @@ function parsed(field: Field, text: string): Reading {
       try {
         return good(JSON.parse(text) as Json);
       } catch {
-        return bad(field.schema.type === "string" ? 'Needs JSON: text stands in "quotes"' : "Is not complete JSON");
+        return bad(
+          field.schema.type === "string" ? 'Needs JSON: text stands in "quotes"' : "Is not complete JSON",
+        );
       }
   }
 }

@@ -11,31 +11,34 @@ export function languageOf(info: string | undefined): string {
 
 /** Appends whole lines to an element in spans of SPAN_LINES lines, so that layout only touches the last one. */
 export class LineSpans {
-  private span: HTMLSpanElement | null = null;
-  private lines = 0;
+  #span: HTMLSpanElement | null = null;
+  #lines = 0;
 
-  constructor(
-    private readonly parent: HTMLElement,
-    private readonly before: Node | null = null,
-  ) {}
+  readonly #parent: HTMLElement;
+  readonly #before: Node | null;
+
+  constructor(parent: HTMLElement, before: Node | null = null) {
+    this.#parent = parent;
+    this.#before = before;
+  }
 
   /** `lines` without their line ends. */
   append(lines: readonly string[]): void {
     for (let at = 0; at < lines.length; ) {
-      const take = lines.slice(at, at + SPAN_LINES - this.lines);
-      if (this.span === null) {
-        this.span = document.createElement("span");
-        this.span.className = "gs-lines";
-        this.parent.insertBefore(this.span, this.before);
+      const take = lines.slice(at, at + SPAN_LINES - this.#lines);
+      if (this.#span === null) {
+        this.#span = document.createElement("span");
+        this.#span.className = "gs-lines";
+        this.#parent.insertBefore(this.#span, this.#before);
       }
       const text = `${take.join("\n")}\n`;
-      if (this.span.lastChild instanceof Text) this.span.lastChild.appendData(text);
-      else this.span.append(text);
-      this.lines += take.length;
+      if (this.#span.lastChild instanceof Text) this.#span.lastChild.appendData(text);
+      else this.#span.append(text);
+      this.#lines += take.length;
       at += take.length;
-      if (this.lines >= SPAN_LINES) {
-        this.span = null;
-        this.lines = 0;
+      if (this.#lines >= SPAN_LINES) {
+        this.#span = null;
+        this.#lines = 0;
       }
     }
   }

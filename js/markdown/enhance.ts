@@ -36,107 +36,109 @@ const SLICE_MS = 6;
 const NEAR = "600px";
 
 export class Enhancer {
-  private readonly jobs: Job[] = [];
-  private readonly modules = new Map<ModuleName, Promise<unknown>>();
-  private readonly observer: IntersectionObserver | null;
-  private running = false;
-  private waiters: Array<() => void> = [];
-  private loading = 0;
+  readonly #jobs: Job[] = [];
+  readonly #modules = new Map<ModuleName, Promise<unknown>>();
+  readonly #observer: IntersectionObserver | null;
+  #running = false;
+  #waiters: Array<() => void> = [];
+  #loading = 0;
 
-  constructor(
-    private readonly loadModule: LoadModule | undefined,
-    private readonly signal: AbortSignal,
-  ) {
-    this.observer =
+  readonly #loadModule: LoadModule | undefined;
+  readonly #signal: AbortSignal;
+
+  constructor(loadModule: LoadModule | undefined, signal: AbortSignal) {
+    this.#loadModule = loadModule;
+    this.#signal = signal;
+    this.#observer =
       typeof IntersectionObserver === "undefined"
         ? null
-        : new IntersectionObserver((entries) => this.near(entries), { rootMargin: NEAR });
-    signal.addEventListener("abort", () => this.stop(), { once: true });
+        : new IntersectionObserver((entries) => this.#near(entries), { rootMargin: NEAR });
+    signal.addEventListener("abort", () => this.#stop(), { once: true });
   }
 
   /** Looks through a finished block. Cheap when there is nothing to do. */
   add(element: HTMLElement): void {
-    if (this.loadModule === undefined || this.signal.aborted) return;
+    if (this.#loadModule === undefined || this.#signal.aborted) return;
     for (const code of element.querySelectorAll<HTMLElement>("code[class]")) {
       if (codeText(code).length > MAX_HIGHLIGHT) continue;
-      if (this.observer === null) this.highlight(code);
-      else this.observer.observe(code);
+      if (this.#observer === null) this.#highlight(code);
+      else this.#observer.observe(code);
     }
-    for (const formula of element.querySelectorAll<HTMLElement>(".gs-math:not([title])")) this.math(formula);
+    for (const formula of element.querySelectorAll<HTMLElement>(".gs-math:not([title])")) this.#math(formula);
   }
 
   /** Resolves when all work known now is done or given up. */
   settled(): Promise<void> {
-    if (this.jobs.length === 0 && this.loading === 0) return Promise.resolve();
-    return new Promise((resolve) => this.waiters.push(resolve));
+    if (this.#jobs.length === 0 && this.#loading === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
-  private near(entries: readonly IntersectionObserverEntry[]): void {
+  #near(entries: readonly IntersectionObserverEntry[]): void {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
-      this.observer?.unobserve(target);
-      this.highlight(target as HTMLElement);
+      this.#observer?.unobserve(target);
+      this.#highlight(target as HTMLElement);
     }
   }
 
-  private highlight(code: HTMLElement): void {
+  #highlight(code: HTMLElement): void {
     const language = code.className.replace(/^language-/, "");
-    this.withModule<HighlightModule>("highlight", (module) => colour(module, code, language));
+    this.#withModule<HighlightModule>("highlight", (module) => colour(module, code, language));
   }
 
-  private math(formula: HTMLElement): void {
+  #math(formula: HTMLElement): void {
     if ((formula.textContent ?? "").length > MAX_MATH) return;
-    this.withModule<MathModule>("math", (module) => draw(module, formula));
+    this.#withModule<MathModule>("math", (module) => draw(module, formula));
   }
 
-  private withModule<T>(name: ModuleName, job: (module: T) => Job): void {
-    let module = this.modules.get(name);
+  #withModule<T>(name: ModuleName, job: (module: T) => Job): void {
+    let module = this.#modules.get(name);
     if (module === undefined) {
-      module = (this.loadModule as LoadModule)(name).catch(() => null);
-      this.modules.set(name, module);
+      module = (this.#loadModule as LoadModule)(name).catch(() => null);
+      this.#modules.set(name, module);
     }
-    this.loading++;
+    this.#loading++;
     void module.then((loaded) => {
-      this.loading--;
-      if (loaded !== null && loaded !== undefined && !this.signal.aborted) this.jobs.push(job(loaded as T));
-      this.run();
+      this.#loading--;
+      if (loaded !== null && loaded !== undefined && !this.#signal.aborted) this.#jobs.push(job(loaded as T));
+      this.#run();
     });
   }
 
-  private run(): void {
-    if (this.running) return;
-    if (this.jobs.length === 0) {
-      this.wake();
+  #run(): void {
+    if (this.#running) return;
+    if (this.#jobs.length === 0) {
+      this.#wake();
       return;
     }
-    this.running = true;
+    this.#running = true;
     const idle = (globalThis as IdleWindow).requestIdleCallback;
-    if (idle === undefined) setTimeout(() => this.work(), 16);
-    else idle(() => this.work(), { timeout: IDLE_TIMEOUT_MS });
+    if (idle === undefined) setTimeout(() => this.#work(), 16);
+    else idle(() => this.#work(), { timeout: IDLE_TIMEOUT_MS });
   }
 
-  private work(): void {
-    this.running = false;
+  #work(): void {
+    this.#running = false;
     const until = performance.now() + SLICE_MS;
-    while (this.jobs.length > 0 && !this.signal.aborted) {
-      if (this.jobs[0]?.next().done !== false) this.jobs.shift();
+    while (this.#jobs.length > 0 && !this.#signal.aborted) {
+      if (this.#jobs[0]?.next().done !== false) this.#jobs.shift();
       if (performance.now() >= until) break;
     }
-    this.run();
+    this.#run();
   }
 
-  private wake(): void {
-    if (this.loading > 0) return;
-    const waiters = this.waiters;
-    this.waiters = [];
+  #wake(): void {
+    if (this.#loading > 0) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
     for (const resolve of waiters) resolve();
   }
 
-  private stop(): void {
-    this.observer?.disconnect();
-    this.jobs.length = 0;
-    this.loading = 0;
-    this.wake();
+  #stop(): void {
+    this.#observer?.disconnect();
+    this.#jobs.length = 0;
+    this.#loading = 0;
+    this.#wake();
   }
 }
 

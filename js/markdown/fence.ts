@@ -14,9 +14,9 @@ export function fenceShell(info: string | undefined): HTMLElement {
 }
 
 export class OpenFence {
-  private readonly rules: FenceRules;
-  private readonly lines: LineSpans;
-  private readonly partial = document.createTextNode("");
+  readonly #rules: FenceRules;
+  readonly #lines: LineSpans;
+  readonly #partial = document.createTextNode("");
 
   /** `element` is a shell on the page, `opening` the source of the opening line. */
   constructor(
@@ -26,9 +26,9 @@ export class OpenFence {
     const code = element.querySelector("code");
     const rules = fenceRules(opening);
     if (code === null || rules === null) throw new Error("not a fence");
-    this.rules = rules;
-    code.replaceChildren(this.partial);
-    this.lines = new LineSpans(code, this.partial);
+    this.#rules = rules;
+    code.replaceChildren(this.#partial);
+    this.#lines = new LineSpans(code, this.#partial);
   }
 
   /** Takes what it can of `text`; gives the rest, and whether the block has ended. */
@@ -41,25 +41,25 @@ export class OpenFence {
       if (newline < 0) break;
       const line = text.slice(at, newline);
       at = newline + 1;
-      closed = this.rules.closing.test(line);
-      if (!closed) lines.push(this.rules.strip(line));
+      closed = this.#rules.closing.test(line);
+      if (!closed) lines.push(this.#rules.strip(line));
     }
     const rest = text.slice(at);
     if (end && !closed) {
-      if (rest !== "" && !this.rules.closing.test(rest)) lines.push(this.rules.strip(rest));
-      this.lines.append(lines);
-      this.partial.remove();
+      if (rest !== "" && !this.#rules.closing.test(rest)) lines.push(this.#rules.strip(rest));
+      this.#lines.append(lines);
+      this.#partial.remove();
       return { rest: "", closed: true };
     }
-    this.lines.append(lines);
-    if (closed) this.partial.remove();
-    else this.showPartial(rest, lines.length > 0);
+    this.#lines.append(lines);
+    if (closed) this.#partial.remove();
+    else this.#showPartial(rest, lines.length > 0);
     return { rest, closed };
   }
 
-  private showPartial(line: string, fresh: boolean): void {
-    const shown = MAYBE_CLOSING.test(line) ? "" : this.rules.strip(line);
-    if (!fresh && shown.length > LONG_LINE && shown.length < this.partial.length * GROWTH) return;
-    if (shown !== this.partial.data) this.partial.data = shown;
+  #showPartial(line: string, fresh: boolean): void {
+    const shown = MAYBE_CLOSING.test(line) ? "" : this.#rules.strip(line);
+    if (!fresh && shown.length > LONG_LINE && shown.length < this.#partial.length * GROWTH) return;
+    if (shown !== this.#partial.data) this.#partial.data = shown;
   }
 }

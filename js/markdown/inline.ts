@@ -115,34 +115,38 @@ const PLAIN_PIECE_MAX = 5_120;
 
 /** Long unformatted text in blocks of about PLAIN_PIECE characters; where they end depends on the text alone. */
 export class PlainPieces {
-  private text = "";
-  private open: Text | null = null;
+  #text = "";
+  #open: Text | null = null;
 
-  constructor(private readonly parent: HTMLElement) {}
+  readonly #parent: HTMLElement;
 
-  append(text: string): void {
-    this.text += text;
-    while (this.text.length > PLAIN_PIECE_MAX) {
-      const space = this.text.slice(PLAIN_PIECE, PLAIN_PIECE_MAX).search(/\s/);
-      const length = space < 0 ? PLAIN_PIECE_MAX : PLAIN_PIECE + space + 1;
-      this.show(this.text.slice(0, length));
-      this.open = null;
-      this.text = this.text.slice(length);
-    }
-    this.show(this.text);
+  constructor(parent: HTMLElement) {
+    this.#parent = parent;
   }
 
-  private show(text: string): void {
+  append(text: string): void {
+    this.#text += text;
+    while (this.#text.length > PLAIN_PIECE_MAX) {
+      const space = this.#text.slice(PLAIN_PIECE, PLAIN_PIECE_MAX).search(/\s/);
+      const length = space < 0 ? PLAIN_PIECE_MAX : PLAIN_PIECE + space + 1;
+      this.#show(this.#text.slice(0, length));
+      this.#open = null;
+      this.#text = this.#text.slice(length);
+    }
+    this.#show(this.#text);
+  }
+
+  #show(text: string): void {
     if (text === "") return;
-    if (this.open === null) {
+    if (this.#open === null) {
       const span = document.createElement("span");
       span.className = "gs-lines";
-      this.open = document.createTextNode("");
-      span.append(this.open);
-      this.parent.append(span);
+      this.#open = document.createTextNode("");
+      span.append(this.#open);
+      this.#parent.append(span);
     }
-    if (this.open.length > text.length) this.open.data = text;
-    else this.open.appendData(text.slice(this.open.length));
+    if (this.#open.length > text.length) this.#open.data = text;
+    else this.#open.appendData(text.slice(this.#open.length));
   }
 }
 
@@ -205,17 +209,17 @@ export function mathSource(token: MathToken): HTMLElement {
 
 /** Open inline HTML elements of one run of text; what is still open at its end closes there. */
 class HtmlStack {
-  private readonly open: Node[];
+  readonly #open: Node[];
 
-  constructor(
-    parent: Node,
-    private readonly room: number,
-  ) {
-    this.open = [parent];
+  readonly #room: number;
+
+  constructor(parent: Node, room: number) {
+    this.#room = room;
+    this.#open = [parent];
   }
 
   get top(): Node {
-    return this.open[this.open.length - 1] as Node;
+    return this.#open[this.#open.length - 1] as Node;
   }
 
   tag(raw: string): void {
@@ -226,18 +230,18 @@ class HtmlStack {
       return;
     }
     if (match[1] === "/") {
-      const at = this.open.findLastIndex((node, index) => index > 0 && (node as Element).localName === name);
+      const at = this.#open.findLastIndex((node, index) => index > 0 && (node as Element).localName === name);
       if (at < 0) appendText(this.top, raw);
-      else this.open.length = at;
+      else this.#open.length = at;
       return;
     }
-    if (name !== "br" && this.open.length > this.room) {
+    if (name !== "br" && this.#open.length > this.#room) {
       appendText(this.top, raw);
       return;
     }
     const element = document.createElement(name);
     this.top.appendChild(element);
-    if (name !== "br") this.open.push(element);
+    if (name !== "br") this.#open.push(element);
   }
 }
 

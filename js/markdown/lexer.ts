@@ -29,13 +29,13 @@ const UNDERLINE = /\n {0,3}(?:=+|-+)[ \t]*(?:\n|$)/;
 
 class BoundedTokenizer extends Tokenizer {
   /** The last text in which no underline was found; nor is there one in what it ends with. */
-  private plainText = "";
+  #plainText = "";
 
   /** marked 18.2.1 looks for an underline from every line of a list item's text to the end of the item. */
   override lheading(src: string): Tokens.Heading | undefined {
-    if (this.plainText.endsWith(src)) return undefined;
+    if (this.#plainText.endsWith(src)) return undefined;
     if (UNDERLINE.test(src)) return super.lheading(src);
-    this.plainText = src;
+    this.#plainText = src;
     return undefined;
   }
 
@@ -57,43 +57,43 @@ function hasManyMarks(text: string): boolean {
 class BoundedLexer extends Lexer implements HoldsMath {
   /** The text may go on. */
   growing = false;
-  private blockDepth = 0;
-  private inlineDepth = 0;
+  #blockDepth = 0;
+  #inlineDepth = 0;
 
   /** Text inside a container is read again with it, so only the outermost has to wait. */
   get holdsMath(): boolean {
-    return this.growing && this.blockDepth === 1;
+    return this.growing && this.#blockDepth === 1;
   }
 
   override blockTokens(src: string, tokens: Token[] = [], clipped = false): never {
-    if (this.blockDepth > MAX_DEPTH) {
+    if (this.#blockDepth > MAX_DEPTH) {
       tokens.push(plain(src));
       return tokens as never;
     }
-    this.blockDepth++;
+    this.#blockDepth++;
     try {
       return super.blockTokens(src, tokens, clipped) as never;
     } finally {
-      this.blockDepth--;
+      this.#blockDepth--;
     }
   }
 
   override inlineTokens(src: string, tokens: Token[] = []): Token[] {
-    if (this.inlineDepth > MAX_DEPTH) {
+    if (this.#inlineDepth > MAX_DEPTH) {
       tokens.push(plain(src));
       return tokens;
     }
-    if (this.inlineDepth === 0 && hasManyMarks(src)) {
+    if (this.#inlineDepth === 0 && hasManyMarks(src)) {
       tokens.push(plain(src));
       return tokens;
     }
     const cut = formattedLength(src);
-    this.inlineDepth++;
+    this.#inlineDepth++;
     newInlineRun();
     try {
       super.inlineTokens(cut < src.length ? src.slice(0, cut) : src, tokens);
     } finally {
-      this.inlineDepth--;
+      this.#inlineDepth--;
       newInlineRun();
     }
     if (cut < src.length) tokens.push(plain(src.slice(cut), "rest"));

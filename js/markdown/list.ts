@@ -27,13 +27,16 @@ function loosen(item: HTMLElement): void {
 }
 
 export class OpenList {
-  private final = 0;
+  #final = 0;
   loose = false;
+
+  readonly #options: BuildOptions;
 
   constructor(
     readonly element: HTMLElement,
-    private readonly options: BuildOptions,
+    options: BuildOptions,
   ) {
+    this.#options = options;
     element.replaceChildren();
   }
 
@@ -50,14 +53,14 @@ export class OpenList {
   ): HTMLElement[] {
     if (!this.loose && loose) {
       this.loose = true;
-      for (const item of Array.from(this.element.children).slice(0, this.final)) loosen(item as HTMLElement);
+      for (const item of Array.from(this.element.children).slice(0, this.#final)) loosen(item as HTMLElement);
     }
     if (token.items.some((item) => item.task)) this.element.className = "gs-tasks";
     const items = token.items.map((item, index) =>
-      index < final ? build(item) : buildItem(item, this.loose || token.loose, this.options),
+      index < final ? build(item) : buildItem(item, this.loose || token.loose, this.#options),
     );
-    const kept = mergeChildren(this.element, this.final, items);
-    this.final += final;
+    const kept = mergeChildren(this.element, this.#final, items);
+    this.#final += final;
     return kept.slice(0, final) as HTMLElement[];
   }
 }

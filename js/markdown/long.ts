@@ -6,39 +6,39 @@ import { appendInline, PlainPieces } from "./inline.ts";
 const LONG_LINE = 1_024;
 
 export class OpenParagraph {
-  private readonly pieces: PlainPieces;
-  private newline = false;
+  readonly #pieces: PlainPieces;
+  #newline = false;
   /** True while what was taken ends inside a line. */
-  private midLine = true;
+  #midLine = true;
 
-  constructor(
-    private shown: HTMLElement,
-    token: Tokens.Paragraph,
-  ) {
+  #shown: HTMLElement;
+
+  constructor(shown: HTMLElement, token: Tokens.Paragraph) {
+    this.#shown = shown;
     shown.replaceChildren();
     appendInline(
       shown,
       token.tokens.filter((inner) => (inner as Token).type !== "rest"),
     );
-    this.pieces = new PlainPieces(shown);
+    this.#pieces = new PlainPieces(shown);
   }
 
   get element(): HTMLElement {
-    return this.shown;
+    return this.#shown;
   }
 
   /** Put before unread text, makes a parser read that text as this paragraph's continuation. */
   get prefix(): string {
-    return this.midLine ? "x" : "x\n";
+    return this.#midLine ? "x" : "x\n";
   }
 
   /** Appends paragraph source. A line end is kept back: the paragraph's last one is not part of it. */
   append(source: string): void {
     if (source === "") return;
-    const text = (this.newline ? "\n" : "") + source;
-    this.newline = text.endsWith("\n");
-    this.midLine = !this.newline;
-    this.pieces.append(this.newline ? text.slice(0, -1) : text);
+    const text = (this.#newline ? "\n" : "") + source;
+    this.#newline = text.endsWith("\n");
+    this.#midLine = !this.#newline;
+    this.#pieces.append(this.#newline ? text.slice(0, -1) : text);
   }
 
   /** How much of unread text can be taken before the paragraph's end is known: two lines may still be a table's. */
@@ -53,8 +53,8 @@ export class OpenParagraph {
   /** The paragraph turned out to be a heading: an underline followed. */
   become(name: string): HTMLElement {
     const heading = document.createElement(name);
-    heading.append(...Array.from(this.shown.childNodes));
-    this.shown = heading;
+    heading.append(...Array.from(this.#shown.childNodes));
+    this.#shown = heading;
     return heading;
   }
 }

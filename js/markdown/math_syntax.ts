@@ -25,22 +25,26 @@ export function mayHoldMath(text: string): boolean {
 
 /** Where the next `mark` is. Within one run of inline text each question is about a shorter end of the same text. */
 class NextMark {
-  private known = false;
-  private fromEnd = 0;
+  #known = false;
+  #fromEnd = 0;
 
-  constructor(private readonly mark: string) {}
+  readonly #mark: string;
+
+  constructor(mark: string) {
+    this.#mark = mark;
+  }
 
   forget(): void {
-    this.known = false;
+    this.#known = false;
   }
 
   /** The position of the mark after the first two characters, or -1. */
   in(text: string): number {
-    if (this.known && this.fromEnd === 0) return -1;
-    if (this.known && text.length - this.fromEnd >= 2) return text.length - this.fromEnd;
-    const at = text.indexOf(this.mark, 2);
-    this.known = true;
-    this.fromEnd = at < 0 ? 0 : text.length - at;
+    if (this.#known && this.#fromEnd === 0) return -1;
+    if (this.#known && text.length - this.#fromEnd >= 2) return text.length - this.#fromEnd;
+    const at = text.indexOf(this.#mark, 2);
+    this.#known = true;
+    this.#fromEnd = at < 0 ? 0 : text.length - at;
     return at;
   }
 }

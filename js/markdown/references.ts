@@ -19,11 +19,11 @@ function normalise(text: string): string {
 
 export class References {
   readonly links: Links = Object.create(null) as Links;
-  private readonly readers: Reader[] = [];
+  readonly #readers: Reader[] = [];
 
   /** Remembers a finished block that may read definitions; `render` builds it again with those known then. */
   watch(element: HTMLElement, source: string, render: () => HTMLElement | null): void {
-    if (source.includes("[")) this.readers.push({ element, source: normalise(source), render });
+    if (source.includes("[")) this.#readers.push({ element, source: normalise(source), render });
   }
 
   /** Adds the definitions of finished tokens; the first of a label stays. Returns the new labels. */
@@ -48,7 +48,7 @@ export class References {
   resolve(labels: readonly string[], replaced: (element: HTMLElement) => void): void {
     if (labels.length === 0) return;
     const wanted = labels.map((label) => `[${normalise(label)}]`);
-    for (const reader of this.readers) {
+    for (const reader of this.#readers) {
       if (!wanted.some((label) => reader.source.includes(label))) continue;
       const fresh = reader.render();
       if (fresh === null) continue;

@@ -3,9 +3,9 @@ import type { Tokens } from "marked";
 import { mergeChildren } from "./merge.ts";
 
 export class OpenTable {
-  private final = 0;
-  private body: HTMLElement | null = null;
-  private readonly table: HTMLElement;
+  #final = 0;
+  #body: HTMLElement | null = null;
+  readonly #table: HTMLElement;
 
   /** `header` is the source of the two header lines: with it any row can be read on its own. */
   constructor(
@@ -14,26 +14,26 @@ export class OpenTable {
   ) {
     const table = element.querySelector("table");
     if (table === null) throw new Error("not a table");
-    this.table = table;
+    this.#table = table;
     table.querySelector("tbody")?.remove();
   }
 
   get headerRow(): HTMLElement {
-    return this.table.querySelector("tr") as HTMLElement;
+    return this.#table.querySelector("tr") as HTMLElement;
   }
 
   /** Draws rows after the final ones; the first `final` of them are done, and their elements are returned. */
   update(rows: readonly HTMLElement[], final: number): HTMLElement[] {
-    if (this.body === null && rows.length > 0) {
-      this.body = document.createElement("tbody");
-      this.table.append(this.body);
+    if (this.#body === null && rows.length > 0) {
+      this.#body = document.createElement("tbody");
+      this.#table.append(this.#body);
     }
-    if (this.body === null) return [];
-    const kept = mergeChildren(this.body, this.final, rows);
-    this.final += final;
-    if (this.body.childNodes.length === 0) {
-      this.body.remove();
-      this.body = null;
+    if (this.#body === null) return [];
+    const kept = mergeChildren(this.#body, this.#final, rows);
+    this.#final += final;
+    if (this.#body.childNodes.length === 0) {
+      this.#body.remove();
+      this.#body = null;
     }
     return kept.slice(0, final) as HTMLElement[];
   }

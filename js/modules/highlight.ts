@@ -18,7 +18,6 @@ import style from "./highlight.css";
 
 export { style as css };
 
-
 /** A page may hold another highlight.js with settings of its own. */
 const engine: HLJSApi = hljs.newInstance();
 

@@ -116,10 +116,11 @@ export class CallCard implements Block, CallSeat {
         this.was.set(key, was);
         this.#args.append(h("dt", null, visibleText(key)), h("dd", null, view.root, was));
       }
-      view.update(own(used, key) ?? null);
+      const value = own(used, key);
+      if (value === undefined) view.root.replaceChildren("not set");
+      else view.update(value);
       const was = this.was.get(key)!;
-      if (!was.hidden || used === args || JSON.stringify(own(args, key)) === JSON.stringify(own(used, key)))
-        continue;
+      if (!was.hidden || used === args || JSON.stringify(own(args, key)) === JSON.stringify(value)) continue;
       was.hidden = false;
       was.append("model asked: ", visibleText(short(own(args, key))));
     }
@@ -127,7 +128,7 @@ export class CallCard implements Block, CallSeat {
 
   #paintEnd(call: Call): void {
     const { state, error, result, display, traceback } = call;
-    const key = [state, error, JSON.stringify(result), display && display.kind].join();
+    const key = [state, error, JSON.stringify(result), display?.kind].join();
     if (key === this.#shownEnd) return;
     this.#shownEnd = key;
     this.#end.replaceChildren();

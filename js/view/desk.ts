@@ -68,7 +68,12 @@ export class DeskSeat {
       if (!waiting.has(id)) slot.replaceChildren();
       else if (!slot.firstChild)
         slot.append(
-          h("p", { class: "facts" }, "The form for this decision did not load. Decide in Python: ", ...calls(id)),
+          h(
+            "p",
+            { class: "facts" },
+            "The form for this decision did not load. Decide in Python: ",
+            ...calls(id),
+          ),
         );
     }
   }

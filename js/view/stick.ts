@@ -166,13 +166,13 @@ export class Stick {
     this.#height = scroller.scrollHeight;
   }
 
-  /** Text is selected in the card, or the reader types somewhere else. */
+  /** Text is selected in the card, or the reader types, in a form of the card or somewhere else. */
   #isReading(): boolean {
     const root = this.#host.shadowRoot;
     const selected = root && selectionIn(root);
     if (selected && (root.contains(selected) || this.#host.contains(selected))) return true;
-    const focused = document.activeElement;
-    return focused !== null && !this.#host.contains(focused) && isEditable(focused);
+    const focused = root?.activeElement ?? document.activeElement;
+    return focused !== null && isEditable(focused);
   }
 
   #findScroller(): Element | null {

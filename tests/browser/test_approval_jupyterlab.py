@@ -1,0 +1,86 @@
+"""Approvals in a real JupyterLab with a real kernel: what the page decides is what runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.browser.notebook import Notebook
+from tests.browser.test_jupyterlab import lab, notebook, outputs, text_shows
+
+# The fixtures come from test_jupyterlab.
+__all__ = ["lab", "notebook"]
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+SETUP = '''
+ran = []
+
+@gem.tool(approve="ask")
+def delete_rows(table: str, where: str, limit: int = 10) -> str:
+    """Delete rows of one table that match a condition."""
+    print("deleting from", table)
+    ran.append((table, where, limit))
+    return f"{limit} rows deleted"
+
+chat = gem.Chat(model="demo", tools=[delete_rows])
+'''
+CALL = '@call delete_rows {"table": "orders", "where": "id in (1, 2, 3)", "limit": 3}'
+
+
+def ask(notebook: Notebook, prompt: str = CALL) -> Any:
+    notebook.run(SETUP)
+    notebook.run(f"run = chat.send({prompt!r})\nrun")
+    form = outputs(notebook).locator(".form").first
+    form.wait_for()
+    notebook.page.wait_for_timeout(800)
+    return form
+
+
+def test_edited_arguments_run_and_are_shown(notebook: Notebook) -> None:
+    form = ask(notebook)
+    form.get_by_label("where").fill("id in (1, 2)")
+    form.get_by_label("limit").fill("2")
+    form.get_by_label("limit").press("d")  # neither deletes a cell nor leaves the input
+    assert form.get_by_label("limit").input_value() == "2d"
+    form.get_by_label("limit").fill("2")
+    notebook.page.wait_for_timeout(800)
+    form.get_by_role("button", name="Approve edited").click()
+    text_shows(notebook, "Approved by you, arguments edited")
+    text_shows(notebook, "2 rows deleted")
+    text_shows(notebook, "deleting from orders")
+    notebook.run("_ = await run.wait()")
+    assert notebook.run("print(ran, run.status)") == "[('orders', 'id in (1, 2)', 2)] completed"
+
+
+def test_a_denial_reaches_the_model_with_its_reason_and_nothing_runs(notebook: Notebook) -> None:
+    form = ask(notebook)
+    form.get_by_label("Reason the model will read").fill("not these")
+    form.get_by_role("button", name="Deny", exact=True).click()
+    text_shows(notebook, "Denied by you: not these")
+    notebook.run("_ = await run.wait()")
+    assert notebook.run("print(ran, 'not these' in str(run.tool_calls[0].result))") == "[] True"
+
+
+def test_a_decision_from_code_takes_the_form_away(notebook: Notebook) -> None:
+    form = ask(notebook)
+    notebook.run("run.approve(run.pending[0].id)")
+    text_shows(notebook, "Approved from code")
+    notebook.run("_ = await run.wait()")
+    assert notebook.run("print(len(ran))") == "1"
+    assert form.count() == 0
+
+
+def test_the_keyboard_approves_and_the_notebook_keeps_its_cells(notebook: Notebook) -> None:
+    form = ask(notebook)
+    cells = notebook.page.locator(".jp-Cell").count()
+    form.get_by_label("table").focus()
+    for key in ("Enter", "Shift+Enter", "Control+z", "Escape"):
+        notebook.page.keyboard.press(key)
+    form.get_by_label("limit").focus()
+    notebook.page.keyboard.press("Control+Enter")
+    text_shows(notebook, "3 rows deleted")
+    assert notebook.page.locator(".jp-Cell").count() == cells
+    notebook.run("_ = await run.wait()")
+    assert notebook.run("print(ran)") == "[('orders', 'id in (1, 2, 3)', 3)]"
