@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BUNDLE := gemstream_widget/static/widget.js
-NOTEBOOK := examples/01_first_answer.ipynb
+EXAMPLE := 01_first_answer.ipynb
 JS_SOURCES := $(shell find js -name '*.ts' -o -name '*.css' -o -name 'build.mjs' 2>/dev/null)
 
 .PHONY: demo test lint types build bench chromium clean
@@ -13,7 +13,8 @@ JS_SOURCES := $(shell find js -name '*.ts' -o -name '*.css' -o -name 'build.mjs'
 
 # Open JupyterLab on the first example; `make demo BROWSER=no` prints the address instead.
 demo: $(VENV)/.ready $(BUNDLE)
-	$(BIN)/python -m jupyterlab --allow-root --ServerApp.ip=127.0.0.1 $(if $(filter no,$(BROWSER)),--no-browser) $(NOTEBOOK)
+	$(BIN)/python -m jupyterlab --allow-root --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=examples \
+	  --LabApp.default_url=/lab/tree/$(EXAMPLE) $(if $(filter no,$(BROWSER)),--no-browser)
 
 # All tests: Python, TypeScript, and a real JupyterLab in a real Chromium.
 test: lint types chromium

@@ -34,6 +34,7 @@ def rest(card: Card) -> None:
 
 def click(card: Card, button: Any) -> None:
     """A click like a person's: not in the moment in which something moved."""
+    button.evaluate("button => button.scrollIntoView({ block: 'center' })")
     card.page.wait_for_timeout(150)
     rest(card)
     button.click()
@@ -120,7 +121,8 @@ def test_invalid_edit_blocks_approval_and_says_why(card: Card) -> None:
     limit.press("Control+Enter")
     assert card.sent("decide") == []
     limit.fill("30")
-    assert approve(card).is_enabled()
+    click(card, approve(card))
+    chip(card, "Running")
 
 
 def test_every_kind_of_argument_has_its_control(card: Card) -> None:
@@ -190,7 +192,8 @@ def test_approve_all_decides_each_call_by_its_own_hash_and_edits(card: Card) -> 
     field(card, "limit", 0).fill("3")
     rest(card)
     hashes = [call["hash"] for call in card.js(CALLS)[:2]]
-    card.page.wait_for_timeout(600)
+    card.find(".all button").first.scroll_into_view_if_needed()
+    card.page.wait_for_timeout(700)
     card.find(".all button").first.click()
     card.find(".form").first.wait_for(state="detached")
     sent = card.sent("decide")
@@ -201,7 +204,8 @@ def test_approve_all_decides_each_call_by_its_own_hash_and_edits(card: Card) -> 
 
 def test_deny_all(card: Card) -> None:
     show(card, "parallel")
-    card.page.wait_for_timeout(600)
+    card.find(".all button").nth(1).scroll_into_view_if_needed()
+    card.page.wait_for_timeout(700)
     card.find(".all button").nth(1).click()
     card.find(".form").first.wait_for(state="detached")
     assert [message["verdict"] for message in card.sent("decide")] == ["deny", "deny"]
@@ -211,14 +215,12 @@ def test_a_call_that_comes_meanwhile_is_not_approved_with_the_others(card: Card)
     show(card, "parallel")
     card.page.wait_for_timeout(600)
     button = card.find(".all button").first
-    at = button.evaluate("button => { const r = button.getBoundingClientRect(); return [r.x + 5, r.y + 5] }")
-    card.page.evaluate(
-        """at => {
+    card.js(
+        """() => {
           const state = card.kernel.runs.get("r1").state;
           const [part] = gem.parts(gem.waits("drop_table", { table: "orders" }));
           card.kernel.patch("r1", [["=", ["parts", state.parts.length], { ...part, index: state.parts.length }]]);
-        }""",
-        at,
+        }"""
     )
     card.find(".form").nth(2).wait_for()
     card.page.wait_for_timeout(50)
@@ -403,6 +405,25 @@ def test_the_focus_goes_on_to_the_next_call_and_a_held_key_does_not_decide_it(ca
     card.page.wait_for_timeout(100)
     assert len(card.sent("decide")) == 1
     assert card.find(".form").count() == 1
+
+
+def test_what_gets_the_focus_is_not_under_the_bar(card: Card) -> None:
+    show(card, "waiting_everything")
+    card.find("summary").filter(has_text="3 more, not set").click()
+    field(card, "path").focus()
+    for _ in range(16):
+        card.page.keyboard.press("Tab")
+        card.page.wait_for_timeout(60)
+        covered = card.js(
+            f"""() => {{
+              const active = {ACTIVE};
+              if (!active?.closest(".form")) return null;
+              const focus = active.getBoundingClientRect();
+              const bar = active.getRootNode().querySelector(".bar").getBoundingClientRect();
+              return focus.bottom > bar.top && focus.top < bar.bottom ? active.outerHTML : null;
+            }}"""
+        )
+        assert covered is None
 
 
 def test_escape_leaves_the_input_first_and_stops_then(card: Card) -> None:
