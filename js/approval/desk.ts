@@ -85,6 +85,7 @@ export class RunDesk implements Desk {
         },
         life.signal,
       );
+      form.root.addEventListener("keyup", (event) => this.#uncover(event), { signal: life.signal });
       open = { form, life, seat: null };
       this.#open.set(call.id, open);
     }
@@ -137,6 +138,16 @@ export class RunDesk implements Desk {
       const slot = this.#context.seats.get(id)?.slot;
       if (slot && !slot.firstChild) slot.append(h("p", { class: "facts" }, visibleText(refused)));
     }
+  }
+
+  /** What the keyboard came to must not lie under the bar with Stop, which may float over the form. */
+  #uncover(event: KeyboardEvent): void {
+    const target = event.target as Element;
+    const bar = target.closest(".run")?.querySelector(".bar.floating");
+    if (event.key !== "Tab" || !bar) return;
+    const { top, bottom } = target.getBoundingClientRect();
+    const over = bottom + 8 - bar.getBoundingClientRect().top;
+    if (over > 0 && top < bar.getBoundingClientRect().bottom) this.#context.stick.scrollBy(over);
   }
 
   #focused(): Element | null {
