@@ -18,6 +18,7 @@ from .model import CallPart, Part, TextPart, ToolCall, Wire
 from .rules import SKIP_SIGNATURE
 
 __all__ = [
+    "NAMELESS",
     "STOPPED",
     "SUPERSEDED",
     "OpenCall",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 STOPPED = "Stopped by the user before the call was run."
+NAMELESS = "A function call in your last answer had no name, so nothing was run for it."
 SUPERSEDED = "The user sent a new message instead of answering this call."
 
 

@@ -30,10 +30,11 @@ from .errors import DecisionRefused, GemstreamError, RunCancelled, RunFailed, So
 from .events import EventStream
 from .feed import Feed
 from .finish import failure_of, notice_of
-from .history import STOPPED, OpenCall, model_turn, sent_calls
+from .history import NAMELESS, STOPPED, OpenCall, model_turn, sent_calls
 from .machine import CALL_TABLE, RUN_TABLE, is_terminal, next_state
 from .model import (
     ArgsChanged,
+    CallPart,
     CallStateChanged,
     DecidedBy,
     Decision,
@@ -287,9 +288,12 @@ class Run:
         added: list[Wire] = []
         for step in state.steps:
             parts = state.parts_of(step.index)
-            turn = model_turn(parts)
-            if turn is not None:
-                added += [turn, *self._responses(sent_calls(parts))]
+            calls, turn = sent_calls(parts), model_turn(parts)
+            responses = self._responses(calls)
+            added += [turn, *responses] if turn is not None else []
+            nameless = any(isinstance(p, CallPart) and not p.call.name for p in parts)
+            if nameless and (responses or not calls):  # responses come right after their calls, and this after them
+                added.append({"role": "user", "parts": [{"text": NAMELESS}]})
         return [] if state.status == "failed" and not added else [*state.prompt, *added]
 
     def _responses(self, calls: list[ToolCall]) -> list[Wire]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import itertools
+import random
 import sys
 import threading
 from collections.abc import Awaitable, Callable
@@ -432,8 +434,10 @@ def test_every_order_of_decisions_over_two_calls_has_one_winner_and_one_response
 
 def test_approve_and_stop_racing_from_two_threads_have_one_winner() -> None:
     async def main() -> None:
-        for turn in range(1000):
+        moments = random.Random(3)
+        for _ in range(1000):
             ran: list[int] = []
+            offset = moments.randrange(3000)
 
             case = Case(
                 call("work", {"n": 1}, id="k"),
@@ -443,9 +447,9 @@ def test_approve_and_stop_racing_from_two_threads_have_one_winner() -> None:
             run = await waiting(case)
             barrier = threading.Barrier(2)
 
-            def approve(run: gem.Run = run, barrier: threading.Barrier = barrier, turn: int = turn) -> None:
+            def approve(run: gem.Run = run, barrier: threading.Barrier = barrier, offset: int = offset) -> None:
                 barrier.wait()
-                for _ in range(turn * 7 % 50):
+                for _ in range(offset):
                     pass
                 with suppress(gem.DecisionRefused):
                     run.approve("s0c0")
@@ -505,3 +509,55 @@ def test_a_decorated_tool_is_still_the_function() -> None:
 
     assert double(4) == 8
     assert (double.name, double.doc, double.__doc__) == ("double", "Double it.", "Double it.")
+
+
+def test_odd_tools_and_huge_arguments_end_in_a_response() -> None:
+    def holds() -> object:
+        return object()
+
+    def count(words: str) -> int:
+        return len(words)
+
+    async def main() -> None:
+        case = Case(call("holds", {}), call("count", {"words": "x" * 1_000_000}), call("count", {"words": "x"}),
+                    call("count", {"words": "x"}), tools=[holds, count])  # fmt: skip
+        run = await case.chat.send("go")
+        assert [c.state for c in run.tool_calls] == ["failed", "succeeded", "succeeded", "succeeded"]
+        responses = [r["response"] for r in case.responses()]
+        assert "cannot be written as JSON" in responses[0]["error"]
+        assert responses[1:] == [{"result": 1_000_000}, {"result": 1}, {"result": 1}]
+
+    play(main)
+
+
+@pytest.mark.parametrize("sibling", [False, True])
+def test_the_model_is_told_of_a_call_without_a_name(sibling: bool) -> None:
+    async def main() -> None:
+        nameless = {"functionCall": {"args": {"a": 1}}}
+        case = Case(*([nameless, call("add", {"a": 1})] if sibling else [nameless]))
+        run = await case.chat.send("go")
+        assert [c.state for c in run.tool_calls] == (["failed", "succeeded"] if sibling else ["failed"])
+        await case.chat.send("and now?")
+        contents = case.source.requests[-1].contents
+        told = [
+            p["text"] for c in contents for p in c["parts"] if c["role"] == "user" and "no name" in p.get("text", "")
+        ]
+        assert len(told) == 1
+        assert not violations({"contents": contents}, model="gemini-2.5-flash")
+
+    play(main)
+
+
+def test_a_sync_tool_keeps_the_context_of_who_sent() -> None:
+    who = contextvars.ContextVar("who", default="nobody")
+
+    def asks_who() -> str:
+        return f"{who.get()} in {threading.current_thread().name != threading.main_thread().name}"
+
+    async def main() -> None:
+        who.set("me")
+        case = Case(call("asks_who", {}), tools=[asks_who])
+        await case.chat.send("go")
+        assert case.responses()[0]["response"] == {"result": "me in True"}
+
+    play(main)

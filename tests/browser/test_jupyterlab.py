@@ -343,3 +343,15 @@ def test_approving_by_keyboard_alone(notebook: Notebook) -> None:
     notebook.page.keyboard.press("Enter")
     text_shows(notebook, "All clean.")
     assert decided(notebook) == "[('id = 70', 3)] [('approved', 'button', None, True)] completed All clean."
+
+
+def test_approve_all_runs_each_call_with_its_own_arguments(notebook: Notebook) -> None:
+    both = '@call delete_rows {"where": "id = 1"}\n@call delete_rows {"where": "id = 2"}\n@then\n@say All clean.'
+    asks(notebook, both)
+    expect(button(notebook, "Approve all")).to_be_enabled()  # not in the first half second after it came
+    button(notebook, "Approve all").click()
+    text_shows(notebook, "All clean.")
+    assert decided(notebook) == (
+        "[('id = 1', 1), ('id = 2', 1)] "
+        "[('approved', 'button', None, False), ('approved', 'button', None, False)] completed All clean."
+    )
