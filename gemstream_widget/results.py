@@ -84,12 +84,20 @@ def _plain(value: Any) -> Any:
     from pydantic_core import to_jsonable_python
 
     try:
-        plain = to_jsonable_python(value, inf_nan_mode="constants", bytes_mode="base64")
+        plain = to_jsonable_python(value, inf_nan_mode="constants", bytes_mode="base64", fallback=_listed)
     except ValueError as error:  # pydantic's serialisation error is one
         raise TypeError(
             f"The result cannot be written as JSON: {error}. Return text, numbers, lists or dicts."
         ) from error
     return _finite(plain)
+
+
+def _listed(value: Any) -> Any:
+    """A numpy number or array, without importing numpy."""
+    tolist = getattr(value, "tolist", None)
+    if not callable(tolist):
+        raise ValueError(f"{type(value).__name__} is not JSON")
+    return tolist()
 
 
 def _finite(value: Any) -> Any:

@@ -187,6 +187,12 @@ def test_results_are_readable_for_the_model_and_for_people() -> None:
         {"kind": "table", "columns": ["id", "n"], "rows": [[1, None], [2, 1.5]], "row_count": 2},
     )
     assert readable([{"id": [1]}])[1]["kind"] == "json"
+
+    class Numpyish:
+        def tolist(self) -> Any:
+            return [1, 2]
+
+    assert readable({"n": Numpyish()})[0] == {"n": [1, 2]}
     assert readable({"a": (1, 2)})[0] == {"a": [1, 2]}
     assert readable([1.5, float("inf")])[0] == {"result": [1.5, "inf"]}
     long, shown = readable("x" * 100_000)
