@@ -263,6 +263,17 @@ def button(notebook: Notebook, name: str) -> Any:
     return outputs(notebook).get_by_role("button", name=name, exact=True).last
 
 
+def press(notebook: Notebook, name: str) -> None:
+    """Click as a person does who has seen the button: in the half second after it came or moved a click is ignored,
+    and bringing it into view moves it.
+    """
+    target = button(notebook, name)
+    target.scroll_into_view_if_needed()
+    notebook.page.wait_for_timeout(800)
+    expect(target).to_be_enabled()
+    target.click()
+
+
 def decided(notebook: Notebook) -> str:
     return notebook.run(
         "_ = await run.wait()\n"
@@ -275,7 +286,7 @@ def test_approve_by_click_runs_exactly_what_is_shown(notebook: Notebook) -> None
     assert notebook.run("print(ran, run.status, [c.args for c in run.pending])") == (
         "[] acting [{'where': 'id = 7', 'limit': 3}]"
     )
-    button(notebook, "Approve").click()
+    press(notebook, "Approve")
     text_shows(notebook, "All clean.")
     assert decided(notebook) == "[('id = 7', 3)] [('approved', 'button', None, False)] completed All clean."
     text_shows(notebook, "Approved by you")
@@ -284,7 +295,7 @@ def test_approve_by_click_runs_exactly_what_is_shown(notebook: Notebook) -> None
 def test_edit_and_approve_runs_what_was_edited(notebook: Notebook) -> None:
     asks(notebook)
     outputs(notebook).get_by_label("where").fill("id = 8")
-    button(notebook, "Approve edited").click()
+    press(notebook, "Approve edited")
     text_shows(notebook, "All clean.")
     assert decided(notebook) == "[('id = 8', 3)] [('approved', 'button', None, True)] completed All clean."
 
@@ -292,7 +303,7 @@ def test_edit_and_approve_runs_what_was_edited(notebook: Notebook) -> None:
 def test_deny_with_a_reason_runs_nothing(notebook: Notebook) -> None:
     asks(notebook)
     outputs(notebook).get_by_placeholder("Reason").fill("keep them")
-    button(notebook, "Deny").click()
+    press(notebook, "Deny")
     text_shows(notebook, "All clean.")
     assert decided(notebook) == "[] [('denied', 'button', 'keep them', False)] completed All clean."
 
@@ -311,7 +322,7 @@ def test_a_decision_is_heard_while_a_cell_awaits_the_run(notebook: Notebook) -> 
     notebook.run(TOOLS)
     index = notebook.start(f"run = await gem.ask({ASKS!r}, model='demo', tools=[delete_rows])\nprint(ran)")
     button(notebook, "Approve").wait_for()
-    button(notebook, "Approve").click()
+    press(notebook, "Approve")
     notebook.wait_done(index)
     assert notebook.text(index).endswith("[('id = 7', 3)]")
 
@@ -320,7 +331,7 @@ def test_a_reload_shows_a_pending_call_again_and_it_works(notebook: Notebook) ->
     asks(notebook)
     notebook.reload()
     button(notebook, "Approve").wait_for(timeout=60_000)
-    button(notebook, "Approve").click()
+    press(notebook, "Approve")
     text_shows(notebook, "All clean.")
     assert decided(notebook) == "[('id = 7', 3)] [('approved', 'button', None, False)] completed All clean."
 
@@ -340,6 +351,7 @@ def test_approving_by_keyboard_alone(notebook: Notebook) -> None:
     expect(button(notebook, "Approve edited")).to_be_enabled()  # not in the first half second after it moved
     for _ in range(2):
         notebook.page.keyboard.press("Tab")
+    notebook.page.wait_for_timeout(800)  # see press(): coming to a button may have moved it
     notebook.page.keyboard.press("Enter")
     text_shows(notebook, "All clean.")
     assert decided(notebook) == "[('id = 70', 3)] [('approved', 'button', None, True)] completed All clean."
@@ -349,7 +361,7 @@ def test_approve_all_runs_each_call_with_its_own_arguments(notebook: Notebook) -
     both = '@call delete_rows {"where": "id = 1"}\n@call delete_rows {"where": "id = 2"}\n@then\n@say All clean.'
     asks(notebook, both)
     expect(button(notebook, "Approve all")).to_be_enabled()  # not in the first half second after it came
-    button(notebook, "Approve all").click()
+    press(notebook, "Approve all")
     text_shows(notebook, "All clean.")
     assert decided(notebook) == (
         "[('id = 1', 1), ('id = 2', 1)] "
