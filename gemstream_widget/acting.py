@@ -96,7 +96,7 @@ class Acting:
                 raise DecisionRefused(f"{error} Nothing was run; the call still waits.") from error
         if scope != "once":
             self._rules.add(call.name, scope, "auto" if verdict == "approve" else "never", self._run)
-            self._publish([RulesChanged([r.to_json() for r in self._rules.of(self._run)])])
+            self._publish([RulesChanged(self._rules.shown_in(self._run))])
         self._settled(part, verdict, by, reason, scope, used)
 
     def _settled(

@@ -76,3 +76,7 @@ class RuleBook:
     def of(self, run: str) -> list[Rule]:
         """The rules that hold in a run, oldest first."""
         return [r for r in self._rules.values() if r.scope == "chat" or r.run == run]
+
+    def shown_in(self, run: str) -> list[Wire]:
+        """The rules that hold in a run, as the page shows them."""
+        return [rule.to_json() for rule in self.of(run)]

@@ -97,9 +97,7 @@ class Chat:
         return [*self.earlier, *(content for run in self._runs for content in run.contents())]
 
     def save(self, path: str | Path) -> None:
-        """Write the conversation to a file, pending approvals included; `load_chat` reads it. Also by import from
-        saved.py, the room below, which knows the file's form.
-        """
+        """Write the conversation to a file, pending approvals included; `load_chat` reads it."""
         from .saved import save_chat
 
         save_chat(self, path)

@@ -57,6 +57,7 @@ from .model import (
 )
 from .redact import redact
 from .reducer import State
+from .runner import running_loop
 from .source import Request, Source
 from .tools import Policy, ToolSet
 
@@ -344,11 +345,8 @@ class Run:
         """Block until the run has ended; for scripts with `runner="thread"`. Raises as `await run` does, and
         TimeoutError after `timeout_s` seconds.
         """
-        try:
-            on_own_loop = asyncio.get_running_loop() is self._loop
-        except RuntimeError:
-            on_own_loop = False
-        if on_own_loop and not self.done:
+        here = running_loop()
+        if here is not None and here is self._loop and not self.done:
             raise GemstreamError(
                 f"run.result() would block the event loop that run {self.id} needs: await the run instead, "
                 'or use Chat(runner="thread").'
@@ -468,7 +466,7 @@ class Run:
             nonlocal found
             found = self._rules.revoke(rule_id)
             if found and not self.done:
-                self._publish([RulesChanged([r.to_json() for r in self._rules.of(self.id)])])
+                self._publish([RulesChanged(self._rules.shown_in(self.id))])
 
         self._on_loop(revoke)
         return found
@@ -482,11 +480,7 @@ class Run:
 
     def _on_loop(self, call: Callable[[], None]) -> None:
         """Do something on the run's loop, and raise here what it raises."""
-        try:
-            here = asyncio.get_running_loop()
-        except RuntimeError:
-            here = None
-        if self._loop is None or self._loop.is_closed() or here is self._loop:
+        if self._loop is None or self._loop.is_closed() or running_loop() is self._loop:
             call()
             return
 
@@ -507,11 +501,7 @@ class Run:
             self._task = loop.create_task(self._drive(), name=f"gemstream run {self.id}", context=context)
             self._task.add_done_callback(self._driver_over)
 
-        try:
-            here = asyncio.get_running_loop()
-        except RuntimeError:
-            here = None
-        if here is loop:
+        if running_loop() is loop:
             begin()
         else:
             loop.call_soon_threadsafe(begin, context=context)

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from .errors import NoRunningLoop
 
-__all__ = ["Runner", "loop_for"]
+__all__ = ["Runner", "loop_for", "running_loop"]
 
 Runner: TypeAlias = Literal["loop", "thread"]
 
@@ -16,15 +16,23 @@ _lock = threading.Lock()
 _thread_loop: asyncio.AbstractEventLoop | None = None
 
 
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs on this thread, or None."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 def loop_for(runner: Runner) -> asyncio.AbstractEventLoop:
     """The loop for a run. "loop": the running one, else NoRunningLoop is raised. "thread": one loop for all such runs,
     on a daemon thread that starts on first use.
     """
     if runner == "loop":
-        try:
-            return asyncio.get_running_loop()
-        except RuntimeError:
-            raise NoRunningLoop from None
+        loop = running_loop()
+        if loop is None:
+            raise NoRunningLoop
+        return loop
     if runner == "thread":
         return _loop_in_thread()
     raise ValueError(f'runner is "loop" or "thread", not {runner!r}')
