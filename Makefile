@@ -7,7 +7,7 @@ BUNDLE := gemstream_widget/static/widget.js
 EXAMPLE := 01_first_answer.ipynb
 JS_SOURCES := $(shell find js -name '*.ts' -o -name '*.css' -o -name 'build.mjs' 2>/dev/null)
 
-.PHONY: demo test lint types build bench chromium clean
+.PHONY: demo test lint types build bench proof chromium clean
 
 # -- what a person runs ------------------------------------------------------------------------------------------------
 
@@ -25,6 +25,10 @@ test: lint types chromium
 # The budgets, measured: one table. BENCH=quick for a first look.
 bench: $(VENV)/.ready $(BUNDLE) chromium
 	$(BIN)/python -m benchmarks $(BENCH)
+
+# Reliability, tried: one table. PROOF=quick tries less often, PROOF=NAME one group.
+proof: $(VENV)/.ready $(BUNDLE) chromium
+	$(BIN)/python -m proof $(PROOF)
 
 build: $(VENV)/.ready $(BUNDLE)
 	$(BIN)/python -m build --outdir dist .

@@ -1,0 +1,1 @@
+"""What reliability means here, shown: `python -m proof`. docs/reliability.md holds the last table."""
