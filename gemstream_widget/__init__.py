@@ -29,7 +29,8 @@ __version__ = "0.1.0"
 _ERRORS = (
     "ApiError ConnectionFailed DecisionRefused EmptyResponse GemstreamError HistoryError IllegalTransition "
     "InvalidChunk InvalidPrompt MalformedCall MissingKey NoRunningLoop PromptBlocked RecordingError ResponseBlocked "
-    "RunCancelled RunFailed RunInProgress SourceError StreamTruncated ToolError"
+    "RunCancelled RunFailed RunInProgress SourceError StreamTruncated ToolError "
+    "ToolTimedOut"
 ).split()
 
 _HOMES = {

@@ -12,14 +12,14 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
-from .approval import RuleBook, fingerprint, judge
+from .approval import Choice, RuleBook, fingerprint, judge
 from .capture import captured
-from .errors import DecisionRefused, ToolError
+from .errors import DecisionRefused, ToolError, ToolTimedOut
 from .machine import CALL_TABLE, next_state
 from .model import CallPart, CallStateChanged, DecidedBy, Decision, Event, Printed, RulesChanged, Scope, Wire
 from .redact import redact
 from .results import error_response, readable
-from .tools import Policy, Tool
+from .tools import Policy, Tool, Verdict
 
 __all__ = ["Acting"]
 
@@ -38,7 +38,8 @@ class Acting:
         tools: dict[str, Tool],
         policy: Policy,
         rules: RuleBook,
-        timeout_s: float | None,
+        approval_timeout_s: float | None,
+        tool_timeout_s: float | None,
         publish: Callable[[Iterable[Event]], None],
         now: Callable[[], float],
         otid: Callable[[], int],
@@ -48,7 +49,8 @@ class Acting:
         self._tools = tools
         self._policy = policy
         self._rules = rules
-        self._timeout_s = timeout_s
+        self._approval_timeout_s = approval_timeout_s
+        self._tool_timeout_s = tool_timeout_s
         self._publish = publish
         self._now = now
         self._otid = otid
@@ -66,38 +68,26 @@ class Acting:
             for task in tasks:
                 task.cancel()
 
-    def decide(
-        self,
-        call_id: str,
-        verdict: Literal["approve", "deny"],
-        *,
-        by: DecidedBy,
-        args: Wire | None = None,
-        reason: str | None = None,
-        scope: Scope = "once",
-        shown: str | None = None,
-    ) -> None:
-        """Approve or deny a call that waits. `shown` is the hash the decider saw (None: whatever is asked now).
-
-        Raises DecisionRefused, and then nothing has changed.
-        """
+    def decide(self, call_id: str, choice: Choice) -> None:
+        """Approve or deny a call that waits. Raises DecisionRefused, and then nothing has changed."""
         part = self._parts.get(call_id)
         if part is None or part.call.state != "awaiting_approval":
             state = f"it is {part.call.state}" if part else "there is no such call in this step"
             raise DecisionRefused(f"Call {call_id} is not waiting for a decision: {state}.")
         call = part.call
-        if shown is not None and shown != call.hash:
+        if choice.shown is not None and choice.shown != call.hash:
             raise DecisionRefused(f"Call {call_id} is not what was shown any more: look at it again, then decide.")
-        used = call.args if args is None else args
-        if verdict == "approve":
+        used = call.args if choice.args is None else choice.args
+        if choice.verdict == "approve":
             try:
                 self._tools[call.name].check(used)
             except ToolError as error:
                 raise DecisionRefused(f"{error} Nothing was run; the call still waits.") from error
-        if scope != "once":
-            self._rules.add(call.name, scope, "auto" if verdict == "approve" else "never", self._run)
+        if choice.scope != "once":
+            verdict: Verdict = "auto" if choice.verdict == "approve" else "never"
+            self._rules.add(call.name, choice.scope, verdict, self._run)
             self._publish([RulesChanged(self._rules.shown_in(self._run))])
-        self._settled(part, verdict, by, reason, scope, used)
+        self._settled(part, choice.verdict, choice.by, choice.reason, choice.scope, used)
 
     def _settled(
         self,
@@ -168,12 +158,12 @@ class Acting:
             self._settled(part, verdict, "rule" if ruled else "policy", reason)
             return
         self._decided[call.id] = decided = asyncio.get_running_loop().create_future()
-        deadline = None if self._timeout_s is None else self._now() + self._timeout_s
+        deadline = None if self._approval_timeout_s is None else self._now() + self._approval_timeout_s
         asked = {"hash": fingerprint(call.name, call.args), "deadline_s": deadline, "error": reason}
         self._change(part, "ask", described | asked)
-        await asyncio.wait({decided}, timeout=self._timeout_s)
+        await asyncio.wait({decided}, timeout=self._approval_timeout_s)
         if not decided.done():
-            self._settled(part, "timeout", "timeout", f"nobody decided within {self._timeout_s:g} s")
+            self._settled(part, "timeout", "timeout", f"nobody decided within {self._approval_timeout_s:g} s")
 
     async def _execute(self, part: CallPart, tool: Tool) -> None:
         loop = asyncio.get_running_loop()
@@ -191,15 +181,12 @@ class Acting:
         try:
             values = tool.check(part.call.used_args or {})
             with captured(printed):
-                value = await tool.run(values)
+                value = await tool.run(values, self._tool_timeout_s)
             fields["result"], fields["display"] = readable(value)
         except asyncio.CancelledError:
             raise
-        except TimeoutError:
-            event, words = (
-                "timeout",
-                f"The tool did not end within {tool.timeout_s:g} s." if tool.timeout_s else "Timed out.",
-            )
+        except ToolTimedOut as error:
+            event, words = "timeout", str(error)
             fields |= {"error": words, "result": error_response(words)}
         except BaseException as error:  # also SystemExit: a tool must not end the kernel
             event, words = "raised", redact(f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""Who may decide about a call: policies, and the rules that decisions make."""
+"""Who may decide about a call: persons, policies, and the rules that decisions make."""
 
 from __future__ import annotations
 
@@ -6,12 +6,26 @@ import hashlib
 import itertools
 import json
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
-from .model import Scope, ToolCall, Wire
+from .model import DecidedBy, Scope, ToolCall, Wire
 from .tools import Policy, Verdict
 
-__all__ = ["RuleBook", "fingerprint", "judge"]
+__all__ = ["Choice", "RuleBook", "fingerprint", "judge"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What somebody wants done with a call that waits. `args`: edited arguments, or None for those the model sent.
+    `shown` is the hash of what the chooser saw; None: whatever is asked now.
+    """
+
+    verdict: Literal["approve", "deny"]
+    by: DecidedBy
+    args: Wire | None = None
+    reason: str | None = None
+    scope: Scope = "once"
+    shown: str | None = None
 
 
 def fingerprint(name: str, args: Wire) -> str:

@@ -35,6 +35,7 @@ class Chat:
     `tools`: functions, which are run here when the model asks and their policy allows, and declarations, whose calls
     are answered by the next send (tools.ToolSet). `approve`: the policy of tools that have none of their own: "auto",
     "ask", "never", or a function of the call. `approval_timeout_s`: after this time an undecided call is denied.
+    `tool_timeout_s`: how long a tool without a time limit of its own may run.
     `max_steps`: requests per run. `config`: the SDK's GenerateContentConfig or a dict of its fields; the SDK's
     automatic function calling is always off. `client`: a
     `google.genai.Client`; without one, the environment's key or Vertex settings are used. `source`: chunks from
@@ -55,6 +56,7 @@ class Chat:
         source: Source | None = None,
         approve: Policy = "auto",
         approval_timeout_s: float | None = None,
+        tool_timeout_s: float | None = None,
         max_steps: int = 10,
         runner: Runner = "loop",
         grace_s: float = 2.0,
@@ -69,6 +71,7 @@ class Chat:
         self.tools = ToolSet(tools)
         self.approve = approve
         self.approval_timeout_s = approval_timeout_s
+        self.tool_timeout_s = tool_timeout_s
         self.max_steps = max_steps
         self.rules = RuleBook()
         self.config = config
@@ -143,6 +146,7 @@ class Chat:
             "tools": self.tools,
             "approve": self.approve,
             "approval_timeout_s": self.approval_timeout_s,
+            "tool_timeout_s": self.tool_timeout_s,
             "rules": self.rules,
             "max_steps": self.max_steps,
             "grace_s": self.grace_s,

@@ -230,6 +230,10 @@ class ToolError(GemstreamError):
     """A tool cannot be declared or called."""
 
 
+class ToolTimedOut(ToolError):
+    """A tool did not end in the time it was given."""
+
+
 class DecisionRefused(GemstreamError):
     """An approval or denial that came too late, a second time, for other arguments, or with ones that do not fit."""
 

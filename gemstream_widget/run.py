@@ -19,11 +19,11 @@ from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from weakref import WeakSet
 
 from .acting import Acting
-from .approval import RuleBook
+from .approval import Choice, RuleBook
 from .chunks import ChunkLog
 from .decode import Decoder
 from .errors import DecisionRefused, GemstreamError, RunCancelled, RunFailed, SourceError
@@ -36,7 +36,6 @@ from .model import (
     ArgsChanged,
     CallPart,
     CallStateChanged,
-    DecidedBy,
     Decision,
     Event,
     Part,
@@ -105,6 +104,7 @@ class Run:
         tools: ToolSet | None = None,
         approve: Policy = "auto",
         approval_timeout_s: float | None = None,
+        tool_timeout_s: float | None = None,
         rules: RuleBook | None = None,
         max_steps: int = 10,
         grace_s: float = 2.0,
@@ -114,6 +114,7 @@ class Run:
         self._tools = tools if tools is not None else ToolSet(())
         self._approve = approve
         self._approval_timeout_s = approval_timeout_s
+        self._tool_timeout_s = tool_timeout_s
         self._rules = rules if rules is not None else RuleBook()
         self._max_steps = max_steps
         self._acting: Acting | None = None
@@ -430,31 +431,21 @@ class Run:
         `scope` "run" or "chat" makes a rule: later calls of the same tool run without asking. Raises DecisionRefused,
         and changes nothing, where the call does not wait any more or the arguments do not fit.
         """
-        self.decide(call_id, "approve", by="code", args=args, scope=scope)
+        self.decide(call_id, Choice(verdict="approve", by="code", args=args, scope=scope))
 
     def deny(self, call_id: str, reason: str | None = None, *, scope: Scope = "once") -> None:
         """Deny a pending call; the model reads the reason. From any thread; raises DecisionRefused like `approve`."""
-        self.decide(call_id, "deny", by="code", reason=reason, scope=scope)
+        self.decide(call_id, Choice(verdict="deny", by="code", reason=reason, scope=scope))
 
-    def decide(
-        self,
-        call_id: str,
-        verdict: Literal["approve", "deny"],
-        *,
-        by: DecidedBy,
-        args: Wire | None = None,
-        reason: str | None = None,
-        scope: Scope = "once",
-        shown: str | None = None,
-    ) -> None:
-        """Approve or deny, as the card does: `shown` is the hash of what the decider saw. See Acting.decide."""
+    def decide(self, call_id: str, choice: Choice) -> None:
+        """Do with a pending call what somebody chose. From any thread; raises DecisionRefused like `approve`."""
 
         def decide() -> None:
             if self._stop is not None:
                 raise DecisionRefused(f"Call {call_id} is not waiting for a decision: run {self.id} was stopped.")
             if self._acting is None or self._state.status != "acting":
                 raise DecisionRefused(f"Call {call_id} is not waiting for a decision: run {self.id} is {self.status}.")
-            self._acting.decide(call_id, verdict, by=by, args=args, reason=reason, scope=scope, shown=shown)
+            self._acting.decide(call_id, choice)
 
         self._on_loop(decide)
 
@@ -629,7 +620,8 @@ class Run:
                 tools=self._tools.ours,
                 policy=self._approve,
                 rules=self._rules,
-                timeout_s=self._approval_timeout_s,
+                approval_timeout_s=self._approval_timeout_s,
+                tool_timeout_s=self._tool_timeout_s,
                 publish=self._publish,
                 now=self._now,
                 otid=self._state.next_otid,

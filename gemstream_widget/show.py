@@ -34,6 +34,7 @@ def ask(
     client: Client | None = None,
     approve: Policy = "auto",
     approval_timeout_s: float | None = None,
+    tool_timeout_s: float | None = None,
     max_steps: int = 10,
     runner: Runner = "loop",
 ) -> Run:
@@ -51,6 +52,7 @@ def ask(
         client=client,
         approve=approve,
         approval_timeout_s=approval_timeout_s,
+        tool_timeout_s=tool_timeout_s,
         max_steps=max_steps,
         runner=runner,
     )

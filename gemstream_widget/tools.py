@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
-from .errors import ToolError
+from .errors import ToolError, ToolTimedOut
 from .model import ToolCall, Wire
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")  # as Gemini requires it
 class Tool:
     """A function the model may ask for. Still callable as the function it was.
 
-    `declaration` is what Gemini is told, `approve` its policy (None: the chat's), `timeout_s` how long it may run.
+    `declaration` is what Gemini is told, `approve` its policy and `timeout_s` how long it may run (None: the
+    chat's).
     """
 
     def __init__(
@@ -81,14 +82,21 @@ class Tool:
             raise ToolError(f"The arguments do not fit {self.name}: {'; '.join(faults)}.") from error
         return {name: getattr(checked, field) for name, field in _fields(self.function).items()}
 
-    async def run(self, values: dict[str, Any]) -> Any:
+    async def run(self, values: dict[str, Any], timeout_s: float | None = None) -> Any:
         """Call the function with checked values: an async one on this loop, another on a thread with the same context.
 
-        Raises what it raises, and TimeoutError after `timeout_s`. Cancelling this cancels an async function; one in a
-        thread cannot be ended, and is left to itself.
+        Raises what it raises, and ToolTimedOut after its own `timeout_s`, or else after the one given here. Cancelling
+        this cancels an async function; one in a thread cannot be ended, and is left to itself.
         """
-        work = self.function(**values) if self.is_async else asyncio.to_thread(self.function, **values)
-        return await (work if self.timeout_s is None else asyncio.wait_for(work, self.timeout_s))
+        limit_s = timeout_s if self.timeout_s is None else self.timeout_s
+        limit = asyncio.timeout(limit_s)
+        try:
+            async with limit:
+                return await (self.function(**values) if self.is_async else asyncio.to_thread(self.function, **values))
+        except TimeoutError:
+            if limit.expired():  # else it is the function's own
+                raise ToolTimedOut(f"The tool did not end within {limit_s:g} s.") from None
+            raise
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)

@@ -13,7 +13,8 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterable
-from functools import cache
+from contextvars import copy_context
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import anywidget
 import traitlets
 
 from . import fastlane
+from .approval import Choice
 from .errors import DecisionRefused
 from .feed import Feed
 from .model import StoppedBy, Wire
@@ -60,6 +62,7 @@ class Card(anywidget.AnyWidget):
     def __init__(self, runs: Iterable[Run] = ()) -> None:
         bundle = _bundle()  # before anything is made: without it there is no card
         self._sending = threading.Lock()
+        self._context = copy_context()
         self._links = {run.id: _Link(self, run) for run in runs}
         super().__init__(_esm=bundle)
         self.on_msg(self._on_message)
@@ -77,7 +80,7 @@ class Card(anywidget.AnyWidget):
         for link in self._links.values():
             link.run.stop(by="closed")
             link.close()
-        super().close()
+        self._as_its_cell(super().close)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
@@ -91,7 +94,17 @@ class Card(anywidget.AnyWidget):
         """Send messages in order. From any thread: Jupyter's publishing socket takes them from all."""
         with self._sending:
             for message in messages:
-                self.send(message, buffers)
+                self._as_its_cell(partial(self.send, message, buffers))
+
+    def tell_snapshot(self) -> None:
+        """Send the whole state. From any thread."""
+        self._as_its_cell(lambda: self.send_state("snapshot"))
+
+    def _as_its_cell(self, call: Callable[[], None]) -> None:
+        """Publish with the cell that made the card as the parent. ipykernel 7.0 cannot publish where there is none: in
+        what the fast lane or a thread of the user's hands over, and that is what tells of a Stop.
+        """
+        self._context.copy().run(call)
 
     # -- what the page asks; on any thread, and some of it twice -----------------------------------------------------
 
@@ -207,7 +220,7 @@ class _Link:
         self._rest()
         self.feed.changed = lambda urgent: None
         if self._open:
-            self._card.send_state("snapshot")
+            self._card.tell_snapshot()
 
     def _rest(self) -> None:
         if self._going:
@@ -226,7 +239,8 @@ class _Link:
                     f"A decision about call {call} names what was shown, and its arguments are an object."
                 )
             said = str(reason) if reason else None
-            self.run.decide(call, verdict, by="button", args=args, reason=said, scope=scope, shown=content["hash"])
+            chosen = Choice(verdict=verdict, by="button", args=args, reason=said, scope=scope, shown=content["hash"])
+            self.run.decide(call, chosen)
         except DecisionRefused as refused:
             held = next((c.decision for c in self.run.tool_calls if c.id == call and c.decision), None)
             repeated = held is not None and held.by == "button" and held.verdict[:4] == str(verdict)[:4]

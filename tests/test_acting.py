@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import gemstream_widget as gem
+from gemstream_widget.approval import Choice
 from gemstream_widget.rules import violations
 from gemstream_widget.source import ListSource
 from tests.gates import until
@@ -163,6 +164,36 @@ def test_a_tool_that_never_returns_is_left_after_its_time() -> None:
     play(main)
 
 
+@pytest.mark.parametrize(
+    ("own_s", "chats_s", "limit"), [(0.01, 60, "0.01"), (None, 0.02, "0.02"), (float("inf"), 0.01, None)]
+)
+def test_a_tools_own_time_limit_comes_before_the_chats(own_s: float, chats_s: float, limit: str | None) -> None:
+    async def slow() -> str:
+        await asyncio.sleep(0.05 if limit is None else 60)
+        return "done at last"
+
+    async def main() -> None:
+        case = Case(call("slow", {}), tools=[gem.tool(timeout_s=own_s)(slow)], tool_timeout_s=chats_s)
+        await case.chat.send("go")
+        told = case.responses()[0]["response"]
+        expected = {"error": f"The tool did not end within {limit} s."} if limit else {"result": "done at last"}
+        assert told == expected
+
+    play(main)
+
+
+def test_a_timeout_that_the_tool_raises_itself_is_the_tools() -> None:
+    def ask_elsewhere() -> None:
+        raise TimeoutError("the database did not answer")
+
+    async def main() -> None:
+        case = Case(call("ask_elsewhere", {}), tools=[ask_elsewhere], tool_timeout_s=60)
+        run = await case.chat.send("go")
+        assert run.tool_calls[0].error == "TimeoutError: the database did not answer"
+
+    play(main)
+
+
 def test_results_are_readable_for_the_model_and_for_people() -> None:
     class Frame:
         columns = ("a", "b")
@@ -247,9 +278,9 @@ def test_a_refused_decision_changes_nothing_and_says_why() -> None:
         with pytest.raises(gem.DecisionRefused, match="no such call"):
             run.approve("s0c7")
         with pytest.raises(gem.DecisionRefused, match="not what was shown"):
-            run.decide("s0c0", "approve", by="button", shown="something else")
+            run.decide("s0c0", Choice(verdict="approve", by="button", shown="something else"))
         assert run.pending == [asked]
-        run.decide("s0c0", "deny", by="button", shown=asked.hash)
+        run.decide("s0c0", Choice(verdict="deny", by="button", shown=asked.hash))
         with pytest.raises(gem.DecisionRefused, match="it is denied"):
             run.approve("s0c0")
         await run
