@@ -63,6 +63,7 @@ class Card(anywidget.AnyWidget):
         bundle = _bundle()  # before anything is made: without it there is no card
         self._sending = threading.Lock()
         self._context = copy_context()
+        self._heard_early: list[Wire] = []  # by the fast lane, and still to come by the usual way
         self._links = {run.id: _Link(self, run) for run in runs}
         super().__init__(_esm=bundle)
         self.on_msg(self._on_message)
@@ -109,8 +110,12 @@ class Card(anywidget.AnyWidget):
     # -- what the page asks; on any thread, and some of it twice -----------------------------------------------------
 
     def _on_message(self, _: Any, content: Any, buffers: Any) -> None:
-        if not isinstance(content, dict):
-            return
+        if content in self._heard_early:
+            self._heard_early.remove(content)
+        elif isinstance(content, dict):
+            self._hear(content)
+
+    def _hear(self, content: Wire) -> None:
         op = content.get("op")
         if op == "stop":
             self._stop(content.get("run"))
@@ -132,12 +137,13 @@ class Card(anywidget.AnyWidget):
         self._stop(change["new"])
 
     def _on_fast_lane(self, data: dict[str, Any]) -> None:
-        """A comm message as it arrives, before the kernel handles it: a Stop or a decision. Its repetition is refused,
-        and that refusal is not told to the page: see `_on_message`.
+        """A comm message as it arrives, before the kernel handles it: a Stop or a decision. `_on_message` gets it too,
+        and must not take it for a second one.
         """
         content = data.get("content")
         if data.get("method") == "custom" and isinstance(content, dict) and content.get("op") in ("stop", "decide"):
-            self._on_message(None, content, None)
+            self._heard_early.append(content)
+            self._hear(content)
         elif data.get("method") == "update" and (run := (data.get("state") or {}).get("stop_run")):
             self._stop(run)
 
@@ -242,9 +248,7 @@ class _Link:
             chosen = Choice(verdict=verdict, by="button", args=args, reason=said, scope=scope, shown=content["hash"])
             self.run.decide(call, chosen)
         except DecisionRefused as refused:
-            held = next((c.decision for c in self.run.tool_calls if c.id == call and c.decision), None)
-            repeated = held is not None and held.by == "button" and held.verdict[:4] == str(verdict)[:4]
-            if self._open and not repeated:  # the fast lane brings every message twice
+            if self._open:
                 self._card.tell([{"op": "refused", "run": self.run.id, "call": call, "message": str(refused)}])
 
     def revoke(self, rule: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import comm
@@ -13,7 +14,7 @@ import pytest
 from comm.base_comm import BaseComm
 
 import gemstream_widget as gem
-from gemstream_widget import widget
+from gemstream_widget import fastlane, widget
 from gemstream_widget.pace import Pacer
 from gemstream_widget.reducer import apply_ops
 from gemstream_widget.source import ListSource
@@ -161,6 +162,40 @@ def test_a_stop_from_a_strange_thread_or_for_a_strange_run_is_safe() -> None:
         await run.wait()
         thread.join()
         assert run.status == "cancelled"
+
+    asyncio.run(main())
+
+
+def test_a_card_publishes_as_the_cell_that_made_it_whoever_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell: ContextVar[str] = ContextVar("cell")
+    heard: list[str] = []
+
+    class NeedsItsCell(PageComm):
+        """As in ipykernel 7.0: without a parent in the context there is only a LookupError."""
+
+        def publish_msg(self, *args: Any, **keys: Any) -> None:
+            heard.append(cell.get())
+            super().publish_msg(*args, **keys)
+
+    monkeypatch.setattr(comm, "create_comm", NeedsItsCell)
+
+    async def main() -> None:
+        source = GatedSource()
+        cell.set("first")
+        run = gem.Chat(source=source).send("hi")
+        card = gem.Card([run])
+        cell.set("second")
+        await source.waiting.wait()
+        stopping = threading.Thread(target=run.stop)  # its context is empty, and so is that of what it hands over
+        stopping.start()
+        await run.wait()
+        stopping.join()
+        assert Page(page_of(card)).state["status"] == "cancelled"
+        closing = threading.Thread(target=card.close)
+        closing.start()
+        closing.join()
+        assert set(heard) == {"first"}
+        assert PageComm.opened[-1].sent[-1][0] == "comm_close"
 
     asyncio.run(main())
 
@@ -324,8 +359,6 @@ def test_a_decision_in_the_page_runs_what_was_shown_once(lane: str) -> None:
         decision = {"op": "decide", "run": run.id, "call": call["id"], "verdict": "approve", "hash": call["hash"]}
         decision |= {"args": {"path": "/y"}, "reason": None, "scope": "once"}
         if lane in ("fast", "both"):
-            from gemstream_widget import fastlane
-
             fastlane._handlers[page.comm_id]({"method": "custom", "content": decision})
         if lane in ("usual", "both"):
             page.say(**decision)
@@ -334,6 +367,25 @@ def test_a_decision_in_the_page_runs_what_was_shown_once(lane: str) -> None:
         assert [(d.by, d.edited) for d in run.decisions] == [("button", True)]
         assert not [m for m in page.messages if m["op"] == "refused"]
         assert shown_call(page)["result"] == {"result": "removed /y"}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("verdict", ["approve", "deny"])
+def test_a_decision_that_comes_by_both_ways_is_one_and_a_second_click_is_told_so(verdict: str) -> None:
+    async def main() -> None:
+        run, page = await card_that_waits()
+        (call,) = run.pending
+        decision = {"op": "decide", "run": run.id, "call": call.id, "verdict": verdict, "hash": call.hash}
+        decision |= {"args": None, "reason": None, "scope": "once"}
+        for _ in range(2):
+            fastlane._handlers[page.comm_id]({"method": "custom", "content": dict(decision)})
+            page.say(**decision)
+            await run
+        await in_time(lambda: any(m["op"] == "refused" for m in page.messages))
+        (refused,) = [m for m in page.messages if m["op"] == "refused"]
+        assert f"it is {run.tool_calls[0].state}" in refused["message"] or "completed" in refused["message"]
+        assert len(run.decisions) == 1
 
     asyncio.run(main())
 
