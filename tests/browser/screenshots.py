@@ -26,9 +26,27 @@ ANSWER = """@every 0.12
 @call run_sql {"query": "select id, count(*) from orders group by id having count(*) > 1", "limit": 20}
 """
 TOOL = [{"name": "run_sql", "description": "Run a read-only query on the orders."}]
+ASKED = """@every 0.01
+@think The later three are copies.
+@say Three orders were entered twice. I would delete the copies and tell the customer.
+@call delete_orders {"where": "id in (1207, 1311, 1402)", "table": "orders", "limit": 3}
+@call send_mail {"to": "ada@example.org", "body": "Dear Ada,\\n\\nthree of your orders were entered twice."}
+"""
+TOOLS = """
+from typing import Literal
+
+@gem.tool(approve="ask")
+def delete_orders(where: str, table: Literal["orders", "refunds"], limit: int = 100) -> int:
+    'Delete rows of one table for good.'
+
+@gem.tool(approve="ask")
+def send_mail(to: str, body: str) -> str:
+    'Send a mail to a customer.'
+"""
 SCENES = {
     "streaming": ('gem.ask("Explain how streaming works, with a table", model="demo")', 2600),
     "done": ("answer = gem.ask(question, model='demo', tools=tools)", 4200),
+    "approval": ("gem.ask(asked, model='demo', tools=[delete_orders, send_mail], approval_timeout_s=300)", 2200),
     "stopped": ('run = gem.ask("Write a long essay about tides", model="demo")', 3400),
     "failed": ('gem.ask("Explain CRDTs in three sentences")', 1200),
 }
@@ -43,7 +61,7 @@ def main(folder: Path) -> None:
         try:
             for theme, name in THEMES.items():
                 for scene, (source, wait_ms) in SCENES.items():
-                    page = browser.new_page(viewport={"width": 1000, "height": 640}, device_scale_factor=2)
+                    page = browser.new_page(viewport={"width": 1000, "height": 900}, device_scale_factor=2)
                     notebook_name = f"{scene}-{theme}.ipynb"
                     lab.new_notebook(notebook_name)
                     notebook = Notebook(lab, page, notebook_name)
@@ -51,14 +69,18 @@ def main(folder: Path) -> None:
                         "(t) => window.jupyterapp.commands.execute('apputils:change-theme', {theme: t})", name
                     )
                     page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
-                    notebook.run(f"import gemstream_widget as gem\nquestion, tools = {ANSWER!r}, {TOOL!r}")
+                    notebook.run(f"import gemstream_widget as gem\nquestion, tools = {ANSWER!r}, {TOOL!r}\nasked = {ASKED!r}{TOOLS}")
                     notebook.run("await gem.Chat(model='demo').send('@say warm')\nNone")
                     notebook.start(source)
                     page.wait_for_timeout(wait_ms)
                     if scene == "stopped":
                         page.locator(".jp-OutputArea-output").get_by_role("button", name="Stop").last.click()
                         page.wait_for_timeout(1500)
+                    if scene == "approval":
+                        page.get_by_label("where").first.fill("id in (1207, 1311)")
                     cell = page.locator(".jp-Cell").last
+                    cell.scroll_into_view_if_needed()
+                    page.wait_for_timeout(1000)  # buttons that moved take no click for half a second, and look so
                     cell.screenshot(path=str(folder / f"{scene}-{theme}.png"))
                     notebook.shut_down()
                     page.close()
