@@ -28,8 +28,8 @@ __version__ = "0.1.0"
 
 _ERRORS = (
     "ApiError ConnectionFailed DecisionRefused EmptyResponse GemstreamError HistoryError IllegalTransition "
-    "InvalidChunk InvalidPrompt MalformedCall MissingKey NoRunningLoop PromptBlocked RecordingError ResponseBlocked "
-    "RunCancelled RunFailed RunInProgress SourceError StreamTruncated ToolError "
+    "InvalidChunk InvalidPrompt MalformedCall MissingKey NoRunningLoop NothingToRepeat PromptBlocked RecordingError "
+    "ResponseBlocked RunCancelled RunFailed RunInProgress SourceError StreamStalled StreamTruncated ToolError "
     "ToolTimedOut"
 ).split()
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .approval import RuleBook
-from .errors import RunInProgress
-from .history import OpenCall, answers_first, contents_of, open_calls, sent_calls
-from .model import ToolCall, Wire
+from .errors import NothingToRepeat, PromptBlocked, RunInProgress
+from .history import OpenCall, answers_first, contents_of, open_calls
+from .model import TextPart, ToolCall, Wire
 from .run import Run
 from .runner import Runner, loop_for
-from .source import GeminiSource, Request, Source
+from .source import GeminiSource, Request, Source, WatchedSource
 from .tools import Policy, ToolSet
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ __all__ = ["DEFAULT_MODEL", "DEMO_MODEL", "Chat"]
 
 DEFAULT_MODEL = "gemini-2.5-flash"
 DEMO_MODEL = "demo"
+
+GO_ON = "Go on exactly where your last answer was cut off. Do not repeat anything."
 
 _run_numbers = itertools.count(1)  # counted, not random: a replay of the same session has the same ids
 
@@ -36,11 +38,13 @@ class Chat:
     are answered by the next send (tools.ToolSet). `approve`: the policy of tools that have none of their own: "auto",
     "ask", "never", or a function of the call. `approval_timeout_s`: after this time an undecided call is denied.
     `tool_timeout_s`: how long a tool without a time limit of its own may run.
-    `max_steps`: requests per run. `config`: the SDK's GenerateContentConfig or a dict of its fields; the SDK's
-    automatic function calling is always off. `client`: a
-    `google.genai.Client`; without one, the environment's key or Vertex settings are used. `source`: chunks from
-    elsewhere (source.Source). `runner`: "loop" (the running event loop) or "thread" (see runner.py). `grace_s`: how
-    long a stopped stream may take to end before the run ends without it.
+    `max_steps`: requests per run, those sent again not counted. `retries`: how often a request that failed before
+    anything of the answer came (429, 5xx, no connection) is sent again, after as long as Gemini asks for, up to a
+    minute (default 2; 0 where `source` is given). `idle_timeout_s`: a stream that brings nothing for so long is given
+    up; None waits for ever. `config`: the SDK's GenerateContentConfig or a dict of its fields; the SDK's automatic
+    function calling is always off. `client`: a `google.genai.Client`; without one, the environment's key or Vertex
+    settings are used. `source`: chunks from elsewhere (source.Source). `runner`: "loop" (the running event loop) or
+    "thread" (see runner.py). `grace_s`: how long a stopped stream may take to end before the run ends without it.
 
     Use a chat from one thread; runs may be stopped from any.
     """
@@ -58,6 +62,8 @@ class Chat:
         approval_timeout_s: float | None = None,
         tool_timeout_s: float | None = None,
         max_steps: int = 10,
+        retries: int | None = None,
+        idle_timeout_s: float | None = None,
         runner: Runner = "loop",
         grace_s: float = 2.0,
         clock: Callable[[], float] = time.monotonic,
@@ -73,6 +79,8 @@ class Chat:
         self.approval_timeout_s = approval_timeout_s
         self.tool_timeout_s = tool_timeout_s
         self.max_steps = max_steps
+        self.retries = (2 if source is None else 0) if retries is None else retries
+        self.idle_timeout_s = idle_timeout_s
         self.rules = RuleBook()
         self.config = config
         self.runner: Runner = runner
@@ -122,18 +130,65 @@ class Chat:
         Raises InvalidPrompt, HistoryError, RunInProgress, NoRunningLoop; everything later is told by the run.
         """
         contents = contents_of(prompt)
-        if self._runs and not self._runs[-1].done:
-            raise RunInProgress(self._runs[-1])
+        self._none_going()
         history = self.history
         opened = open_calls(history)
         asked = self._asked()
         known = [call.result for call in asked] if len(asked) == len(opened) else []
-        contents = answers_first(opened, contents, {c.id: OpenCall.of(c) for c in asked}, known)
+        return self._start(answers_first(opened, contents, {c.id: OpenCall.of(c) for c in asked}, known))
+
+    def retry(self) -> Run:
+        """Ask again for what the last run did not bring to its end, after a failure or a Stop. Returns the new run.
+
+        Its earlier steps stay, with what their tools did. The step that failed or was stopped is asked for anew and
+        leaves the history; it is still in `runs`. Raises NothingToRepeat where the last run ended well, or there is
+        none, and what `send` raises.
+        """
+        self._none_going()
+        last = self._runs[-1] if self._runs else None
+        if last is None or last.status not in ("failed", "cancelled"):
+            ended = f"run {last.id} is {last.status}" if last else "nothing was sent yet"
+            raise NothingToRepeat(f"There is nothing to try again: {ended}. Send a prompt instead.")
+        last.supersede()
+        return self._start([])
+
+    def resume(self) -> Run:
+        """Ask the model to go on where its last answer was cut: what came of it stays in the history. Returns the new
+        run; raises as `retry` does.
+        """
+        self._none_going()
+        if not self._runs or not any(c["role"] == "model" for c in self._runs[-1].contents()):
+            raise NothingToRepeat("There is no answer to go on with: send a prompt instead.")
+        return self.send(GO_ON)
+
+    def _none_going(self) -> None:
+        if self._runs and not self._runs[-1].done:
+            raise RunInProgress(self._runs[-1])
+
+    def _start(self, contents: list[Wire]) -> Run:
         loop = loop_for(self.runner)
-        run = Run(prompt=contents, **self._run_options(history))
+        run = Run(prompt=contents, **self._run_options(self.history))
         self._runs.append(run)
         run.start(loop)
         return run
+
+    def _offers(self, run: Run, ended: str) -> list[str]:
+        """What a reader may ask for after `run`, which is about to end as `ended`; the best first."""
+        if isinstance(self._source, WatchedSource):  # gives its stream once
+            return []
+        step = run.steps[-1] if run.steps else None
+        if ended == "completed":
+            return ["continue"] if step is not None and step.outcome == "truncated" else []
+        offers = [] if isinstance(run.error, PromptBlocked) else ["retry"]
+        said = step is not None and any(
+            isinstance(p, TextPart) and p.text and not p.thought and p.step == step.index for p in run.parts
+        )
+        return ["continue", *offers] if said else offers
+
+    def _again(self, run: Run, how: str) -> Run:
+        if run is not self._runs[-1]:
+            raise NothingToRepeat(f"The conversation went on after run {run.id}: send a prompt instead.")
+        return self.retry() if how == "retry" else self.resume()
 
     def _run_options(self, history: list[Wire]) -> dict[str, Any]:
         """What every run of this chat is made with; `history` comes before it."""
@@ -149,6 +204,10 @@ class Chat:
             "tool_timeout_s": self.tool_timeout_s,
             "rules": self.rules,
             "max_steps": self.max_steps,
+            "retries": self.retries,
+            "idle_timeout_s": self.idle_timeout_s,
+            "offers": self._offers,
+            "again": self._again,
             "grace_s": self.grace_s,
             "clock": self._clock,
         }
@@ -156,7 +215,7 @@ class Chat:
     def _asked(self) -> list[ToolCall]:
         """The calls of the last step that asked for any: those that may be open."""
         for run in reversed(self._runs):
-            if calls := sent_calls(run.parts):
+            if calls := run.sent_calls:
                 return [call for call in calls if call.step == calls[-1].step]
         return []
 

@@ -143,6 +143,11 @@ class StreamTruncated(RunFailed):
     hint = "What came is kept. Send a new prompt to go on, or the same one to try again."
 
 
+class StreamStalled(RunFailed):
+    title = "Gemini fell silent"
+    hint = "What came is kept. Try again, or give it more time with idle_timeout_s."
+
+
 class InvalidChunk(RunFailed):
     title = "The stream could not be read"
     hint = "What came before is kept. Send the prompt again; if it happens again, a proxy may change the stream."
@@ -220,6 +225,10 @@ class NoRunningLoop(GemstreamError, RuntimeError):
             "No event loop is running here. In a notebook or an async function send() works as it is and can be "
             'awaited; in a plain script use Chat(runner="thread") and run.result().'
         )
+
+
+class NothingToRepeat(GemstreamError):
+    """`retry` or `resume` where the last run gives no cause for it."""
 
 
 class HistoryError(GemstreamError):

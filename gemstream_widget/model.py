@@ -8,7 +8,7 @@ The values belong to the run that made them: they change on the run's loop only,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -30,6 +30,8 @@ __all__ = [
     "PartStarted",
     "Printed",
     "Receipt",
+    "Retry",
+    "RetryScheduled",
     "RulesChanged",
     "RunEnded",
     "RunStarted",
@@ -463,6 +465,26 @@ class Receipt:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+@dataclass(slots=True, frozen=True)
+class Retry:
+    """A request that failed before anything of the answer came, and is sent again at `until_s`.
+
+    `step` is the step it failed in, `attempt` its number among those that are tried (1 to `of`), `title` and `message`
+    are its error's.
+    """
+
+    step: int
+    attempt: int
+    of: int
+    title: str
+    message: str
+    failed_s: float
+    until_s: float
+
+    def to_json(self) -> Wire:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
 # --------------------------------------------------------------------------------------------------------------------
 # events; the decoder and the run make them, the reducer applies them, `async for event in run` yields them
 
@@ -487,6 +509,13 @@ class RunEnded:
     notice: Mapping[str, str] | None = None
     error: Wire | None = None
     receipt: Receipt | None = None
+    offers: Sequence[str] = ()
+    """What the reader may ask for next: "repair", "retry", "continue"."""
+
+
+@dataclass(slots=True)
+class RetryScheduled:
+    retry: Retry
 
 
 @dataclass(slots=True)
@@ -592,6 +621,7 @@ Event: TypeAlias = (
     RunStarted
     | RunStateChanged
     | RunEnded
+    | RetryScheduled
     | StepStarted
     | StepDetail
     | StepEnded

@@ -8,6 +8,7 @@ moment. `apply_ops` is that fold; the page has the same in js/patch.ts, and gold
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from typing import Any, TypeAlias
 
 from .clean import clean
@@ -28,6 +29,8 @@ from .model import (
     PartStarted,
     Printed,
     Receipt,
+    Retry,
+    RetryScheduled,
     RulesChanged,
     RunEnded,
     RunStarted,
@@ -73,6 +76,8 @@ class State:
         self.error: Wire | None = None
         self.receipt: Receipt | None = None
         self.rules: list[Wire] = []
+        self.retries: list[Retry] = []
+        self.offers: list[str] = []
         self._tokens: int | None = None
         self._otid = 0
         self._text_paths: list[Path | None] = []  # one tuple per text part, made once: appends are the hot path
@@ -121,6 +126,8 @@ class State:
             "error": self.error,
             "receipt": None if self.receipt is None else self.receipt.to_json(),
             "rules": list(self.rules),
+            "retries": [retry.to_json() for retry in self.retries],
+            "offers": list(self.offers),
         }
 
     def _ended_usage(self) -> dict[str, int]:
@@ -142,10 +149,13 @@ class State:
                 events.append(UsageReported(step.index, step.usage.raw))
             if step.ended_s is not None:
                 events.append(StepEnded(step.index, step.ended_s, step.outcome or "", step.chunk_count))
+            events += [RetryScheduled(retry) for retry in self.retries if retry.step == step.index]
         events.append(RunStateChanged(self.status))
         if is_terminal(RUN_TABLE, self.status):
             at_s = self.timing.ended_s or 0.0
-            events[-1] = RunEnded(at_s, self.status, self.stopped_by, self.notice, self.error, self.receipt)
+            events[-1] = RunEnded(
+                at_s, self.status, self.stopped_by, self.notice, self.error, self.receipt, self.offers
+            )
         return events
 
     # -- changing -----------------------------------------------------------------------------------------------
@@ -315,6 +325,10 @@ class State:
         self.status = event.state
         return [("=", ("status",), event.state)]
 
+    def _retry_scheduled(self, event: RetryScheduled) -> list[Op]:
+        self.retries.append(event.retry)
+        return [("=", ("retries", len(self.retries) - 1), event.retry.to_json())]
+
     def _run_ended(self, event: RunEnded) -> list[Op]:
         self.status = event.state
         self.timing.ended_s = event.at_s
@@ -322,12 +336,14 @@ class State:
         self.notice = dict(event.notice) if event.notice else None
         self.error = event.error
         self.receipt = event.receipt
+        self.offers = list(event.offers)
         fields = {
             "ended_s": event.at_s,
             "stopped_by": self.stopped_by,
             "notice": self.notice,
             "error": self.error,
             "receipt": None if self.receipt is None else self.receipt.to_json(),
+            "offers": self.offers or None,
         }
         ops: list[Op] = [("=", (name,), value) for name, value in fields.items() if value is not None]
         return [*ops, ("=", ("status",), event.state)]
@@ -346,6 +362,7 @@ _HANDLERS: dict[type, Callable[[State, Any], list[Op]]] = {
     CallStateChanged: State._call_state_changed,
     Printed: State._printed,
     RulesChanged: State._rules_changed,
+    RetryScheduled: State._retry_scheduled,
     StepStarted: State._step_started,
     StepDetail: State._step_detail,
     StepEnded: State._step_ended,
@@ -383,9 +400,9 @@ def apply_ops(document: Any, ops: Iterable[Op | Sequence[Any]]) -> None:
         if op == "+":
             target[last] += value
         elif isinstance(target, list) and last == len(target):
-            target.append(clean(value))
+            target.append(deepcopy(value))
         else:
-            target[last] = clean(value)
+            target[last] = deepcopy(value)
 
 
 def _grow(args: Wire, path: Path, value: Any, append: bool) -> Op:

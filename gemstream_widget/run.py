@@ -1,9 +1,9 @@
 """Run: one prompt until it ends.
 
-A run is two tasks. The *pump* reads the source and does nothing else, so that cancelling it always lands inside the
-source, where it closes the connection. The *driver* takes the chunks from a queue, decodes them, keeps them, and
-decides when the run is over. Stop cancels the pump, never the driver: the driver sees the pump end and writes the one
-terminal event. A cancellation that does reach the driver comes from outside; it ends the run and is passed on.
+A run is two tasks. The *pump* (pump.py) reads the source and does nothing else. The *driver* takes the chunks from its
+queue, decodes them, keeps them, and decides when the run is over. Stop cancels the pump, never the driver: the driver
+sees the pump end and writes the one terminal event. A cancellation that does reach the driver comes from outside; it
+ends the run and is passed on.
 
 State changes on the run's loop only. `stop` may be called from any thread at any time.
 """
@@ -26,7 +26,15 @@ from .acting import Acting
 from .approval import Choice, RuleBook
 from .chunks import ChunkLog
 from .decode import Decoder
-from .errors import DecisionRefused, GemstreamError, RunCancelled, RunFailed, SourceError
+from .errors import (
+    DecisionRefused,
+    GemstreamError,
+    NothingToRepeat,
+    RunCancelled,
+    RunFailed,
+    SourceError,
+    StreamStalled,
+)
 from .events import EventStream
 from .feed import Feed
 from .finish import failure_of, notice_of
@@ -40,11 +48,14 @@ from .model import (
     Event,
     Part,
     Receipt,
+    Retry,
+    RetryScheduled,
     RulesChanged,
     RunEnded,
     RunStarted,
     RunStateChanged,
     Scope,
+    Step,
     StepDetail,
     StoppedBy,
     TextAdded,
@@ -54,8 +65,10 @@ from .model import (
     UsageReported,
     Wire,
 )
+from .pump import Pump
 from .redact import redact
 from .reducer import State
+from .retry import retry_wait_s
 from .runner import running_loop
 from .source import Request, Source
 from .tools import Policy, ToolSet
@@ -74,12 +87,6 @@ class _Stop:
     asked_s: float
     when: str
 
-
-class _PumpEnded:
-    """In the queue after the last chunk: the pump has ended, or the grace time is over."""
-
-
-_PUMP_ENDED = _PumpEnded()
 
 _BREATH_S = 0.008
 """How long the driver may work through a full queue before others on the loop get their turn."""
@@ -107,6 +114,10 @@ class Run:
         tool_timeout_s: float | None = None,
         rules: RuleBook | None = None,
         max_steps: int = 10,
+        retries: int = 0,
+        idle_timeout_s: float | None = None,
+        offers: Callable[[Run, str], list[str]] | None = None,
+        again: Callable[[Run, str], Run] | None = None,
         grace_s: float = 2.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -117,6 +128,13 @@ class Run:
         self._tool_timeout_s = tool_timeout_s
         self._rules = rules if rules is not None else RuleBook()
         self._max_steps = max_steps
+        self._retries = retries
+        self._failed_attempts = 0  # of the request that is going
+        self._resting: asyncio.Future[None] | None = None  # until the next attempt
+        self._idle_timeout_s = idle_timeout_s
+        self._offers = offers
+        self._again = again
+        self._superseded = False
         self._acting: Acting | None = None
         self._acting_task: asyncio.Task[None] | None = None
         self._acting_done: asyncio.Future[None]
@@ -134,10 +152,7 @@ class Run:
         self._error: RunFailed | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
-        self._pump_task: asyncio.Task[None] | None = None
-        self._inbox: asyncio.Queue[tuple[float, Any] | _PumpEnded] | None = None
-        self._pump_began = False  # it asked its source: there may be a connection to close
-        self._pump_ended_s: float | None = None
+        self._pump: Pump | None = None
         self._done: Future[Run] = Future()
         self.cancel_event = threading.Event()
         """Set by the first `stop`, for good. A tool that runs in a thread may look at it."""
@@ -157,6 +172,8 @@ class Run:
                 with suppress(RunFailed):  # an error object: the run's own error tells it
                     run._publish(run._decoder.push(wire, number, at_s))
             run._publish(run._decoder.end(step["ended_s"], step["outcome"]))
+        run._publish(RetryScheduled(Retry(**retry)) for retry in saved["retries"])
+        run._superseded = saved["superseded"]
         for call_id, fields in saved["calls"].items():
             part = run._state.call_part(call_id)
             if part is not None:
@@ -177,7 +194,9 @@ class Run:
         if error is not None:
             self._error = RunFailed(error["message"], title=error["title"], hint=error["hint"])
             self._error.run = self
-        self._finish(RunEnded(saved["ended_s"], saved["status"], saved["stopped_by"], saved["notice"], error, receipt))
+        end = RunEnded(saved["ended_s"], saved["status"], saved["stopped_by"], saved["notice"], error, receipt)
+        end.offers = saved["offers"]
+        self._finish(end)
 
     # -- what it holds ----------------------------------------------------------------------------------------------
 
@@ -213,6 +232,11 @@ class Run:
     @property
     def parts(self) -> list[Part]:
         return list(self._state.parts)
+
+    @property
+    def steps(self) -> list[Step]:
+        """The requests so far, each with its outcome, finish reason and usage."""
+        return list(self._state.steps)
 
     @property
     def tool_calls(self) -> list[ToolCall]:
@@ -257,6 +281,11 @@ class Run:
         return self._state.receipt
 
     @property
+    def retries(self) -> list[Retry]:
+        """The attempts that failed before anything of the answer came, and were followed by another."""
+        return list(self._state.retries)
+
+    @property
     def chunks(self) -> ChunkLog:
         """Every chunk as it came, with its arrival in seconds since the run's start."""
         return self._chunks
@@ -288,7 +317,7 @@ class Run:
     def _contents(self) -> list[Wire]:
         state = self._state
         added: list[Wire] = []
-        for step in state.steps:
+        for step in self._kept_steps():
             parts = state.parts_of(step.index)
             calls, turn = sent_calls(parts), model_turn(parts)
             responses = self._responses(calls)
@@ -296,7 +325,26 @@ class Run:
             nameless = any(isinstance(p, CallPart) and not p.call.name for p in parts)
             if nameless and (responses or not calls):  # responses come right after their calls, and this after them
                 added.append({"role": "user", "parts": [{"text": NAMELESS}]})
-        return [] if state.status == "failed" and not added else [*state.prompt, *added]
+        unsaid = state.status == "failed" and not added and not self._superseded
+        return [] if unsaid else [*state.prompt, *added]
+
+    def _kept_steps(self) -> list[Step]:
+        """The steps that the history holds."""
+        return self._state.steps[:-1] if self._superseded else self._state.steps
+
+    @property
+    def sent_calls(self) -> list[ToolCall]:
+        """The calls that the history holds, of all steps."""
+        return sent_calls(part for step in self._kept_steps() for part in self._state.parts_of(step.index))
+
+    @property
+    def superseded(self) -> bool:
+        """Whether the last step was asked for again, and so is no longer in the history. It stays here."""
+        return self._superseded
+
+    def supersede(self) -> None:
+        """Leave the last step out of the history: another run asks for it again. Only once the run has ended."""
+        self._superseded = True
 
     def _responses(self, calls: list[ToolCall]) -> list[Wire]:
         """The Content that answers the calls of one step, in call order; none while some are still to be answered."""
@@ -318,6 +366,14 @@ class Run:
         said = self.text
         said = said if len(said) <= 60 else said[:57] + "..."
         return f"<Run {self.id} {self.status} {said!r}>"
+
+    def again(self, how: str) -> Run:
+        """Go on after a run that did not end well: `how` is one of the state's `offers`. The new run of the same chat,
+        started. Raises NothingToRepeat, and what `Chat.send` raises.
+        """
+        if self._again is None or how not in self._state.offers:
+            raise NothingToRepeat(f"Run {self.id} is {self.status} and offers no {how!r}: send a prompt instead.")
+        return self._again(self, how)
 
     # -- waiting ----------------------------------------------------------------------------------------------------
 
@@ -408,7 +464,10 @@ class Run:
 
     def _on_stop(self) -> None:
         """On the run's loop: cut the stream or the tools that are going. Before them the driver sees `_stop` itself."""
-        child = self._acting_task if self._state.status == "acting" else self._pump_task
+        if self._resting is not None and not self._resting.done():
+            self._resting.set_result(None)
+        pump = self._pump.task if self._pump is not None else None
+        child = self._acting_task if self._state.status == "acting" else pump
         if child is None or child.done() or self._state.status not in ("streaming", "acting"):
             return
         self._move("stop")
@@ -418,8 +477,8 @@ class Run:
 
     def _give_up(self) -> None:
         """The grace time is over: go on without the child that does not end."""
-        if self._inbox is not None:
-            self._inbox.put_nowait(_PUMP_ENDED)
+        if self._pump is not None:
+            self._pump.leave()
         if self._acting_task is not None and not self._acting_done.done():
             self._acting_done.set_result(None)
 
@@ -509,7 +568,12 @@ class Run:
                 self._publish([RunStarted(self._now())])
                 self._move("started")
             while self._state.status in ("streaming", "acting"):  # a restored run begins with its calls
-                await (self._step() if self._state.status == "streaming" else self._act())
+                if self._state.status == "acting":
+                    await self._act()
+                elif self._failed_attempts and not await self._rested():
+                    self._end_cancelled()
+                else:
+                    await self._step()
         except asyncio.CancelledError:
             if self._stop is None:
                 self._stop = _Stop("interrupt", self._now(), self._moment())
@@ -532,48 +596,35 @@ class Run:
 
     async def _leave_children(self) -> None:
         """Cancel pump and tools, as far as they are going, and give them their time to end."""
-        children = {t for t in (self._pump_task, self._acting_task) if t is not None and not t.done()}
+        tasks = (self._pump.task if self._pump is not None else None, self._acting_task)
+        children = {task for task in tasks if task is not None and not task.done()}
         for child in children:
             child.cancel()
         if children:
             await asyncio.wait(children, timeout=self._grace_s)
-
-    async def _pump(self, request: Request, inbox: asyncio.Queue[tuple[float, Any] | _PumpEnded]) -> None:
-        """Read the source into the queue. Nothing else may be awaited here: see the top of this module."""
-        self._pump_began = True
-        try:
-            async for chunk in self._source.stream(request):
-                inbox.put_nowait((self._now(), chunk))
-                if self.done:  # the source ignored its cancellation, and the run has ended without it
-                    return
-        except (KeyboardInterrupt, SystemExit) as error:  # would end the loop, and with it the kernel
-            raise _foreign(error) from None
+        if self._pump is not None:
+            self._pump.leave()
 
     async def _step(self) -> None:
         """One request and its stream, and what follows from how it ended."""
         step = len(self._state.steps)
         self._publish(self._decoder.begin(step, self._now()))
-        inbox: asyncio.Queue[tuple[float, Any] | _PumpEnded] = asyncio.Queue()
-        request = self._request(self)
-        pump = asyncio.get_running_loop().create_task(self._pump(request, inbox), name=f"gemstream pump {self.id}")
-        self._pump_task, self._inbox, self._pump_ended_s, self._pump_began = pump, inbox, None, False
-        pump.add_done_callback(self._pump_over)
-        error = await self._read(step, inbox)
+        self._pump = Pump(self._source, self._request(self), now=self._now, name=f"gemstream pump {self.id}")
+        error = await self._read(step, self._pump)
         if error is not None:
             await self._leave_children()
-        self._end_step(pump, error)
+        self._end_step(self._pump, error)
 
-    def _pump_over(self, pump: asyncio.Task[None]) -> None:
-        self._pump_ended_s = self._now()
-        if not pump.cancelled():
-            pump.exception()  # seen: it is judged in _end_step, or no longer matters
-        if self._inbox is not None:
-            self._inbox.put_nowait(_PUMP_ENDED)
-
-    async def _read(self, step: int, inbox: asyncio.Queue[tuple[float, Any] | _PumpEnded]) -> RunFailed | None:
+    async def _read(self, step: int, pump: Pump) -> RunFailed | None:
         """Take chunks until the pump has ended. Each is kept before it is published."""
         began = time.monotonic()
-        while not isinstance(item := await inbox.get(), _PumpEnded):
+        while True:
+            try:
+                item = await pump.take(self._idle_timeout_s)
+            except TimeoutError:
+                return StreamStalled(f"No chunk came for {self._idle_timeout_s:g} s.")
+            if item is None:
+                return None
             at_s, chunk = item
             number = self._chunks.append(step, at_s, chunk)
             try:
@@ -583,17 +634,15 @@ class Run:
             if time.monotonic() - began > _BREATH_S:  # a full queue never suspends: let others have the loop
                 await asyncio.sleep(0)
                 began = time.monotonic()
-        return None
 
-    def _end_step(self, pump: asyncio.Task[None], error: RunFailed | None) -> None:
+    def _end_step(self, pump: Pump, error: RunFailed | None) -> None:
         """Close the step, and decide what follows: the one place where a run's end is chosen."""
         cut = self._state.status == "cancelling"
-        if error is None and pump.done() and not pump.cancelled():
-            raised = pump.exception()
-            if raised is not None and not cut:
+        if error is None and not cut and (raised := pump.raised) is not None:
+            if isinstance(raised, asyncio.CancelledError):
+                error = SourceError("The source cancelled its own stream.")
+            else:
                 error = raised if isinstance(raised, RunFailed) else _foreign(raised)
-        elif error is None and not cut:  # the pump was cancelled, and not by a Stop of ours
-            error = SourceError("The source cancelled its own stream.")
         outcome = "stopped" if cut else "error" if error is not None else None
         self._publish(self._decoder.end(self._now(), outcome))
         step = self._state.steps[-1]
@@ -601,11 +650,35 @@ class Run:
         if cut:
             self._end_cancelled()
         elif error is not None:
-            self._end_failed(error)
+            if not self._will_retry(error):
+                self._end_failed(error)
+            return
         elif self._decoder.calls:
             self._move("ended_with_calls")
         else:
             self._end_completed("ended", notice=notice_of(step, content=self._decoder.content))
+        self._failed_attempts = 0
+
+    def _will_retry(self, error: RunFailed) -> bool:
+        """Decide for another attempt, where nothing of the answer came and it is of use; and tell when it begins."""
+        step, attempt = self._state.steps[-1].index, self._failed_attempts + 1
+        if attempt > self._retries or self._state.parts_of(step):
+            return False
+        wait_s = retry_wait_s(error, attempt)
+        if wait_s is None:
+            return False
+        self._failed_attempts = attempt
+        now = self._now()
+        retry = Retry(step, attempt, self._retries + 1, error.title, error.message, now, round(now + wait_s, 6))
+        self._publish([RetryScheduled(retry)])
+        return True
+
+    async def _rested(self) -> bool:
+        """Wait for the next attempt; False where a Stop came first."""
+        self._resting = resting = asyncio.get_running_loop().create_future()
+        if self._stop is None:
+            await asyncio.wait({resting}, timeout=max(0.0, self._state.retries[-1].until_s - self._now()))
+        return self._stop is None
 
     async def _act(self) -> None:
         """Decide and run the calls of the step that just ended, and decide what follows."""
@@ -636,7 +709,7 @@ class Run:
             self._end_cancelled()
         elif theirs:
             self._end_completed("handed_over", stopped_by="calls")
-        elif len(self._state.steps) >= self._max_steps:
+        elif len(self._state.steps) - len(self._state.retries) >= self._max_steps:
             self._end_completed("max_steps", stopped_by="max_steps")
         else:
             self._move("calls_done")
@@ -646,7 +719,8 @@ class Run:
     def _end_completed(
         self, event: str, *, stopped_by: str | None = None, notice: dict[str, str] | None = None
     ) -> None:
-        self._finish(RunEnded(self._now(), self._next(event), stopped_by=stopped_by, notice=notice))
+        state = self._next(event)
+        self._finish(RunEnded(self._now(), state, stopped_by, notice, offers=self._offered(state)))
 
     def _end_failed(self, error: RunFailed) -> None:
         if self.done:
@@ -655,8 +729,12 @@ class Run:
             self._publish(self._decoder.end(self._now(), "error"))
         error.run = self
         self._error = error
+        if self._failed_attempts:
+            error.add_note(f"It was tried {self._failed_attempts + 1} times.")
         self._close_calls()
-        self._finish(RunEnded(self._now(), self._next("failed"), error=error.to_json()))
+        state = self._next("failed")
+        offers = self._offered(state)  # which may also give the error a better hint
+        self._finish(RunEnded(self._now(), state, error=error.to_json(), offers=offers))
 
     def _end_cancelled(self) -> None:
         """End as cancelled, with the receipt. Also where the driver never got to run."""
@@ -668,16 +746,20 @@ class Run:
         if self._state.status in ("streaming", "acting"):
             self._move("stop")
         self._close_calls()
+        pump = self._pump
         receipt = Receipt(
             by=stop.by,
             when=stop.when,
             asked_s=stop.asked_s,
-            closed_s=self._pump_ended_s if self._pump_began else None,
+            closed_s=pump.ended_s if pump is not None and pump.began and stop.when != "between steps" else None,
             chunks_after=self._chunks.arrived_since(stop.asked_s),
             tokens=self.usage.total_token_count,
         )
-        event = "stop" if self._state.status == "pending" else "children_ended"
-        self._finish(RunEnded(self._now(), self._next(event), receipt=receipt))
+        state = self._next("stop" if self._state.status == "pending" else "children_ended")
+        self._finish(RunEnded(self._now(), state, receipt=receipt, offers=self._offered(state)))
+
+    def _offered(self, state: str) -> list[str]:
+        return self._offers(self, state) if self._offers is not None else []
 
     def _close_calls(self) -> None:
         """No call stays open in a run that was cut."""

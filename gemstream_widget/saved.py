@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .chat import Chat
+from .clean import clean
 from .errors import RecordingError
 from .machine import CALL_TABLE, RUN_TABLE, is_terminal
 from .model import Wire
@@ -74,7 +75,7 @@ def _run_to_json(run: Run) -> Wire:
     ended = is_terminal(RUN_TABLE, state["status"])
     steps = []
     for step in state["steps"]:
-        chunks = [[c.at_s, c.wire] for c in run.chunks if c.step == step["index"]]
+        chunks = [[c.at_s, _json_of(c.wire)] for c in run.chunks if c.step == step["index"]]
         open_step = step["ended_s"] is None
         ended_s = run.now_s if open_step else step["ended_s"]
         outcome = "stopped" if open_step else step["outcome"]
@@ -84,7 +85,7 @@ def _run_to_json(run: Run) -> Wire:
     for part in state["parts"]:
         if part["kind"] == "call":
             fields = {name: part["call"][name] for name in _CALL_FIELDS}
-            calls[part["call"]["id"]] = _settled(fields, waiting)
+            calls[part["call"]["id"]] = fields if ended else _settled(fields, waiting)
     return {
         "prompt": state["prompt"],
         "started_at": run.timing.started_at,
@@ -95,9 +96,21 @@ def _run_to_json(run: Run) -> Wire:
         "notice": state["notice"],
         "error": state["error"],
         "receipt": state["receipt"],
+        "retries": state["retries"],
+        "offers": state["offers"],
+        "superseded": run.superseded,
         "steps": steps,
         "calls": calls,
     }
+
+
+def _json_of(wire: Any) -> Any:
+    """A chunk as it came; of what is no JSON (somebody else's stream may hold anything), what was shown of it."""
+    try:
+        json.dumps(wire)
+    except (TypeError, ValueError, RecursionError):
+        return clean(wire)
+    return wire
 
 
 def _settled(fields: Wire, waiting: bool) -> Wire:

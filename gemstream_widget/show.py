@@ -36,6 +36,8 @@ def ask(
     approval_timeout_s: float | None = None,
     tool_timeout_s: float | None = None,
     max_steps: int = 10,
+    retries: int | None = None,
+    idle_timeout_s: float | None = None,
     runner: Runner = "loop",
 ) -> Run:
     """Ask once, and show the answer live in this cell. Returns the Run at once; the parameters are those of Chat.
@@ -54,6 +56,8 @@ def ask(
         approval_timeout_s=approval_timeout_s,
         tool_timeout_s=tool_timeout_s,
         max_steps=max_steps,
+        retries=retries,
+        idle_timeout_s=idle_timeout_s,
         runner=runner,
     )
     return _shown(chat.send(prompt))

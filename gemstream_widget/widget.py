@@ -23,7 +23,7 @@ import traitlets
 
 from . import fastlane
 from .approval import Choice
-from .errors import DecisionRefused
+from .errors import DecisionRefused, GemstreamError
 from .feed import Feed
 from .model import StoppedBy, Wire
 from .pace import Pacer
@@ -130,6 +130,9 @@ class Card(anywidget.AnyWidget):
         elif op == "revoke" and content.get("run") in self._links and isinstance(content.get("rule"), str):
             link = self._links[content["run"]]
             link.hand_over(lambda: link.revoke(content["rule"]))
+        elif op == "again" and content.get("run") in self._links and isinstance(content.get("how"), str):
+            link = self._links[content["run"]]
+            link.hand_over(lambda: self._again(link, content["how"]))
         elif op == "module" and content.get("name") in _MODULES:
             self._send_module(content["name"])
 
@@ -151,6 +154,20 @@ class Card(anywidget.AnyWidget):
         link = self._links.get(run_id) if isinstance(run_id, str) else None
         if link is not None:
             link.run.stop(by=by)
+
+    def _again(self, link: _Link, how: str) -> None:
+        """Start the run that goes on after one of ours, and show it below."""
+        try:
+            run = link.run.again(how)
+        except GemstreamError as error:
+            self.tell([{"op": "refused", "run": link.run.id, "call": None, "message": str(error)}])
+            return
+        self.add(run)
+
+    def add(self, run: Run) -> None:
+        """Show one more run, below the others. On the run's loop."""
+        link = self._links[run.id] = _Link(self, run)
+        link.open()
 
     def _send_module(self, name: str) -> None:
         if (_STATIC / f"{name}.js").exists():

@@ -27,6 +27,7 @@ ORDER = [
         "shapes",
         "rules",
         "history",
+        "repair",
         "chunks",
     ),
     *(
@@ -40,6 +41,8 @@ ORDER = [
         "events",
         "feed",
         "runner",
+        "retry",
+        "pump",
         "run",
         "chat",
         "saved",

@@ -32,7 +32,7 @@ def server() -> Iterator[gem.LocalGemini]:
 def ask(server: gem.LocalGemini, prompt: Any, transport: str = "httpx2", **options: Any) -> gem.Run:
     async def main() -> gem.Run:
         async with client_of(server, transport) as client:
-            return await gem.Chat(client=client, **options).send(prompt).wait()
+            return await gem.Chat(client=client, **{"retries": 0, **options}).send(prompt).wait()
 
     return asyncio.run(main())
 
@@ -289,7 +289,9 @@ def test_every_recording_gives_the_same_state_through_the_sdk_save_what_the_sdk_
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         with gem.LocalGemini(streams=folder, pace_s=0, speed=math.inf) as server:
             async with client_of(server, "httpx2") as client:
-                return {stem: await gem.Chat(client=client, model=stem).send("play").wait() for stem in named}
+                return {
+                    stem: await gem.Chat(client=client, model=stem, retries=0).send("play").wait() for stem in named
+                }
 
     unexplained: dict[str, str] = {}
     explained: dict[str, list[str]] = {}

@@ -440,3 +440,24 @@ def test_a_rule_made_in_the_page_can_be_revoked_there() -> None:
         await run
 
     asyncio.run(main())
+
+
+def test_a_run_that_failed_is_asked_for_again_in_the_same_card() -> None:
+    async def main() -> None:
+        broken = [HELLO[0], gem.ApiError(503, "UNAVAILABLE", "Try later.")]
+        run = gem.Chat(source=ListSource(broken, HELLO)).send("hi")
+        page = page_of(gem.Card([run]))
+        await run.wait()
+        await in_time(lambda: Page(page).state["status"] == "failed")
+        page.say(op="again", run=run.id, how="repair")
+        await in_time(lambda: any(m["op"] == "refused" for m in page.messages))
+        page.say(op="again", run=run.id, how="retry")
+        ended = ["=", ["status"], "completed"]
+        await in_time(lambda: any(m["op"] == "patch" and ended in m["ops"] for m in page.messages))
+        (new,) = {m["run"] for m in page.messages if m["op"] == "patch"} - {run.id}
+        page.say(op="resync", run=new, have=None)
+        await in_time(lambda: any(m["op"] == "snap" for m in page.messages))
+        snaps = [m["state"] for m in page.messages if m["op"] == "snap" and m["run"] == new]
+        assert [(s["prompt"], s["parts"][0]["kind"]) for s in snaps] == [([], "thought")]
+
+    asyncio.run(main())

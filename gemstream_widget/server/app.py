@@ -181,7 +181,7 @@ class GenerateHandler(BaseHandler):
             await exchange.stream(actions)
 
     async def _fail(self, fault: Fault) -> None:
-        refusal = Refusal(fault.status or 500)
+        refusal = Refusal(fault.status or 500, retry_after_s=fault.retry_after_s)
         if fault.body == "json":
             raise refusal
         self.record.note_end("refused")

@@ -23,6 +23,8 @@ class Fault:
     """Answer with this HTTP error and nothing else."""
     body: Literal["json", "html", "empty"] = "json"
     """What the error looks like: Gemini's JSON, a proxy's HTML page, or nothing at all."""
+    retry_after_s: float | None = None
+    """Say in the error's RetryInfo to come back after so many seconds; None: as usual (429: 34.4 s)."""
     headers_after_s: float = 0.0
     """Seconds before the response headers; `math.inf` for never."""
     silent_after_chunks: int | None = None

@@ -58,8 +58,17 @@ def error_body(code: int, message: str | None = None, *, details: list[Json] | N
 class Refusal(Exception):
     """The request is answered with an HTTP error instead of a model's answer."""
 
-    def __init__(self, code: int, message: str | None = None, *, details: list[Json] | None = None) -> None:
+    def __init__(
+        self,
+        code: int,
+        message: str | None = None,
+        *,
+        details: list[Json] | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
         self.code = code
+        if retry_after_s is not None:
+            details = [*(details or ()), {"@type": _RPC + "RetryInfo", "retryDelay": f"{retry_after_s:g}s"}]
         self.body = error_body(code, message, details=details)
         super().__init__(self.body["error"]["message"])
 

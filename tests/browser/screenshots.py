@@ -69,7 +69,8 @@ def main(folder: Path) -> None:
                         "(t) => window.jupyterapp.commands.execute('apputils:change-theme', {theme: t})", name
                     )
                     page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
-                    notebook.run(f"import gemstream_widget as gem\nquestion, tools = {ANSWER!r}, {TOOL!r}\nasked = {ASKED!r}{TOOLS}")
+                    texts = f"question, tools, asked = {ANSWER!r}, {TOOL!r}, {ASKED!r}"
+                    notebook.run(f"import gemstream_widget as gem\n{texts}\n{TOOLS}")
                     notebook.run("await gem.Chat(model='demo').send('@say warm')\nNone")
                     notebook.start(source)
                     page.wait_for_timeout(wait_ms)

@@ -1,0 +1,71 @@
+"""Pump: reads the stream of one request into a queue, and does nothing else.
+
+Its task awaits only the source, so that cancelling it always lands inside the source, where it closes the connection
+(source.py tells why). Whoever takes the chunks out decides what they mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from .errors import SourceError
+from .source import Request, Source
+
+__all__ = ["Pump"]
+
+
+class _End:
+    """In the queue after the last chunk."""
+
+
+class Pump:
+    """Starts to read at once, on the running loop. `now` gives the arrival of each chunk."""
+
+    def __init__(self, source: Source, request: Request, *, now: Callable[[], float], name: str) -> None:
+        self.began = False
+        """It asked its source: there may be a connection to close."""
+        self.ended_s: float | None = None
+        self._now = now
+        self._left = False
+        self._inbox: asyncio.Queue[tuple[float, Any] | _End] = asyncio.Queue()
+        self.task = asyncio.get_running_loop().create_task(self._read(source, request), name=name)
+        self.task.add_done_callback(self._over)
+
+    async def _read(self, source: Source, request: Request) -> None:
+        self.began = True
+        try:
+            async for chunk in source.stream(request):
+                self._inbox.put_nowait((self._now(), chunk))
+                if self._left:  # the source ignored its cancellation
+                    return
+        except (KeyboardInterrupt, SystemExit) as error:  # would end the loop, and with it the kernel
+            raise SourceError(f"{type(error).__name__}: {error}") from None
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self.ended_s = self._now()
+        if not task.cancelled():
+            task.exception()  # seen: it is judged by the run, or no longer matters
+        self._inbox.put_nowait(_End())
+
+    async def take(self, timeout_s: float | None) -> tuple[float, Any] | None:
+        """The next chunk with its arrival, or None after the last. Raises TimeoutError where none comes in time."""
+        if self._inbox.empty():
+            async with asyncio.timeout(timeout_s):
+                item = await self._inbox.get()
+        else:
+            item = self._inbox.get_nowait()
+        return None if isinstance(item, _End) else item
+
+    def leave(self) -> None:
+        """Let whoever waits in `take` go on, although the source has not ended."""
+        self._left = True
+        self._inbox.put_nowait(_End())
+
+    @property
+    def raised(self) -> BaseException | None:
+        """What ended the source: CancelledError where somebody cancelled it; None where it ended by itself, or has not."""
+        if not self.task.done():
+            return None
+        return asyncio.CancelledError() if self.task.cancelled() else self.task.exception()

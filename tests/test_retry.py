@@ -1,0 +1,398 @@
+"""Trying again: by itself before anything came, on request afterwards; and streams that fall silent."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gemstream_widget as gem
+from gemstream_widget.errors import RunFailed
+from gemstream_widget.model import RetryScheduled, RunEnded, StepEnded, StepStarted
+from gemstream_widget.reducer import apply_ops
+from gemstream_widget.retry import LONGEST_S, retry_wait_s
+from gemstream_widget.rules import violations
+from gemstream_widget.source import ListSource
+from tests.clients import TRANSPORTS, client_of
+from tests.gates import GatedSource, until
+from tests.wire import call, chunk, text
+
+HELLO = [chunk(text("Hel")), chunk(text("lo"), finish="STOP")]
+
+
+def api_error(code: int = 503, delay: str | None = "0.01s") -> gem.ApiError:
+    details = {"error": {"details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}]}}
+    return gem.ApiError(code, "UNAVAILABLE", "Try later.", details if delay else None)
+
+
+def play(main: Callable[[], Awaitable[None]]) -> None:
+    async def within() -> None:
+        await asyncio.wait_for(main(), 20)
+
+    asyncio.run(within())
+
+
+# -- by itself ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "attempt", "least", "most"),
+    [
+        (api_error(429, "7.5s"), 1, 7.5, 7.5),
+        (api_error(429, "7s"), 3, 7, 7),
+        (api_error(503, None), 1, 0.8, 1.2),
+        (api_error(500, "soon"), 3, 3.2, 4.8),
+        (gem.ConnectionFailed("refused"), 2, 1.6, 2.4),
+        (gem.StreamTruncated("cut"), 1, 0.8, 1.2),
+        (gem.StreamStalled("silent"), 1, 0.8, 1.2),
+    ],
+)
+def test_how_long_is_waited(error: RunFailed, attempt: int, least: float, most: float) -> None:
+    waits = [retry_wait_s(error, attempt) or 0.0 for _ in range(50)]
+    assert least <= min(waits) <= max(waits) <= most
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        api_error(400),
+        api_error(403),
+        api_error(404),
+        api_error(429, f"{LONGEST_S + 1:g}s"),
+        gem.ApiError(None, None, "?"),
+        gem.EmptyResponse("nothing"),
+        gem.PromptBlocked("SAFETY", "no"),
+        gem.MissingKey("none"),
+        gem.InvalidChunk("<html>"),
+    ],
+)
+def test_what_is_not_tried_again(error: RunFailed) -> None:
+    assert retry_wait_s(error, 1) is None
+
+
+def test_a_retry_is_a_step_of_its_own_and_the_answer_is_whole() -> None:
+    async def main() -> None:
+        source = ListSource([api_error(429)], [chunk(usage={"totalTokenCount": 3}), api_error(503)], HELLO)
+        run = gem.Chat(source=source, retries=2, max_steps=1).send("hi")
+        feed = run.feed()
+        opening = feed.snapshot()["state"]
+        events = [event async for event in run]
+        assert (run.status, run.text, len(source.requests)) == ("completed", "Hello", 3)
+        assert [s.outcome for s in run.steps] == ["error", "error", "completed"]
+        told = [r.to_json() for r in run.retries]
+        assert [(r["step"], r["attempt"], r["of"], r["title"]) for r in told] == [
+            (0, 1, 3, "Too many requests (429)"),
+            (1, 2, 3, "Gemini is overloaded (503)"),
+        ]
+        assert all(r["until_s"] == pytest.approx(r["failed_s"] + 0.01) for r in told)
+        kinds = [type(e) for e in events if isinstance(e, StepStarted | StepEnded | RetryScheduled | RunEnded)]
+        assert kinds == [StepStarted, StepEnded, RetryScheduled] * 2 + [StepStarted, StepEnded, RunEnded]
+        for batch in feed.take():
+            apply_ops(opening, batch["ops"])
+        assert opening == run.snapshot()
+        assert [c["role"] for c in run.contents()] == ["user", "model"]
+        assert [type(e) async for e in run].count(RetryScheduled) == 2
+
+    play(main)
+
+
+def test_retries_are_bounded_and_the_error_says_how_often_it_was_tried() -> None:
+    async def main() -> None:
+        source = ListSource(*[[api_error()]] * 5)
+        run = gem.Chat(source=source, retries=2).send("hi")
+        with pytest.raises(gem.ApiError) as raised:
+            await run
+        assert len(source.requests) == 3
+        assert raised.value.__notes__ == ["It was tried 3 times."]
+        assert run.contents() == []
+
+    play(main)
+
+
+def test_each_request_of_a_run_has_its_own_attempts() -> None:
+    def look() -> str:
+        return "seen"
+
+    async def main() -> None:
+        asked = [chunk(call("look", {}), finish="STOP")]
+        source = ListSource([api_error()], asked, [api_error()], HELLO)
+        run = await gem.Chat(source=source, retries=1, tools=[look], max_steps=2).send("hi")
+        assert (run.text, [r.attempt for r in run.retries]) == ("Hello", [1, 1])
+
+    play(main)
+
+
+@pytest.mark.parametrize("came", [chunk(text("Hel")), chunk(call("f", {}))], ids=["text", "call"])
+def test_nothing_is_tried_again_once_content_came(came: Any) -> None:
+    async def main() -> None:
+        source = ListSource([came, api_error()], HELLO)
+        run = await gem.Chat(source=source, retries=2).send("hi").wait()
+        assert (run.status, len(source.requests), run.retries) == ("failed", 1, [])
+
+    play(main)
+
+
+def test_a_stop_ends_the_countdown_at_once() -> None:
+    async def main() -> None:
+        source = ListSource([api_error(429, "30s")], HELLO)
+        chat = gem.Chat(source=source, retries=2)
+        run = chat.send("hi")
+        async for event in run:
+            if isinstance(event, RetryScheduled):
+                break
+        began = time.monotonic()
+        await asyncio.to_thread(run.stop)
+        await run.wait()
+        assert time.monotonic() - began < 1
+        assert (run.status, len(source.requests)) == ("cancelled", 1)
+        assert run.receipt is not None
+        assert (run.receipt.when, run.receipt.closed_s, run.receipt.chunks_after) == ("between steps", None, 0)
+        assert (await chat.send("again")).text == "Hello"
+
+    play(main)
+
+
+def test_cancelling_the_wait_ends_the_countdown() -> None:
+    async def main() -> None:
+        run = gem.Chat(source=ListSource([api_error(429, "30s")], HELLO), retries=2).send("hi")
+        waiting = asyncio.create_task(run.wait())
+        await until(lambda: bool(run.retries), "the countdown")
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert run.status == "cancelled"
+
+    play(main)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_gemini_is_asked_again_after_as_long_as_it_said(transport: str) -> None:
+    async def main() -> None:
+        with gem.LocalGemini(speed=math.inf) as server:
+            server.next(status=429, retry_after_s=0.05)
+            server.next(status=503, body="html")
+            async with client_of(server, transport) as client:
+                run = await gem.Chat(client=client).send("@say fine")
+        assert run.text == "fine"
+        waited = [round(r.until_s - r.failed_s, 6) for r in run.retries]
+        assert waited[0] == 0.05
+        assert 1.6 <= waited[1] <= 2.4
+        assert [r.outcome for r in server.requests] == ["refused", "refused", "answered"]
+
+    play(main)
+
+
+def test_nobody_there_is_tried_again() -> None:
+    async def main() -> None:
+        with gem.LocalGemini() as server:
+            client = server.client()
+        run = gem.Chat(client=client, retries=1).send("hi")
+        await run.wait()
+        assert isinstance(run.error, gem.ConnectionFailed)
+        assert [r.title for r in run.retries] == ["Gemini could not be reached"]
+
+    play(main)
+
+
+# -- silence -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_stream_that_falls_silent_is_given_up_and_closed() -> None:
+    async def main() -> None:
+        source = GatedSource()
+        run = gem.Chat(source=source, retries=2, idle_timeout_s=0.05).send("hi")
+        source.give(HELLO[0])
+        with pytest.raises(gem.StreamStalled, match=r"No chunk came for 0\.05 s"):
+            await run
+        assert (run.text, source.closed, len(source.requests)) == ("Hel", "cancelled", 1)
+
+    play(main)
+
+
+def test_silence_before_anything_came_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gemstream_widget.retry._FIRST_S", 0.01)
+
+    async def main() -> None:
+        source = GatedSource()
+        run = gem.Chat(source=source, retries=1, idle_timeout_s=0.05).send("hi")
+        async for event in run:
+            if isinstance(event, StepStarted) and event.step == 1:
+                break
+        source.give(*HELLO)
+        source.end()
+        assert (await run).text == "Hello"
+
+    play(main)
+
+
+def test_chunks_that_keep_coming_are_no_silence() -> None:
+    async def main() -> None:
+        source = GatedSource()
+        run = gem.Chat(source=source, idle_timeout_s=0.2).send("hi")
+        for _ in range(6):
+            await asyncio.sleep(0.05)
+            source.give(chunk(text("x")))
+        source.give(HELLO[1])
+        source.end()
+        assert (await run).text == "xxxxxxlo"
+
+    play(main)
+
+
+# -- on request --------------------------------------------------------------------------------------------------------
+
+
+def accepted(chat: gem.Chat) -> bool:
+    """Gemini takes this history with a next prompt."""
+    contents = [*chat.history, {"role": "user", "parts": [{"text": "next"}]}]
+    return not violations({"contents": contents}, model="gemini-2.5-flash")
+
+
+def test_retry_asks_for_the_failed_answer_anew() -> None:
+    async def main() -> None:
+        source = ListSource([HELLO[0], api_error()], HELLO)
+        chat = gem.Chat(source=source)
+        failed = await chat.send("hi").wait()
+        assert [c["role"] for c in chat.history] == ["user", "model"]
+        run = await chat.retry()
+        assert run.text == "Hello"
+        assert source.requests[1].contents == [{"role": "user", "parts": [{"text": "hi"}]}]
+        assert [[p.get("text") for p in c["parts"]] for c in chat.history] == [["hi"], ["Hello"]]
+        assert (failed.text, chat.runs) == ("Hel", [failed, run])
+        assert accepted(chat)
+
+    play(main)
+
+
+def test_retry_does_not_run_again_what_tools_did() -> None:
+    ran: list[int] = []
+
+    def book(n: int) -> str:
+        ran.append(n)
+        return "booked"
+
+    async def main() -> None:
+        asked = [chunk(text("Booking."), call("book", {"n": 1}), finish="STOP")]
+        source = ListSource(asked, [chunk(text("Boo")), api_error()], [chunk(text("Booked."), finish="STOP")])
+        chat = gem.Chat(source=source, tools=[book])
+        await chat.send("book it").wait()
+        run = await chat.retry()
+        assert (run.text, ran) == ("Booked.", [1])
+        assert [c["role"] for c in source.requests[2].contents] == ["user", "model", "user"]
+        assert [c["role"] for c in chat.history] == ["user", "model", "user", "model"]
+        assert accepted(chat)
+
+    play(main)
+
+
+def test_retry_after_a_stop_while_a_call_waited_asks_the_model_again() -> None:
+    def rm(path: str) -> str:
+        return path
+
+    async def main() -> None:
+        source = ListSource([chunk(call("rm", {"path": "/x"}, id="k1"), finish="STOP")], HELLO, HELLO)
+        chat = gem.Chat(source=source, tools=[rm], approve="ask")
+        run = chat.send("go")
+        await run.next_pending()
+        run.stop()
+        await run.wait()
+        await chat.retry()
+        assert [c["role"] for c in chat.history] == ["user", "model"]
+        await chat.send("and now")
+        assert accepted(chat)
+
+    play(main)
+
+
+def test_resume_keeps_what_came_and_asks_for_the_rest() -> None:
+    async def main() -> None:
+        source = ListSource([HELLO[0], api_error()], [chunk(text("lo"), finish="STOP")])
+        chat = gem.Chat(source=source)
+        await chat.send("hi").wait()
+        await chat.resume()
+        sent = source.requests[1].contents
+        assert [c["role"] for c in sent] == ["user", "model", "user"]
+        assert sent[1]["parts"] == [{"text": "Hel"}]
+        assert "Go on exactly where" in sent[2]["parts"][0]["text"]
+
+    play(main)
+
+
+@pytest.mark.parametrize(
+    ("stream", "offers"),
+    [
+        (HELLO, []),
+        ([api_error(400)], ["retry"]),
+        ([HELLO[0], api_error()], ["continue", "retry"]),
+        ([chunk({"text": "hm", "thought": True}), api_error()], ["retry"]),
+        ([chunk(text("Hel"), finish="MAX_TOKENS")], ["continue"]),
+        ([{"promptFeedback": {"blockReason": "SAFETY"}}], []),
+    ],
+    ids=["completed", "refused", "cut", "cut while thinking", "at the limit", "blocked"],
+)
+def test_what_is_offered_after_a_run(stream: Any, offers: list[str]) -> None:
+    async def main() -> None:
+        run = await gem.Chat(source=ListSource(stream, HELLO)).send("hi").wait()
+        assert run.snapshot()["offers"] == offers
+        for how in {"retry", "continue"} - set(offers):
+            with pytest.raises(gem.NothingToRepeat, match=f"offers no '{how}'"):
+                run.again(how)
+        for how in offers[:1]:
+            assert (await run.again(how)).text == "Hello"
+            with pytest.raises(gem.NothingToRepeat, match="went on"):
+                run.again(how)
+
+    play(main)
+
+
+def test_there_may_be_nothing_to_repeat() -> None:
+    async def main() -> None:
+        chat = gem.Chat(source=ListSource(HELLO))
+        with pytest.raises(gem.NothingToRepeat, match="nothing was sent yet"):
+            chat.retry()
+        with pytest.raises(gem.NothingToRepeat, match="no answer"):
+            chat.resume()
+        run = chat.send("hi")
+        with pytest.raises(gem.RunInProgress):
+            chat.retry()
+        await run
+        with pytest.raises(gem.NothingToRepeat, match="completed"):
+            chat.retry()
+
+    play(main)
+
+
+def test_a_watched_stream_offers_nothing_since_it_comes_once() -> None:
+    async def stream() -> Any:
+        yield HELLO[0]
+        raise OSError("gone")
+
+    async def main() -> None:
+        run = await gem.watch(stream()).wait()
+        assert (run.status, run.snapshot()["offers"]) == ("failed", [])
+
+    play(main)
+
+
+def test_a_saved_chat_keeps_retries_offers_and_what_was_asked_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        source = ListSource([api_error()], [HELLO[0], api_error(400)], HELLO, [HELLO[0], api_error(400)])
+        chat = gem.Chat(source=source, retries=1)
+        await chat.send("hi").wait()
+        await chat.retry()
+        await chat.send("more").wait()
+        chat.save(tmp_path / "chat.json")
+        loaded = gem.load_chat(tmp_path / "chat.json", source=ListSource(HELLO))
+        assert loaded.history == chat.history
+        for before, after in zip(chat.runs, loaded.runs, strict=True):
+            assert after.retries == before.retries
+            assert after.snapshot()["offers"] == before.snapshot()["offers"]
+            assert after.superseded == before.superseded
+        assert (await loaded.retry()).text == "Hello"
+
+    play(main)
