@@ -88,6 +88,11 @@ class _Stop:
     when: str
 
 
+_INTERRUPT_S = 0.2
+"""ipykernel hears an interrupt only when its loop wakes, so a cell that awaits wakes it. Measured on 6.31 to 7.4:
+https://github.com/ipython/ipykernel/issues/881
+"""
+
 _BREATH_S = 0.008
 """How long the driver may work through a full queue before others on the loop get their turn."""
 
@@ -392,7 +397,10 @@ class Run:
         """
         try:
             self._notice_closed_loop()
-            return await asyncio.shield(asyncio.wrap_future(self._done))
+            done = asyncio.wrap_future(self._done)
+            while not (await asyncio.wait({done}, timeout=_INTERRUPT_S))[0]:
+                pass
+            return self
         except asyncio.CancelledError:
             self.stop(by="interrupt")
             await asyncio.wait({asyncio.wrap_future(self._done)}, timeout=self._grace_s + 1)
