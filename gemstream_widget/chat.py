@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import time
 from collections.abc import Callable, Iterable
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .approval import RuleBook
-from .errors import NothingToRepeat, PromptBlocked, RunInProgress
+from .errors import ApiError, NothingToRepeat, PromptBlocked, RunFailed, RunInProgress
 from .history import OpenCall, answers_first, contents_of, open_calls
 from .model import TextPart, ToolCall, Wire
+from .repair import Refusal, refusals, repaired
 from .run import Run
 from .runner import Runner, loop_for
 from .source import GeminiSource, Request, Source, WatchedSource
@@ -95,7 +97,8 @@ class Chat:
             self._source = GeminiSource(client)
         self._runs: list[Run] = []
         self.earlier: list[Wire] = []
-        """Wire Contents from before the first run."""
+        """Wire Contents from before the runs that the history still reads: see `repair`."""
+        self._first = 0
 
     @property
     def runs(self) -> list[Run]:
@@ -105,7 +108,7 @@ class Chat:
     @property
     def history(self) -> list[Wire]:
         """Wire Contents: what the next request sends before its own prompt."""
-        return [*self.earlier, *(content for run in self._runs for content in run.contents())]
+        return [*self.earlier, *(content for run in self._runs[self._first :] for content in run.contents())]
 
     def save(self, path: str | Path) -> None:
         """Write the conversation to a file, pending approvals included; `load_chat` reads it."""
@@ -113,9 +116,14 @@ class Chat:
 
         save_chat(self, path)
 
-    def restore(self, earlier: list[Wire], runs: list[Wire]) -> None:
+    @property
+    def first(self) -> int:
+        """How many of the runs are in `earlier` already."""
+        return self._first
+
+    def restore(self, earlier: list[Wire], runs: list[Wire], first: int) -> None:
         """Take over what saved.py read: earlier turns, and runs. The last one goes on, where it waits for decisions."""
-        self.earlier = earlier
+        self.earlier, self._first = earlier, first
         for saved in runs:
             before = self.history
             self._runs.append(Run.restored(saved, **self._run_options(before)))
@@ -149,8 +157,13 @@ class Chat:
         if last is None or last.status not in ("failed", "cancelled"):
             ended = f"run {last.id} is {last.status}" if last else "nothing was sent yet"
             raise NothingToRepeat(f"There is nothing to try again: {ended}. Send a prompt instead.")
+        said = last.contents()
         last.supersede()
-        return self._start([])
+        if self._first < len(self._runs):
+            return self._start([])
+        if said:
+            raise NothingToRepeat("The history was repaired with what came of the answer in it: use resume, or send.")
+        return self._start(last.contents())  # it is no longer read for the history
 
     def resume(self) -> Run:
         """Ask the model to go on where its last answer was cut: what came of it stays in the history. Returns the new
@@ -160,6 +173,31 @@ class Chat:
         if not self._runs or not any(c["role"] == "model" for c in self._runs[-1].contents()):
             raise NothingToRepeat("There is no answer to go on with: send a prompt instead.")
         return self.send(GO_ON)
+
+    def check(self) -> list[Refusal]:
+        """What Gemini would refuse in the history when the next prompt is sent, and the repair on offer for each; empty
+        when it would be accepted. Calls that are open at its end are no refusal: `send` answers them.
+        """
+        history = self.history
+        return refusals([*history, *_following(history)], model=self.model)
+
+    def repair(self, *codes: str) -> list[str]:
+        """Mend the history: every refusal that has a repair, or those of these codes. What was done, in words.
+
+        Later requests send the mended history; the runs themselves stay as they were. "corrupted_signature" has to be
+        named: only Gemini can tell that a signature is not its own.
+        """
+        self._none_going()
+        return self._repair(codes, _following(self.history))
+
+    def _repair(self, codes: Iterable[str], following: list[Wire]) -> list[str]:
+        """Mend the history as it is when `following` is sent after it."""
+        mended, done = repaired([*self.history, *following], model=self.model, only=tuple(codes) or None)
+        while following and mended[-1:] == following[-1:]:
+            mended, following = mended[:-1], following[:-1]
+        if done:
+            self.earlier, self._first = mended, len(self._runs)
+        return done
 
     def _none_going(self) -> None:
         if self._runs and not self._runs[-1].done:
@@ -179,6 +217,11 @@ class Chat:
         step = run.steps[-1] if run.steps else None
         if ended == "completed":
             return ["continue"] if step is not None and step.outcome == "truncated" else []
+        if mendable := self._mendable(run.error):
+            assert run.error is not None
+            words = " ".join(mendable.values())
+            run.error.hint = f"Mend the history, then try again (chat.repair, chat.retry). {words}"
+            return ["repair"]
         offers = [] if isinstance(run.error, PromptBlocked) else ["retry"]
         said = step is not None and any(
             isinstance(p, TextPart) and p.text and not p.thought and p.step == step.index for p in run.parts
@@ -188,7 +231,21 @@ class Chat:
     def _again(self, run: Run, how: str) -> Run:
         if run is not self._runs[-1]:
             raise NothingToRepeat(f"The conversation went on after run {run.id}: send a prompt instead.")
+        if how == "repair":
+            codes = self._mendable(run.error)
+            run.supersede()
+            self._repair(codes, [])
+            return self._start([])
         return self.retry() if how == "retry" else self.resume()
+
+    def _mendable(self, error: RunFailed | None) -> dict[str, str]:
+        """What can be mended of what Gemini refused: the codes of the repairs, and what each would do."""
+        if not isinstance(error, ApiError) or error.code != 400:
+            return {}
+        found = {r.code: r.repair for r in refusals(self.history, model=self.model) if r.repair}
+        if not found and "thought signature" in error.message.lower():
+            found["corrupted_signature"] = "Drops the thought signatures, and asks Gemini to go without."
+        return found
 
     def _run_options(self, history: list[Wire]) -> dict[str, Any]:
         """What every run of this chat is made with; `history` comes before it."""
@@ -226,8 +283,26 @@ class Chat:
         return f"<Chat {self.model} {len(self._runs)} runs>"
 
 
+def _following(history: list[Wire]) -> list[Wire]:
+    """What `send` would put after the history: the answers to calls that are open at its end, and a prompt."""
+    prompt = contents_of("What the user says next.")
+    try:
+        return answers_first(open_calls(history), prompt, {})
+    except (KeyError, TypeError, AttributeError):  # the history's shapes have to be mended first
+        return prompt
+
+
+_demo_clients: dict[str, Client] = {}
+"""By the server's address. One for all chats, never dropped: a client that is collected while others stream may close
+a connection of theirs, since the number of its socket was given out again."""
+
+
 def _connect_demo() -> Client:
-    """A client for this process's own local Gemini, which starts on first use."""
+    """The client for this process's own local Gemini, which starts on first use."""
     from .server import shared
 
-    return shared().client()
+    server = shared()
+    if server.url not in _demo_clients:
+        atexit.register(_demo_clients.clear)  # while what their finalizers need is still there
+        _demo_clients[server.url] = server.client()
+    return _demo_clients[server.url]

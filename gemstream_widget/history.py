@@ -131,9 +131,16 @@ class OpenCall(NamedTuple):
 
 
 def open_calls(contents: Iterable[Wire]) -> list[OpenCall]:
-    """The function calls that no response after them answers, in order."""
+    """The function calls at the end that no response after them answers, in order. Of one further back it is too late:
+    Gemini takes a response only right after its call.
+    """
     calls: list[OpenCall] = []
+    was_user = False
     for content in contents:
+        is_user = content.get("role") != "model"
+        if (was_user and not is_user) or (is_user and any("functionResponse" not in p for p in content["parts"])):
+            calls.clear()
+        was_user = is_user
         for part in content["parts"]:
             if "functionCall" in part and content.get("role") == "model":
                 calls.append(OpenCall(part["functionCall"].get("name", ""), part["functionCall"].get("id")))

@@ -65,7 +65,7 @@ class Pump:
 
     @property
     def raised(self) -> BaseException | None:
-        """What ended the source: CancelledError where somebody cancelled it; None where it ended by itself, or has not."""
+        """What ended the source: CancelledError where it was cancelled, None where it ended by itself, or has not."""
         if not self.task.done():
             return None
         return asyncio.CancelledError() if self.task.cancelled() else self.task.exception()

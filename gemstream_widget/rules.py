@@ -21,7 +21,18 @@ from typing import Any
 
 from .shapes import Json, Violation, camel, decode_base64, field, shape_violations, unknown_name
 
-__all__ = ["SKIP_SIGNATURE", "Issued", "Violation", "current_turn", "needs_signatures", "violations"]
+__all__ = [
+    "SKIPPED",
+    "SKIP_SIGNATURE",
+    "Body",
+    "Function",
+    "Issued",
+    "RoleRun",
+    "Violation",
+    "current_turn",
+    "needs_signatures",
+    "violations",
+]
 
 Issued = Callable[[bytes, Mapping[str, Any]], bool]
 """Says whether a signature (its bytes) was issued for this part (wire form, signature included)."""
@@ -29,7 +40,7 @@ Issued = Callable[[bytes, Mapping[str, Any]], bool]
 SKIP_SIGNATURE = b"skip_thought_signature_validator"
 """The signature that asks Gemini 3 to skip the check, for calls that another model made."""
 
-_SKIPPED = (SKIP_SIGNATURE, decode_base64(SKIP_SIGNATURE.decode()))  # as SDKs send it, and as written in plain JSON
+SKIPPED = (SKIP_SIGNATURE, decode_base64(SKIP_SIGNATURE.decode()))  # as SDKs send it, and as written in plain JSON
 _BUILT_IN_TOOLS = {
     "googleSearch", "googleSearchRetrieval", "codeExecution", "urlContext", "googleMaps", "fileSearch",
     "enterpriseWebSearch", "computerUse", "retrieval",
@@ -49,7 +60,7 @@ def violations(body: Json, *, model: str, vertex: bool = False, issued: Issued |
     """
     if found := list(shape_violations(body, vertex=vertex)):
         return found
-    request = _Request(body, model, vertex, issued)
+    request = Body(body, model, vertex, issued)
     return [violation for rule in _RULES for violation in rule(request)]
 
 
@@ -71,7 +82,7 @@ def current_turn(contents: list[Json]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Function:
+class Function:
     """A function call or response, and where it stands."""
 
     path: str
@@ -90,7 +101,7 @@ class _Function:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class RoleRun:
     """Neighbouring contents of one role, which Gemini counts as one turn."""
 
     role: str
@@ -100,15 +111,15 @@ class _Run:
     def start(self) -> int:
         return self.contents[0][0]
 
-    def functions(self, kind: str) -> list[_Function]:
+    def functions(self, kind: str) -> list[Function]:
         return [
-            _Function(f"contents[{i}].parts[{j}]", part, message)
+            Function(f"contents[{i}].parts[{j}]", part, message)
             for i, content in self.contents
             for j, part in enumerate(field(content, "parts"))
             if (message := field(part, kind)) is not None
         ]
 
-    def open_calls(self) -> list[_Function]:
+    def open_calls(self) -> list[Function]:
         """The calls of a model run, without those the provider answered itself (server-side MCP)."""
         answered = Counter(response.name for response in self.functions("functionResponse"))
         calls = []
@@ -121,7 +132,9 @@ class _Run:
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class Body:
+    """A request body whose shapes hold, and what decides about it."""
+
     body: Json
     model: str
     vertex: bool
@@ -132,12 +145,12 @@ class _Request:
         found: list[Json] = field(self.body, "contents")
         return found
 
-    def runs(self) -> list[_Run]:
+    def runs(self) -> list[RoleRun]:
         numbered = groupby(enumerate(self.contents), key=lambda item: field(item[1], "role") or "user")
-        return [_Run(role, tuple(group)) for role, group in numbered]
+        return [RoleRun(role, tuple(group)) for role, group in numbered]
 
 
-def _tool_names(request: _Request) -> Iterator[Violation]:
+def _tool_names(request: Body) -> Iterator[Violation]:
     seen: Counter[str] = Counter()
     for path, name in _declared(request.body):
         seen[name] += 1
@@ -155,7 +168,7 @@ def _tool_names(request: _Request) -> Iterator[Violation]:
             )
 
 
-def _tool_config(request: _Request) -> Iterator[Violation]:
+def _tool_config(request: Body) -> Iterator[Violation]:
     declared = any(True for _ in _declared(request.body))
     config = field(request.body, "toolConfig") or {}
     calling = _message(config, "functionCallingConfig")
@@ -200,7 +213,7 @@ def _message(message: Json, name: str) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def _calls_follow_the_user(request: _Request) -> Iterator[Violation]:
+def _calls_follow_the_user(request: Body) -> Iterator[Violation]:
     first = request.runs()[0]
     if first.role == "model" and (calls := first.open_calls()):
         yield Violation(  # https://github.com/google-gemini/gemini-cli/issues/11814
@@ -211,8 +224,8 @@ def _calls_follow_the_user(request: _Request) -> Iterator[Violation]:
         )  # fmt: skip
 
 
-def _responses_follow_calls(request: _Request) -> Iterator[Violation]:
-    calls: list[_Function] = []
+def _responses_follow_calls(request: Body) -> Iterator[Violation]:
+    calls: list[Function] = []
     for run in request.runs():
         if run.role == "model":
             calls = run.open_calls()
@@ -224,7 +237,7 @@ def _responses_follow_calls(request: _Request) -> Iterator[Violation]:
             )  # fmt: skip
 
 
-def _calls_are_answered(request: _Request) -> Iterator[Violation]:
+def _calls_are_answered(request: Body) -> Iterator[Violation]:
     # Recorded traffic: only gemini-2.0 let a call pass that has no answer at all.
     lenient = request.model.rsplit("/", 1)[-1].startswith("gemini-2.0")
     for run, following in pairwise(request.runs()):
@@ -243,7 +256,7 @@ def _calls_are_answered(request: _Request) -> Iterator[Violation]:
             )  # fmt: skip
 
 
-def _responses_match(calls: list[_Function], responses: list[_Function]) -> Iterator[Violation]:
+def _responses_match(calls: list[Function], responses: list[Function]) -> Iterator[Violation]:
     called = [call.id for call in calls if call.id]
     answered = [response.id for response in responses if response.id]
     unique = len({*called}) == len(called) and len({*answered}) == len(answered)
@@ -259,7 +272,7 @@ def _responses_match(calls: list[_Function], responses: list[_Function]) -> Iter
         )  # fmt: skip
 
 
-def _ends_with_user(request: _Request) -> Iterator[Violation]:
+def _ends_with_user(request: Body) -> Iterator[Violation]:
     ends_with_model = field(request.contents[-1], "role") == "model"
     if ends_with_model and field(request.body, "continuationToken") is None:
         yield Violation(  # https://github.com/crewAIInc/crewAI/pull/6973
@@ -269,7 +282,7 @@ def _ends_with_user(request: _Request) -> Iterator[Violation]:
         )  # fmt: skip
 
 
-def _calls_are_signed(request: _Request) -> Iterator[Violation]:
+def _calls_are_signed(request: Body) -> Iterator[Violation]:
     if not needs_signatures(request.model):
         return
     turn = current_turn(request.contents)
@@ -287,13 +300,13 @@ def _calls_are_signed(request: _Request) -> Iterator[Violation]:
             )  # fmt: skip
 
 
-def _signatures_are_ours(request: _Request) -> Iterator[Violation]:
+def _signatures_are_ours(request: Body) -> Iterator[Violation]:
     if request.issued is None:
         return
     for i, content in enumerate(request.contents):
         for j, part in enumerate(field(content, "parts")):
             signature = decode_base64(field(part, "thoughtSignature"))
-            if signature and signature not in _SKIPPED and not request.issued(signature, part):
+            if signature and signature not in SKIPPED and not request.issued(signature, part):
                 # https://github.com/google-gemini/gemini-cli/issues/13467; Vertex: decolua/9router#301
                 message = (
                     "Unable to submit request because Thought signature is not valid.. Learn more: "

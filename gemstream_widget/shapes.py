@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["DATA_FIELDS", "Json", "Violation", "camel", "decode_base64", "field", "shape_violations", "snake"]
+__all__ = ["DATA_FIELDS", "FIELDS", "Json", "Violation", "camel", "decode_base64", "field", "shape_violations", "snake"]
 
 Json = dict[str, Any]
 
@@ -25,7 +25,7 @@ DATA_FIELDS = (
 )  # fmt: skip
 """The fields of a part that say what it is. A part has one of them."""
 
-_FIELDS = {
+FIELDS = {
     "content": {"role", "parts"},
     "part": {
         *DATA_FIELDS, "thought", "thoughtSignature", "videoMetadata", "mediaResolution", "partMetadata",
@@ -183,7 +183,7 @@ def _streamed(call: Json, path: str, vertex: bool) -> Iterator[Violation]:
 
 def _unknown_fields(message: Json, kind: str, path: str) -> Iterator[Violation]:
     for name in message:
-        if message[name] is not None and camel(name) not in _FIELDS[kind]:
+        if message[name] is not None and camel(name) not in FIELDS[kind]:
             # https://github.com/Chevey339/kelivo/issues/543
             yield Violation("unknown_field", path, unknown_name(name, path), f"Remove {name!r}.")
 
