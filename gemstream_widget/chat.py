@@ -220,7 +220,7 @@ class Chat:
         if mendable := self._mendable(run.error):
             assert run.error is not None
             words = " ".join(mendable.values())
-            run.error.hint = f"Mend the history, then try again (chat.repair, chat.retry). {words}"
+            run.error.hint = f"The repair on offer, also as chat.repair() and chat.retry(): {words}"
             return ["repair"]
         offers = [] if isinstance(run.error, PromptBlocked) else ["retry"]
         said = step is not None and any(

@@ -175,6 +175,20 @@ export interface Receipt {
   tokens: number | null;
 }
 
+/** A request that failed before anything of the answer came; the next attempt begins at `until_s`. */
+export interface Retry {
+  step: number;
+  attempt: number;
+  of: number;
+  title: string;
+  message: string;
+  failed_s: number;
+  until_s: number;
+}
+
+/** What a reader may ask for after a run that did not end well. */
+export type Offer = "repair" | "continue" | "retry";
+
 export interface RunState {
   id: string;
   model: string;
@@ -193,6 +207,9 @@ export interface RunState {
   error: RunError | null;
   receipt: Receipt | null;
   rules: Rule[];
+  /** An old notebook's state lacks this one and the next. */
+  retries?: Retry[];
+  offers?: Offer[];
 }
 
 export type Path = (string | number)[];
@@ -221,7 +238,8 @@ export interface BeatMessage {
 export interface RefusedMessage {
   op: "refused";
   run: string;
-  call: string;
+  /** Null where the run was not asked for again. */
+  call: string | null;
   message: string;
 }
 export interface ModuleMessage {
@@ -247,6 +265,7 @@ export type PageMessage =
   | { op: "resync"; run: string | null; have: number }
   | ({ op: "decide"; run: string; call: string } & Choice)
   | { op: "revoke"; run: string; rule: string }
+  | { op: "again"; run: string; how: Offer }
   | { op: "module"; name: ModuleName };
 
 export interface Snapshot {

@@ -23,6 +23,8 @@ export class RunEntry {
   stop_asked_ms: number | null = null;
   /** By call, so that every view of the run shows the same. */
   readonly decisions = new Map<string, SentDecision>();
+  /** This page asked to go on after the run; `refused` is why that cannot be. */
+  again: { refused: string | null } | null = null;
   /** Calls whose waiting was said aloud, by whichever view came first. */
   readonly alerted = new Set<string>();
   /** The last message of any kind about this run, and the last one that brought something new. */

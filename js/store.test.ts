@@ -184,6 +184,21 @@ describe("a store", () => {
     expect(model.take("resync")).toHaveLength(5);
   });
 
+  it("asks about a run that goes on and is not spoken of any more", () => {
+    const { run } = open();
+    for (let beat = 0; beat < 3; beat++) {
+      vi.advanceTimersByTime(5000);
+      model.beat(1);
+    }
+    expect(model.take("resync")).toEqual([]);
+    vi.advanceTimersByTime(9000);
+    expect(model.take("resync")[0]).toEqual({ op: "resync", run: "r1", have: 1 });
+    model.snap(7, runState({ status: "completed" }));
+    expect(run.ended).toBe(true);
+    vi.advanceTimersByTime(60_000);
+    expect(model.take("resync")).toEqual([]);
+  });
+
   it("merges the trait when it is newer", () => {
     const { run } = open();
     const state = runState({ status: "completed", parts: [textPart(0, "Hello")] });
@@ -364,5 +379,29 @@ describe("decisions", () => {
     const { store } = open();
     store.revoke("r1", "x1");
     expect(model.sent).toEqual([{ op: "revoke", run: "r1", rule: "x1" }]);
+  });
+});
+
+describe("asking again", () => {
+  it("is sent once, told to every view, and a refusal keeps the kernel's words", () => {
+    const { store, run } = open();
+    const view = new View();
+    store.subscribe(view, life.signal);
+    store.again("r1", "retry");
+    expect(model.take("again")).toEqual([{ op: "again", run: "r1", how: "retry" }]);
+    expect(run.again).toEqual({ refused: null });
+    model.emit("msg:custom", { op: "refused", run: "r1", call: null, message: "It went on." }, []);
+    expect(run.again).toEqual({ refused: "It went on." });
+    expect(run.decisions.size).toBe(0);
+    expect(view.seen).toEqual(["link r1", "link r1"]);
+  });
+
+  it("is for a page that a kernel speaks to", () => {
+    model.traits.snapshot = { runs: [{ seq: 1, at_s: 0.5, state: hello() }] };
+    const store = new Store(model, life.signal);
+    expect(store.runs.size).toBe(1);
+    expect(store.heard).toBe(false);
+    model.beat(1, "streaming", "r1", 1);
+    expect(store.heard).toBe(true);
   });
 });

@@ -4,6 +4,7 @@ import {
   type Choice,
   isEnded,
   type KernelMessage,
+  type Offer,
   type Op,
   type PageMessage,
   type PatchMessage,
@@ -40,9 +41,13 @@ const retry_ms = 1500;
 /** Resyncs that nothing on the screen waits for are not repeated for ever: a saved notebook has no kernel. */
 const idle_tries = 4;
 const stop_tries = 4;
+/** A run that goes on is spoken of every 2 s. After this the page asks: the words of its end may be what was lost. */
+const silence_ms = 7000;
 
 export class Store {
   readonly runs = new Map<string, RunEntry>();
+  /** A kernel spoke: what is shown is not only a saved notebook. */
+  heard = false;
   readonly #listeners = new Set<StoreListener>();
   /** Resyncs the kernel has not answered, by run; null is every run of the card. */
   readonly #waiting = new Map<string | null, number>();
@@ -104,8 +109,22 @@ export class Store {
     this.#send({ op: "revoke", run: id, rule });
   }
 
+  /** Asks for what comes after a run that did not end well. */
+  again(id: string, how: Offer): void {
+    const run = this.runs.get(id);
+    if (!run) return;
+    this.#send({ op: "again", run: id, how });
+    this.#asked(run, { refused: null });
+  }
+
+  #asked(run: RunEntry, again: RunEntry["again"]): void {
+    run.again = again;
+    this.#tell((listener) => listener.link(run));
+  }
+
   #receive(message: unknown): void {
     if (!isMessage(message)) return;
+    this.heard = true;
     if (message.op === "patch") this.#patch(message);
     else if (message.op === "snap") this.#snap(message.run, message);
     else if (message.op === "beat") this.#beat(message);
@@ -184,6 +203,10 @@ export class Store {
   #refused({ run: id, call, message }: RefusedMessage): void {
     const run = this.runs.get(id);
     if (!run) return;
+    if (call === null) {
+      this.#asked(run, { refused: message });
+      return;
+    }
     const sent = run.decisions.get(call) ?? { hash: null, verdict: null, sent_ms: this.#now() };
     run.decisions.set(call, { ...sent, refused: message });
     this.#tell((listener) => listener.link(run));
@@ -204,6 +227,7 @@ export class Store {
 
   #add(run: RunEntry): void {
     this.runs.set(run.id, run);
+    this.#arm();
     this.#tell((listener) => listener.added(run));
   }
 
@@ -223,7 +247,8 @@ export class Store {
   }
 
   #arm(): void {
-    if (this.#timer !== undefined || (this.#waiting.size === 0 && this.#stops.size === 0)) return;
+    if (this.#timer !== undefined) return;
+    if (this.#waiting.size === 0 && this.#stops.size === 0 && !this.#isLive(null)) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#retry();
@@ -232,6 +257,8 @@ export class Store {
   }
 
   #retry(): void {
+    const heard_ms = this.#now() - silence_ms;
+    for (const run of this.runs.values()) if (!run.ended && run.word_ms < heard_ms) this.#resync(run.id);
     for (const [id, tries] of this.#waiting) {
       if (tries >= idle_tries && !this.#isLive(id)) this.#waiting.delete(id);
       else {

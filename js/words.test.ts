@@ -2,11 +2,13 @@ import { describe, expect, it } from "vitest";
 import type { Call, CallStatus, Decision, Part, Receipt, Step } from "./protocol.ts";
 import { runState, textPart } from "./testing.ts";
 import {
+  attemptWords,
   bytes,
   callChip,
   decisionWords,
   duration,
   linkTrouble,
+  nextAttempt,
   phase,
   receiptWords,
   usageRows,
@@ -185,5 +187,33 @@ describe("the kernel's silence", () => {
     expect(trouble(4000, 1000, 3900)).toBeNull();
     expect(trouble(4000, 1000, 4100)).toBe("The kernel has not answered the Stop for 3 s");
     expect(trouble(0, 1000, 9000, true)).toBeNull();
+  });
+});
+
+describe("attempts", () => {
+  const retry = {
+    step: 0,
+    attempt: 1,
+    of: 3,
+    title: "Too many requests (429)",
+    message: "",
+    failed_s: 1,
+    until_s: 5.2,
+  };
+  const failed = { index: 0, first_chunk_s: null } as Step;
+
+  it("are counted down while the failed step is the last one", () => {
+    const waiting = runState({ status: "streaming", steps: [failed], retries: [retry] });
+    expect(nextAttempt(waiting)).toBe(retry);
+    expect(phase(waiting, false)).toMatchObject({ word: "Trying again", tone: "wait" });
+    expect(attemptWords(retry, 1.1)).toBe("Too many requests (429): attempt 2 of 3 in 5 s");
+    expect(attemptWords(retry, 9)).toBe("Too many requests (429): attempt 2 of 3 in 0 s");
+  });
+
+  it("are over once the next one began, or the run did not wait for it", () => {
+    const steps = [failed, { ...failed, index: 1 }];
+    expect(nextAttempt(runState({ status: "streaming", steps, retries: [retry] }))).toBeNull();
+    expect(nextAttempt(runState({ status: "cancelled", steps: [failed], retries: [retry] }))).toBeNull();
+    expect(nextAttempt(runState({ status: "streaming", steps: [failed] }))).toBeNull();
   });
 });

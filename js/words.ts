@@ -7,6 +7,7 @@ import {
   isEnded,
   type Part,
   type Receipt,
+  type Retry,
   type RunState,
 } from "./protocol.ts";
 
@@ -84,7 +85,19 @@ function going(key: string, word: string): Phase {
   return { key, word, icon: "spin", tone: "plain" };
 }
 
+/** The attempt a run waits for, if it does. */
+export function nextAttempt({ status, steps, retries }: RunState): Retry | null {
+  const last = retries?.at(-1);
+  return status === "streaming" && last && last.step === steps.length - 1 ? last : null;
+}
+
+export function attemptWords({ title, attempt, of, until_s }: Retry, now_s: number): string {
+  return `${title}: attempt ${attempt + 1} of ${of} in ${Math.max(0, Math.ceil(until_s - now_s))} s`;
+}
+
 function streaming(state: RunState): Phase {
+  const retry = nextAttempt(state);
+  if (retry) return { key: `retry${retry.step}`, word: "Trying again", icon: "clock", tone: "wait" };
   const step = state.steps.at(-1);
   const last = state.parts.findLast((part) => !isEmptyText(part));
   if (!step || step.first_chunk_s === null) return going(`connecting${step?.index ?? 0}`, "Connecting");

@@ -1,10 +1,12 @@
 // The line below an answer: what goes on, for how long, how many tokens, and Stop.
+import { copyText } from "../clipboard.ts";
 import type { RunEntry } from "../run_entry.ts";
-import { count, duration, linkTrouble, phase, usageRows } from "../words.ts";
+import { attemptWords, count, duration, linkTrouble, nextAttempt, phase, usageRows } from "../words.ts";
 import type { CardContext } from "./context.ts";
-import { answerMarkdown, copyText } from "./copy.ts";
+import { answerMarkdown } from "./copy.ts";
 import { button, h, setText } from "./dom.ts";
 import { icon } from "./icons.ts";
+import { spelled, visibleText } from "./values.ts";
 
 /** Copy comes where Stop was, but not before a hurried second click on Stop is over. */
 const swap_ms = 900;
@@ -100,7 +102,7 @@ export class Bar {
     if (this.#shownPhase !== key + word) {
       this.#shownPhase = key + word;
       this.#state.className = `state ${tone}`;
-      this.#state.replaceChildren(icon(name), h("bdi", null, word));
+      this.#state.replaceChildren(icon(name), visibleText(word));
     }
     this.#paintStop(this.#run.stopping);
     const ended = this.#run.ended;
@@ -129,7 +131,11 @@ export class Bar {
     this.#setFact(this.#trouble, trouble ?? "");
     const silence_s = Math.floor((now_ms - run.data_ms) / 1000);
     const waits = run.state.status === "streaming" && !trouble && silence_s > silent_s;
-    this.#setFact(this.#quiet, waits ? `nothing new for ${silence_s} s` : "");
+    const retry = nextAttempt(run.state);
+    const words = retry
+      ? attemptWords(retry, now_s ?? retry.failed_s)
+      : waits && `nothing new for ${silence_s} s`;
+    this.#setFact(this.#quiet, words || "");
     if (this.#swapAt_ms > 0 && !this.#swapped && now_ms >= this.#swapAt_ms && !this.#pointerOver)
       this.#swapNow();
   }
@@ -179,9 +185,9 @@ export class Bar {
       this.#run.state.steps.findLast((step) => step.model_version)?.model_version ?? this.#run.state.model;
     const all: [string, string][] = [...rows, ["model", model]];
     this.#usageList.replaceChildren(
-      ...all.flatMap(([word, value]) => [h("dt", null, word), h("dd", null, value)]),
+      ...all.flatMap(([word, value]) => [h("dt", null, word), h("dd", null, visibleText(value))]),
     );
-    this.#usage.title = all.map(([word, value]) => `${word} ${value}`).join(", ");
+    this.#usage.title = spelled(all.map(([word, value]) => `${word} ${value}`).join(", "));
   }
 
   async #copyAnswer(): Promise<void> {

@@ -1,7 +1,6 @@
-// The answer as markdown, and the way to the clipboard, which not every notebook host allows.
+// The answer as markdown, for the clipboard.
 import type { Part, RunState } from "../protocol.ts";
 import { fenced } from "./code.ts";
-import { h } from "./dom.ts";
 
 /** Text and code of the whole answer, without the reasoning; the calls when there is nothing else. */
 export function answerMarkdown(state: RunState): string {
@@ -38,33 +37,4 @@ function markdown(part: Part): string {
     default:
       return "";
   }
-}
-
-/** Whether the text is on the clipboard. `near` is where a helper element may stand for a moment. */
-export async function copyText(text: string, near: Element): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return copyBySelection(text, near);
-  }
-}
-
-/** For pages without a secure context, where navigator.clipboard does not exist. */
-function copyBySelection(text: string, near: Element): boolean {
-  const root = near.getRootNode() as ShadowRoot | Document;
-  const focused = root.activeElement;
-  const area = h("textarea", { class: "sr", readonly: true, tabindex: -1, "aria-hidden": "true" });
-  area.value = text;
-  near.append(area);
-  area.select();
-  let done = false;
-  try {
-    done = document.execCommand("copy");
-  } catch {
-    // Reported as not copied.
-  }
-  area.remove();
-  if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
-  return done;
 }

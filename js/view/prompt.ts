@@ -11,7 +11,7 @@ export function promptLine(prompt: readonly JsonObject[], signal: AbortSignal): 
 
 function promptText(prompt: readonly JsonObject[]): string {
   const parts = prompt.flatMap((content) => (Array.isArray(content.parts) ? content.parts : []));
-  return parts.map(partText).filter(Boolean).join("\n") || "(nothing)";
+  return parts.map(partText).filter(Boolean).join("\n") || (prompt.length > 0 ? "(nothing)" : "Try again");
 }
 
 function partText(part: Json): string {

@@ -70,7 +70,7 @@ export class RunView {
         !this.#end.firstChild && !this.#steps.some((step) => step.isFilled),
       );
       this.#paintCaret();
-    }
+    } else this.#paintEnd();
     this.#desk.paint();
     this.#bar.paint();
     this.#say();
@@ -154,11 +154,22 @@ export class RunView {
   #paintEnd(): void {
     const { state } = this.run;
     if (!this.run.ended) return;
-    const key = JSON.stringify([state.status, state.error, state.notice, state.receipt]);
+    const { status, error, notice, receipt, offers } = state;
+    const key = JSON.stringify([
+      status,
+      error,
+      notice,
+      receipt,
+      offers,
+      this.run.again,
+      this.#context.store.heard,
+    ]);
     if (key === this.#shownEnd) return;
     this.#shownEnd = key;
     this.#steps.at(-1)?.close(null);
-    this.#end.replaceChildren(...outcome(state, this.#life.signal));
+    const root = this.#end.getRootNode() as ShadowRoot | Document;
+    if (this.#end.contains(root.activeElement)) this.#context.focusCard();
+    this.#end.replaceChildren(...outcome(this.run, this.#context.store, this.#life.signal));
   }
 
   /** Whole sentences, only when something begins or ends. */

@@ -16,18 +16,7 @@ export function followTheme(host: HTMLElement, signal: AbortSignal): void {
   };
   const observer = new MutationObserver(changed);
   for (const element of [document.documentElement, document.body])
-    observer.observe(element, {
-      attributes: true,
-      attributeFilter: [
-        "class",
-        "style",
-        "data-theme",
-        "theme",
-        "data-jp-theme-light",
-        "data-jp-theme-name",
-        "data-vscode-theme-kind",
-      ],
-    });
+    observer.observe(element, { attributes: true }); // each host marks its theme in its own way
   const preference = matchMedia("(prefers-color-scheme: dark)");
   preference.addEventListener("change", changed, { signal });
   signal.addEventListener("abort", () => {

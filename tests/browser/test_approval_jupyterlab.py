@@ -61,6 +61,7 @@ def test_a_denial_reaches_the_model_with_its_reason_and_nothing_runs(notebook: N
     text_shows(notebook, "Denied by you: not these")
     notebook.run("_ = await run.wait()")
     assert notebook.run("print(ran, 'not these' in str(run.tool_calls[0].result))") == "[] True"
+    assert outputs(notebook).get_by_text("not waiting for a decision").count() == 0
 
 
 def test_a_decision_from_code_takes_the_form_away(notebook: Notebook) -> None:

@@ -367,3 +367,48 @@ def test_approve_all_runs_each_call_with_its_own_arguments(notebook: Notebook) -
         "[('id = 1', 1), ('id = 2', 1)] "
         "[('approved', 'button', None, False), ('approved', 'button', None, False)] completed All clean."
     )
+
+
+def test_a_busy_gemini_is_asked_again_with_a_countdown_that_stop_ends(notebook: Notebook) -> None:
+    notebook.run("server.next(status=429, retry_after_s=1)")
+    ask(notebook, "@say fine", variable="patient")
+    text_shows(notebook, "Too many requests (429): attempt 2 of 3 in 1 s")
+    notebook.run("_ = await patient")
+    text_shows(notebook, "Sent 2 times: Too many requests (429).")
+    notebook.run("server.next(status=503, retry_after_s=50)")
+    ask(notebook, "@say never", variable="hasty")
+    text_shows(notebook, "attempt 2 of 3")
+    stop_button(notebook).click()
+    text_shows(notebook, "No connection was open.")
+    assert notebook.run("print(patient.text, hasty.status, server.requests[-1].outcome)") == "fine cancelled refused"
+
+
+def test_an_answer_that_broke_is_continued_or_asked_for_again_in_its_card(notebook: Notebook) -> None:
+    notebook.run("chat = gem.Chat(model='demo')")
+    notebook.run("run = chat.send('@say The tides follow\\n@error 503')\nrun")
+    outputs(notebook).get_by_role("button", name="Continue").wait_for()
+    outputs(notebook).get_by_role("button", name="Try again").click()
+    notebook.run("_ = await chat.runs[-1].wait()")
+    assert notebook.run("print(len(chat.runs), chat.runs[-1].status)") == "2 failed"
+    outputs(notebook).get_by_role("button", name="Continue").click()  # one: the first run's are gone
+    text_shows(notebook, "Go on exactly where")
+    notebook.run("_ = await chat.runs[-1].wait()")
+    told = "print([r.status for r in chat.runs], [c['role'] for c in chat.history])"
+    assert notebook.run(told) == "['failed', 'failed', 'completed'] ['user', 'model', 'user', 'model']"
+    assert outputs(notebook).locator(".gemstream").count() == 1
+    expect(outputs(notebook).get_by_role("button", name="Try again")).to_have_count(0)
+
+
+def test_a_refused_history_is_repaired_from_its_card(notebook: Notebook) -> None:
+    notebook.run(
+        "chat = gem.Chat(model='demo')\n"
+        "chat.earlier = [{'role': 'user', 'parts': [{'text': 'Look'}]},\n"
+        "  {'role': 'model', 'parts': [{'functionCall': {'name': 'look', 'args': {}}}]},\n"
+        "  {'role': 'user', 'parts': [{'text': 'And?'}]}, {'role': 'model', 'parts': [{'text': 'So'}]}]\n"
+        "run = chat.send('@say fine')\nrun"
+    )
+    text_shows(notebook, "Answers the call look in contents[1].parts[0]")
+    outputs(notebook).get_by_role("button", name="Repair and try again").click()
+    text_shows(notebook, "fine")
+    notebook.run("_ = await chat.runs[-1].wait()")
+    assert notebook.run("print(chat.runs[-1].text, chat.check())") == "fine []"
