@@ -46,7 +46,8 @@ class Chat:
     up; None waits for ever. `config`: the SDK's GenerateContentConfig or a dict of its fields; the SDK's automatic
     function calling is always off. `client`: a `google.genai.Client`; without one, the environment's key or Vertex
     settings are used. `source`: chunks from elsewhere (source.Source). `runner`: "loop" (the running event loop) or
-    "thread" (see runner.py). `grace_s`: how long a stopped stream may take to end before the run ends without it.
+    "thread" (see runner.py); policies and async tools run on that loop, other tools on threads of their own.
+    `grace_s`: how long a stopped stream may take to end before the run ends without it.
 
     Use a chat from one thread; runs may be stopped from any.
     """
