@@ -17,7 +17,7 @@ from .capture import captured
 from .errors import DecisionRefused, ToolError, ToolTimedOut
 from .machine import CALL_TABLE, next_state
 from .model import CallPart, CallStateChanged, DecidedBy, Decision, Event, Printed, RulesChanged, Scope, Wire
-from .redact import redact
+from .redact import redact, redact_all, words_of
 from .results import error_response, readable
 from .tools import Policy, Tool, Verdict
 
@@ -40,6 +40,7 @@ class Acting:
         rules: RuleBook,
         approval_timeout_s: float | None,
         tool_timeout_s: float | None,
+        stopped: Callable[[], bool],
         publish: Callable[[Iterable[Event]], None],
         now: Callable[[], float],
         otid: Callable[[], int],
@@ -51,6 +52,7 @@ class Acting:
         self._rules = rules
         self._approval_timeout_s = approval_timeout_s
         self._tool_timeout_s = tool_timeout_s
+        self._stopped = stopped
         self._publish = publish
         self._now = now
         self._otid = otid
@@ -172,6 +174,7 @@ class Acting:
         def printed(text: str) -> None:
             nonlocal room
             if text and room > 0:
+                text = redact(text)
                 text, room = text[:room], room - len(text)
                 event = Printed(part.call.id, part.index, text if room > 0 else f"{text}\n(more output is not kept)")
                 loop.call_soon_threadsafe(self._tell_print, part, event)
@@ -181,18 +184,21 @@ class Acting:
         try:
             values = tool.check(part.call.used_args or {})
             with captured(printed):
-                value = await tool.run(values, self._tool_timeout_s)
-            fields["result"], fields["display"] = readable(value)
+                value = await tool.run(values, self._tool_timeout_s, stopped=self._stopped)
+            result, display = readable(value)
+            fields["result"] = redact_all(result)
+            fields["display"] = display if display["kind"] == "image" else redact_all(display)  # no text, and large
         except asyncio.CancelledError:
             raise
         except ToolTimedOut as error:
             event, words = "timeout", str(error)
             fields |= {"error": words, "result": error_response(words)}
         except BaseException as error:  # also SystemExit: a tool must not end the kernel
-            event, words = "raised", redact(f"{type(error).__name__}: {error}")
+            event, words = "raised", words_of(error)
             shown = redact("".join(traceback.format_exception(error)))
             fields |= {"error": words, "traceback": shown, "result": error_response(words)}
-        self._change(part, event, fields | {"ended_s": self._now()})
+        if part.call.state == "running":  # else it was stopped, and went on regardless: too late for the history
+            self._change(part, event, fields | {"ended_s": self._now()})
 
     def _tell_print(self, part: CallPart, event: Printed) -> None:
         if part.call.state == "running":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from .model import DecidedBy, Scope, ToolCall, Wire
+from .redact import words_of
 from .tools import Policy, Verdict
 
 __all__ = ["Choice", "RuleBook", "fingerprint", "judge"]
@@ -41,7 +42,7 @@ def judge(policy: Policy, call: ToolCall) -> tuple[Verdict, str | None]:
     try:
         said = policy(call)
     except Exception as error:
-        return "ask", f"The policy failed: {type(error).__name__}: {error}"
+        return "ask", f"The policy failed: {words_of(error)}"
     verdict, reason = said if isinstance(said, tuple) else (said, None)
     if verdict not in get_args(Verdict):
         return "ask", f"The policy said {verdict!r}, which is none of auto, ask and never."

@@ -110,7 +110,7 @@ class Decoder:
                 elif value is not None:
                     self._detail(events, "other", value, name)
             elif name == "usageMetadata" and isinstance(value, dict):
-                events.append(UsageReported(self._step.index, value))
+                events.append(UsageReported(self._step.index, _counts(value)))
             elif name in ("error", "$error") and isinstance(value, dict) and "candidates" not in chunk:
                 raise _api_error(clean(value))
             else:
@@ -136,7 +136,7 @@ class Decoder:
             if name != "createTime":
                 self._detail(events, "other", value, name)
         elif value and getattr(self._step, field) != value:  # an empty id never replaces one reported before
-            setattr(self._step, field, value)
+            setattr(self._step, field, clean(value))
             self._detail(events, field, value)
 
     def _detail(self, events: list[Event], name: str, value: Any, key: str | None = None) -> None:
@@ -155,11 +155,12 @@ class Decoder:
             elif name == "index":
                 continue
             elif name in _CANDIDATE_DETAILS:
-                field, text = _CANDIDATE_DETAILS[name], str(value)
+                field, text = _CANDIDATE_DETAILS[name], value if isinstance(value, str) else str(clean(value))
                 if value is not None and getattr(self._step, field) != text:
                     setattr(self._step, field, text)
                     self._detail(events, field, text)
             elif name == "groundingMetadata" and isinstance(value, dict):
+                value = clean(value)
                 if value and value not in self._step.grounding[-1:]:
                     self._step.grounding.append(value)
                     self._detail(events, "grounding", value)
@@ -174,7 +175,7 @@ class Decoder:
         kept: list[Wire] = getattr(self._step, field)
         for key in keys:
             entries = value.get(key)
-            for entry in entries if isinstance(entries, list) else ():
+            for entry in clean(entries) if isinstance(entries, list) else ():
                 if isinstance(entry, dict) and entry not in kept:
                     kept.append(entry)
                     self._detail(events, field, entry)
@@ -369,6 +370,18 @@ def _json_path(path: Any) -> tuple[str | int, ...]:
         keys.append(int(index) if index is not None else next(k for k in (name, single, double) if k is not None))
         at = step.end()
     return tuple(keys) if keys and at >= len(path) and isinstance(keys[0], str) else (path,)
+
+
+_LARGEST_COUNT = 2**53
+"""Above it a page's numbers are not exact, and far above it Python refuses to write them."""
+
+
+def _counts(usage: Wire) -> Wire:
+    """`usage` as it came, unless it holds a number that is no count."""
+    for value in usage.values():
+        if isinstance(value, int) and abs(value) > _LARGEST_COUNT:
+            return {n: v for n, v in usage.items() if not isinstance(v, int) or abs(v) <= _LARGEST_COUNT}
+    return usage
 
 
 def _api_error(error: Wire) -> ApiError:

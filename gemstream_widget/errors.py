@@ -129,7 +129,7 @@ class ApiError(RunFailed):
             title, hint = "The API key was refused", "Check GEMINI_API_KEY or GOOGLE_API_KEY for a typing error."
         super().__init__(message, title=title, hint=hint)
         self.code = code
-        self.status = status
+        self.status = status and redact(status)
         self.details = details
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .errors import SourceError
+from .redact import words_of
 from .source import Request, Source
 
 __all__ = ["Pump"]
@@ -41,7 +42,7 @@ class Pump:
                 if self._left:  # the source ignored its cancellation
                     return
         except (KeyboardInterrupt, SystemExit) as error:  # would end the loop, and with it the kernel
-            raise SourceError(f"{type(error).__name__}: {error}") from None
+            raise SourceError(words_of(error)) from None
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self.ended_s = self._now()

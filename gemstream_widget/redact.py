@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from functools import cache
 from typing import Any
 
-__all__ = ["KEY_VARIABLES", "redact", "redact_all"]
+__all__ = ["KEY_VARIABLES", "redact", "redact_all", "remember_key", "words_of"]
 
 KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 
+_SHORTEST = 8  # what is shorter would take pieces out of ordinary words
 _KEY_SHAPES = re.compile(r"AIza[\w-]{20,}|AQ\.[\w-]{20,}|(?<=[?&]key=)[^&\s\"']+|ya29\.[\w-]+")
+_known: set[str] = set()
+
+
+def remember_key(key: Any) -> None:
+    """A key that no text may show from now on: the one a client was made with need be in no variable."""
+    if isinstance(key, str) and len(key) >= _SHORTEST:
+        _known.add(key)
 
 
 def redact(text: str) -> str:
-    """`text` without API keys: those of the environment, and whatever has the shape of a Google key or token."""
-    for name in KEY_VARIABLES:
-        key = os.environ.get(name, "")
-        if len(key) >= 8:
-            text = text.replace(key, "[key]")
+    """`text` without API keys: those of the environment and of clients, as they are, in addresses and in JSON, and
+    whatever has the shape of a Google key or token.
+    """
+    keys = {key for name in KEY_VARIABLES if len(key := os.environ.get(name, "")) >= _SHORTEST} | _known
+    for key in sorted(keys, key=len, reverse=True):  # one key may be the beginning of another
+        for form in _forms(key):
+            text = text.replace(form, "[key]")
     return _KEY_SHAPES.sub("[key]", text)
+
+
+@cache
+def _forms(key: str) -> set[str]:
+    """How a key may be written."""
+    from urllib.parse import quote, quote_plus
+
+    return {key, quote(key, safe=""), quote(key), quote_plus(key), json.dumps(key)[1:-1]}
 
 
 def redact_all(value: Any) -> Any:
@@ -27,7 +47,16 @@ def redact_all(value: Any) -> Any:
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
-        return {k: redact_all(v) for k, v in value.items()}
+        return {redact(k) if isinstance(k, str) else k: redact_all(v) for k, v in value.items()}
     if isinstance(value, list):
         return [redact_all(v) for v in value]
     return value
+
+
+def words_of(error: BaseException) -> str:
+    """An exception's class and message, without keys."""
+    try:
+        said = str(error)
+    except Exception:  # somebody else's class
+        said = "it cannot be shown"
+    return redact(f"{type(error).__name__}: {said}")

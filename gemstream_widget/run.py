@@ -66,7 +66,7 @@ from .model import (
     Wire,
 )
 from .pump import Pump
-from .redact import redact
+from .redact import words_of
 from .reducer import State
 from .retry import retry_wait_s
 from .runner import running_loop
@@ -143,6 +143,7 @@ class Run:
         self._acting: Acting | None = None
         self._acting_task: asyncio.Task[None] | None = None
         self._acting_done: asyncio.Future[None]
+        self._patience: asyncio.TimerHandle | None = None  # until the run goes on without a child that does not end
         self._request = request
         self._grace_s = grace_s
         self._clock = clock
@@ -481,7 +482,7 @@ class Run:
         self._move("stop")
         child.cancel()
         if self._loop is not None:
-            self._loop.call_later(self._grace_s, self._give_up)
+            self._patience = self._loop.call_later(self._grace_s, self._give_up)
 
     def _give_up(self) -> None:
         """The grace time is over: go on without the child that does not end."""
@@ -703,6 +704,7 @@ class Run:
                 rules=self._rules,
                 approval_timeout_s=self._approval_timeout_s,
                 tool_timeout_s=self._tool_timeout_s,
+                stopped=self.cancel_event.is_set,
                 publish=self._publish,
                 now=self._now,
                 otid=self._state.next_otid,
@@ -781,6 +783,8 @@ class Run:
             self._publish([end])
         finally:
             _going.discard(self)
+            if self._patience is not None:
+                self._patience.cancel()
             if not self._done.done():
                 self._done.set_result(self)
 
@@ -828,4 +832,4 @@ def _foreign(error: BaseException, title: str | None = None) -> RunFailed:
     """An error of somebody else's as one of ours."""
     if isinstance(error, GemstreamError):
         return SourceError(str(error), title="The request could not be made", hint="")
-    return SourceError(redact(f"{type(error).__name__}: {error}"), title=title)
+    return SourceError(words_of(error), title=title)

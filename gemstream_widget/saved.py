@@ -49,6 +49,7 @@ def save_chat(chat: Chat, path: str | Path) -> None:
         "model": chat.model,
         "system": chat.system,
         "history": chat.earlier,
+        "first": chat.first,
         "runs": [_run_to_json(run) for run in chat.runs],
     }
     Path(path).write_text(json.dumps(document, indent=1, default=str) + "\n", encoding="utf-8")
@@ -63,7 +64,7 @@ def load_chat(path: str | Path, *, tools: Iterable[Any] = (), **options: Any) ->
         if document["format"] != FORMAT:
             raise RecordingError(f"{path} is {document['format']!r}; this version reads {FORMAT!r}.")
         chat = Chat(**{"model": document["model"], "system": document["system"], "tools": tools} | options)
-        chat.restore(document["history"], document["runs"])
+        chat.restore(document["history"], document["runs"], document["first"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RecordingError(f"{path} is not a saved chat: {type(error).__name__}: {error}.") from error
     return chat

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ask", "display_run", "watch"]
 
-_cards: dict[str, Card] = {}  # by run id; ipywidgets keeps a widget until it is closed, so this keeps no more
+_cards: dict[str, Card] = {}  # by run id, as long as it is not closed: ipywidgets keeps it so long, too
 _shown_in: dict[str, int] = {}  # run id to the execution count of the cell that showed it last
 
 
@@ -100,8 +100,11 @@ def display_run(run: Run) -> None:
 
     from .widget import Card
 
+    for closed in [run_id for run_id, card in _cards.items() if card.comm is None]:
+        del _cards[closed]
+        _shown_in.pop(closed, None)
     card = _cards.get(run.id)
-    if card is None or card.comm is None:
+    if card is None:
         card = _cards[run.id] = Card([run])
     _shown_in[run.id] = shell.execution_count
     display(card)  # type: ignore[no-untyped-call]

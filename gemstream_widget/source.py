@@ -14,9 +14,10 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from .errors import (
     ApiError,
@@ -29,7 +30,7 @@ from .errors import (
     StreamTruncated,
 )
 from .model import Wire
-from .redact import KEY_VARIABLES, redact
+from .redact import KEY_VARIABLES, redact, remember_key
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -83,6 +84,9 @@ class ListSource:
             yield item
 
 
+_BREATH_S = 0.008
+
+
 class WatchedSource:
     """Chunks from an async iterator that somebody else made: the SDK's objects, or wire dicts. Read once."""
 
@@ -92,8 +96,18 @@ class WatchedSource:
         self._stream = stream
 
     async def stream(self, request: Request) -> AsyncIterator[Wire]:
+        held_since, cancelled = time.monotonic(), False
         async for chunk in self._stream:
             yield wire_of(chunk) if hasattr(chunk, "model_dump") else chunk
+            if time.monotonic() - held_since > _BREATH_S:  # a stream that never waits: let others have the loop
+                try:
+                    await asyncio.sleep(0)
+                except asyncio.CancelledError:
+                    if cancelled:
+                        raise
+                    cancelled = True  # once more, inside the stream, where it closes what it holds; or never there
+                    cast(asyncio.Task[Any], asyncio.current_task()).cancel()
+                held_since = time.monotonic()
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -146,6 +160,7 @@ class GeminiSource:
         client = self._client
         if client is None:
             client = self._client = self._connect() if self._connect else _default_client()
+        remember_key(getattr(getattr(client, "_api_client", None), "api_key", None))
         return client, _config(request), _contents(request.contents)
 
     async def stream(self, request: Request) -> AsyncIterator[Wire]:
@@ -241,7 +256,7 @@ def _translate(error: Exception, received: int) -> GemstreamError:
     if isinstance(error, errors.APIError):
         code = error.code if isinstance(error.code, int) else None
         return ApiError(code, error.status, error.message or "Gemini gave no message.", error.details)
-    if isinstance(error, errors.UnknownApiResponseError):
+    if isinstance(error, errors.UnknownApiResponseError | UnicodeDecodeError):
         return InvalidChunk(f"After {received} chunks came something that is not a Gemini chunk: {_brief(error)}")
     names = {cls.__name__ for cls in type(error).__mro__}
     if names & _UNREACHABLE:

@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
+import threading
 import typing
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from contextvars import copy_context
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
@@ -82,7 +85,12 @@ class Tool:
             raise ToolError(f"The arguments do not fit {self.name}: {'; '.join(faults)}.") from error
         return {name: getattr(checked, field) for name, field in _fields(self.function).items()}
 
-    async def run(self, values: dict[str, Any], timeout_s: float | None = None) -> Any:
+    async def run(
+        self,
+        values: dict[str, Any],
+        timeout_s: float | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Any:
         """Call the function with checked values: an async one on this loop, another on a thread with the same context.
 
         Raises what it raises, and ToolTimedOut after its own `timeout_s`, or else after the one given here. Cancelling
@@ -92,7 +100,11 @@ class Tool:
         limit = asyncio.timeout(limit_s)
         try:
             async with limit:
-                return await (self.function(**values) if self.is_async else asyncio.to_thread(self.function, **values))
+                if self.is_async:
+                    if stopped():
+                        raise asyncio.CancelledError
+                    return await self.function(**values)
+                return await _on_a_thread(lambda: self.function(**values), stopped)
         except TimeoutError:
             if limit.expired():  # else it is the function's own
                 raise ToolTimedOut(f"The tool did not end within {limit_s:g} s.") from None
@@ -103,6 +115,33 @@ class Tool:
 
     def __repr__(self) -> str:
         return f"<Tool {self.name}>"
+
+
+async def _on_a_thread(function: Callable[[], Any], stopped: Callable[[], bool]) -> Any:
+    """Call it on a thread of its own, unless a Stop came first: one that never ends would hold a pool's for good, and
+    the process's end up.
+    """
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[Any] = loop.create_future()
+    context = copy_context()
+
+    def tell(set_it: Callable[[Any], None], value: Any) -> None:
+        if not result.done():
+            set_it(value)
+
+    def work() -> None:
+        told: tuple[Callable[[Any], None], Any]
+        try:
+            if stopped():
+                return
+            told = result.set_result, context.run(function)
+        except BaseException as error:
+            told = result.set_exception, RuntimeError(str(error)) if isinstance(error, StopIteration) else error
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+            loop.call_soon_threadsafe(tell, *told)
+
+    threading.Thread(target=work, name="gemstream tool", daemon=True).start()
+    return await result
 
 
 @overload

@@ -81,6 +81,7 @@ class Card(anywidget.AnyWidget):
         for link in self._links.values():
             link.run.stop(by="closed")
             link.close()
+        self._as_its_cell(self.layout.close)  # a widget of its own, which ipywidgets keeps until then
         self._as_its_cell(super().close)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -183,6 +184,7 @@ class _Link:
         self.feed: Feed = run.feed()
         self._card = card
         self._timer: asyncio.TimerHandle | None = None
+        self._beating: asyncio.TimerHandle | None = None
         self._flushed_s = 0.0
         self._open = False
         self._going = False  # counted by the pacer
@@ -201,6 +203,7 @@ class _Link:
         self._open = False
         self.run.drop_feed(self.feed)
         self._rest()
+        self.hand_over(self._cancel_timers)
 
     def hand_over(self, call: Callable[[], None]) -> None:
         """Do something on the run's loop, or here where that loop is gone."""
@@ -219,6 +222,11 @@ class _Link:
         self._beat()
 
     # -- on the run's loop ------------------------------------------------------------------------------------------
+
+    def _cancel_timers(self) -> None:
+        for timer in (self._timer, self._beating):
+            if timer is not None:
+                timer.cancel()
 
     def _changed(self, urgent: bool) -> None:
         if self.run.done:
@@ -284,6 +292,6 @@ class _Link:
             self._card.tell([{**message, "status": self.run.status}])
         loop = asyncio.get_running_loop()
         if not self.run.done:
-            loop.call_later(_pacer.beat_s(), self._beat)
+            self._beating = loop.call_later(_pacer.beat_s(), self._beat)
         elif left:
-            loop.call_later(left[0], self._beat, left[1:])
+            self._beating = loop.call_later(left[0], self._beat, left[1:])

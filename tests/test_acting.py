@@ -598,3 +598,55 @@ def test_a_sync_tool_keeps_the_context_of_who_sent() -> None:
         assert case.responses()[0]["response"] == {"result": "me in True"}
 
     play(main)
+
+
+def test_tools_that_never_end_hold_up_no_later_run() -> None:
+    """More of them than a default thread pool has threads."""
+    release = threading.Event()
+
+    def hang() -> None:
+        release.wait(20)
+
+    async def main() -> None:
+        for _ in range(40):
+            run = Case(call("hang", {}), tools=[hang]).chat.send("go")
+            await until_running(run)
+            run.stop()
+            await run.wait()
+        assert (await Case(call("add", {"a": 1})).chat.send("go")).text == "done"
+
+    try:
+        play(main)
+    finally:
+        release.set()
+
+
+async def until_running(run: gem.Run) -> None:
+    async for _ in run:
+        if any(c.state == "running" for c in run.tool_calls):
+            return
+
+
+def test_an_async_tool_that_goes_on_after_the_stop_changes_nothing() -> None:
+    let_go = asyncio.Event()
+
+    async def stubborn() -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await let_go.wait()
+        return "too late"
+
+    async def main() -> None:
+        case = Case(call("stubborn", {}), tools=[stubborn], grace_s=0.01)
+        run = case.chat.send("go")
+        await until_running(run)
+        run.stop()
+        await run.wait()
+        before, told = run.snapshot(), run.contents()
+        let_go.set()
+        await until(lambda: run._acting_task is not None and run._acting_task.done(), "the tool ended")
+        assert (run.snapshot(), run.contents()) == (before, told)
+        assert run.tool_calls[0].state == "cancelled"
+
+    play(main)

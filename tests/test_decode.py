@@ -288,6 +288,27 @@ def test_at_most_one_part_is_open_and_every_part_ends_once() -> None:
     assert not open_parts
 
 
+def nested(levels: int) -> Any:
+    value: Any = "x"
+    for _ in range(levels):
+        value = {"a": [value]}
+    return value
+
+
+@pytest.mark.parametrize("odd", [10**5000, nested(3000)], ids=["a number of 5000 digits", "3000 levels"])
+def test_what_json_cannot_hold_is_noted_wherever_it_comes(odd: Any) -> None:
+    fields = {"finishReason": odd, "finishMessage": odd, "groundingMetadata": {"a": odd}, "new": odd}
+    cited = {"citationMetadata": {"citationSources": [{"a": odd}]}, "urlContextMetadata": {"urlMetadata": [{"a": odd}]}}
+    usage = {"totalTokenCount": odd, "promptTokenCount": 3}
+    candidate = {"index": 0, "content": {"parts": [{"text": "a"}, {"odd": odd}]}, **fields, **cited}
+    again = {"candidates": [candidate], "usageMetadata": usage, "promptFeedback": {"a": odd}, "modelVersion": "m"}
+    played = Played([again, again], snapshots=True)
+    json.dumps(played.state.snapshot(), allow_nan=False)
+    assert played.state.text(thought=False) == "aa"
+    assert (played.state.usage.total_token_count, played.state.usage.prompt_token_count) == (None, 3)
+    assert len(played.step.grounding) == len(played.step.citations) == len(played.step.url_context) == 1
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),

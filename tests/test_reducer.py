@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gemstream_widget.model import TextBuffer
 from gemstream_widget.reducer import apply_ops
+from tests import wire
 from tests.conftest import corpus_streams
 from tests.make_golden import GOLDEN, STREAMS, golden
 from tests.play import Played
@@ -28,6 +30,18 @@ def test_folding_the_patches_gives_the_snapshot_at_every_batch(name: str) -> Non
     for seq, batch in enumerate(held["patches"], start=1):
         apply_ops(document, batch)
         assert document == held["snapshots"][str(seq)]
+
+
+@pytest.mark.parametrize("levels", [90, 99, 100, 101, 102, 2000])
+def test_what_is_nested_too_deeply_is_cut_at_the_same_place_in_patch_and_snapshot(levels: int) -> None:
+    value: Any = "x"
+    for _ in range(levels):
+        value = [value]
+    played = Played([wire.chunk(part) for part in ({"odd": value}, {"text": value})], snapshots=True)
+    document = played.opening
+    for batch, snapshot in zip(played.batches, played.snapshots, strict=True):
+        apply_ops(document, json.loads(json.dumps(batch)))
+        assert document == snapshot
 
 
 @pytest.mark.parametrize("path", corpus_streams(), ids=lambda p: f"{p.parent.name}/{p.stem}")

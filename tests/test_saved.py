@@ -57,6 +57,36 @@ def test_finished_runs_come_back_as_they_were(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_a_call_that_waits_for_the_callers_answer_still_does(tmp_path: Path) -> None:
+    async def main() -> None:
+        asked = [chunk(call("look", {"a": 1}, id="k1"), finish="STOP")]
+        chat = gem.Chat(source=ListSource(asked), tools=[{"name": "look", "description": "d"}])
+        await chat.send("one")
+        chat.save(tmp_path / "chat.json")
+        source = ListSource(DONE)
+        loaded = gem.load_chat(tmp_path / "chat.json", source=source, tools=[{"name": "look", "description": "d"}])
+        assert [c.state for c in loaded.runs[0].tool_calls] == ["requested"]
+        assert comparable(loaded.runs[0]) == comparable(chat.runs[0])
+        await loaded.send({"functionResponse": {"name": "look", "response": {"seen": True}}})
+        assert source.requests[0].contents[2]["parts"][0]["functionResponse"]["id"] == "k1"
+
+    asyncio.run(main())
+
+
+def test_a_chunk_that_is_no_json_does_not_keep_a_chat_from_being_saved(tmp_path: Path) -> None:
+    async def main() -> None:
+        held: dict[Any, Any] = {(1, 2): 3, "n": 10**5000}
+        held["itself"] = held
+        chat = gem.Chat(source=ListSource([chunk(text("a")), held, chunk(finish="STOP")]))
+        await chat.send("one")
+        chat.save(tmp_path / "chat.json")
+        (loaded,) = gem.load_chat(tmp_path / "chat.json").runs
+        assert (loaded.status, loaded.text, len(loaded.chunks)) == ("completed", "a", 3)
+        assert loaded.chunks[1].wire["itself"] == "(holds itself)"
+
+    asyncio.run(main())
+
+
 def test_a_pending_approval_is_decided_in_another_kernel_signature_intact(tmp_path: Path) -> None:
     asked = [
         chunk(call("rm", {"path": "/a"}, id="k1", signature="U0lH"), call("rm", {"path": "/b"}, id="k2")),

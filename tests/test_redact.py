@@ -1,0 +1,42 @@
+"""Keys are taken out of texts: those of the environment and of clients, in the forms that texts give them."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from gemstream_widget import redact as module
+from gemstream_widget.redact import redact, redact_all, remember_key
+
+ODD = "my/own+key=&?'\"end"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_known", set())
+
+
+@pytest.mark.parametrize("form", [ODD, quote(ODD, safe=""), quote(ODD), quote_plus(ODD), json.dumps(ODD)])
+def test_a_clients_key_is_found_in_every_form(form: str) -> None:
+    assert ODD in redact(ODD)  # the control: nobody knows it yet
+    remember_key(ODD)
+    assert redact(f"sent {form} there").strip('"').replace('"', "") == "sent [key] there"
+
+
+def test_a_key_that_begins_like_another_leaves_no_rest() -> None:
+    remember_key("abcdefgh")
+    remember_key("abcdefgh-and-more")
+    assert redact("x abcdefgh-and-more abcdefgh") == "x [key] [key]"
+
+
+@pytest.mark.parametrize("key", [None, "", "short", 7])
+def test_what_is_no_key_takes_nothing_out(key: object) -> None:
+    remember_key(key)
+    assert redact("a short text, 7 words") == "a short text, 7 words"
+
+
+def test_names_in_json_are_texts_too() -> None:
+    remember_key(ODD)
+    assert redact_all({ODD: [{"a": ODD}], "n": 1}) == {"[key]": [{"a": "[key]"}], "n": 1}
