@@ -7,7 +7,9 @@ BUNDLE := gemstream_widget/static/widget.js
 EXAMPLE := 01_first_answer.ipynb
 JS_SOURCES := $(shell find js -name '*.ts' -o -name '*.css' -o -name 'build.mjs' 2>/dev/null)
 
-.PHONY: demo test lint types build bench proof chromium clean
+KERNELS := 6.31.0 7.0.1 7.3.0 7.4.0
+
+.PHONY: demo test lint types build bench proof kernels chromium clean
 
 # -- what a person runs ------------------------------------------------------------------------------------------------
 
@@ -27,7 +29,7 @@ bench: $(VENV)/.ready $(BUNDLE) chromium
 	$(BIN)/python -m benchmarks $(BENCH)
 
 # Reliability, tried: one table. PROOF=quick tries less often, PROOF=NAME one group.
-proof: $(VENV)/.ready $(BUNDLE) chromium
+proof: $(VENV)/.ready $(BUNDLE) kernels chromium
 	$(BIN)/python -m proof $(PROOF)
 
 build: $(VENV)/.ready $(BUNDLE)
@@ -43,7 +45,7 @@ types: $(VENV)/.ready node_modules/.ready $(BUNDLE)
 	npx --no-install tsc --noEmit -p js
 
 clean:
-	rm -rf dist build node_modules/.ready $(VENV)/.ready gemstream_widget/static/*.js
+	rm -rf dist build node_modules/.ready $(VENV)/.ready .kernels/*/.ready gemstream_widget/static/*.js
 
 # -- what they need ----------------------------------------------------------------------------------------------------
 
@@ -51,6 +53,20 @@ $(VENV)/.ready: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	SKIP_BUNDLE=1 $(BIN)/python -m pip install --quiet --editable '.[demo,test]'
+	touch $@
+
+# Environments for `make proof`: one per ipykernel, and one of marimo, which has none.
+kernels: $(KERNELS:%=.kernels/%/.ready) .kernels/marimo/.ready
+
+.kernels/marimo/.ready: pyproject.toml
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	SKIP_BUNDLE=1 $(@D)/bin/python -m pip install --quiet marimo --editable .
+	$(@D)/bin/python -m pip uninstall --quiet --yes ipykernel
+	touch $@
+
+.kernels/%/.ready: pyproject.toml
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	SKIP_BUNDLE=1 $(@D)/bin/python -m pip install --quiet ipykernel==$* --editable .
 	touch $@
 
 node_modules/.ready: package.json package-lock.json
