@@ -29,6 +29,7 @@ __all__ = ["measure"]
 
 Json = dict[str, Any]
 _MODEL = "gemini-3.5-flash"
+_OLDER = "gemini-2.5-flash"  # does not ask for signatures, which calls from memory have not
 
 
 def measure(setting: Setting) -> Found:
@@ -38,7 +39,8 @@ def measure(setting: Setting) -> Found:
     with gem.LocalGemini(speed=math.inf, check_signatures=False) as server:
         rows = [_accepted(server, recorded[:: setting.count(1, 5)])] if recorded else []
         rows += [_refused(server), _mended(server)]
-    rows.append(asyncio.run(_orders(setting)))
+        orders_row, histories = asyncio.run(_orders(setting))
+        rows += [orders_row, _taken(server, histories)]
     return Found(rows, skipped=skipped)
 
 
@@ -117,18 +119,39 @@ def _prompted(contents: list[Any]) -> list[Any]:
     return contents if ends_with_user else [*contents, {"role": "user", "parts": [{"text": "next"}]}]
 
 
-async def _orders(setting: Setting) -> Row:
-    """Every order of decisions, ends, timeout and Stop over three parallel calls; see tests/test_acting_model.py."""
+async def _orders(setting: Setting) -> tuple[Row, list[list[Json]]]:
+    """Every order of decisions, ends, timeout and Stop over three parallel calls (see tests/test_acting_model.py), and
+    the different histories that came out.
+    """
     failures: list[str] = []
     count = 0
+    histories: dict[str, list[Json]] = {}
     for tokens in islice(orders.orders(3), 0, None, setting.count(1, 60)):
         count += 1
         try:
-            await orders.play(3, tokens)
+            history = await orders.play(3, tokens)
+            histories[json.dumps(history)] = history
         except AssertionError as error:
             failures.append(f"{tokens}: {error}")
-    return Row("orders of decisions, tool ends, timeout and Stop over three calls", count, failures,
-               Control("approve taken for deny", await _blind(orders.play)))  # fmt: skip
+    noticed = await _blind(orders.play)
+    what = (
+        "orders of decisions, tool ends, timeout and Stop over three calls: one response each, nothing unapproved runs"
+    )
+    return Row(what, count, failures, Control("approve taken for deny", noticed)), list(histories.values())
+
+
+def _taken(server: gem.LocalGemini, histories: list[list[Json]]) -> Row:
+    """What came out of these orders, with a next prompt, over HTTP."""
+    failures = [told for history in histories if (told := _answer(server, {"contents": _next(history)}, _OLDER))]
+    short = next(h for h in histories if len(h[2]["parts"]) > 1)
+    spoilt = [*short[:2], {**short[2], "parts": short[2]["parts"][1:]}]
+    noticed = "number of function response parts" in _answer(server, {"contents": _next(spoilt)}, _OLDER)
+    return Row("the histories of these orders are accepted", len(histories), failures,
+               Control("one response left out", noticed))  # fmt: skip
+
+
+def _next(history: list[Json]) -> list[Json]:
+    return [*history, {"role": "user", "parts": [{"text": "next"}]}]
 
 
 async def _blind(play: Callable[..., Any]) -> bool:
