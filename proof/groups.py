@@ -8,12 +8,25 @@ from collections.abc import Callable
 
 from benchmarks.setting import Setting
 
+from . import faults, fuzz, healing, history, hostile, hosts, kernels, leaks, secrets, stop, watch
 from .report import Found
 
 __all__ = ["GROUPS", "IN_BROWSER", "Group"]
 
 Group = Callable[[Setting], Found]
 
-GROUPS: dict[str, Group] = {}
-IN_BROWSER: frozenset[str] = frozenset()
+GROUPS: dict[str, Group] = {
+    "stop": stop.measure,
+    "leaks": leaks.measure,
+    "fuzz": fuzz.measure,
+    "faults": faults.measure,
+    "secrets": secrets.measure,
+    "watch": watch.measure,
+    "history": history.measure,
+    "kernels": kernels.measure,
+    "hosts": hosts.measure,
+    "page": healing.measure,
+    "hostile": hostile.measure,
+}
+IN_BROWSER: frozenset[str] = frozenset({"page", "hostile"})
 """Those that need Chromium."""

@@ -1,7 +1,7 @@
 // One argument in the form: its name, its control, what is wrong with it and what the model had asked.
 import type { Json, JsonObject } from "../protocol.ts";
 import { h, setText, toggleAttribute } from "../view/dom.ts";
-import { visibleText } from "../view/values.ts";
+import { spelled, visibleText } from "../view/values.ts";
 import { shortDiff } from "./diff.ts";
 import { emptyWords, inexact, isExact, type Reading, read, textOf } from "./entry.ts";
 import { type Field, same } from "./schema.ts";
@@ -33,12 +33,12 @@ export class FieldRow {
     this.#control = control(field, id);
     const mark = required && h("span", { class: "required", "aria-hidden": "true" }, " *");
     const title = [required && "Required", description].filter(Boolean).join(". ");
-    this.label = h("label", { for: id, title: title || null }, visibleText(name), mark);
+    this.label = h("label", { for: id, title: spelled(title) || null }, visibleText(name), mark);
     this.#was = h("p", { class: "was", id: `${id}-was`, hidden: true });
     this.#fault = h("p", { class: "fault", id: `${id}-fault`, hidden: true });
     this.#plain = h("p", { class: "was", id: `${id}-plain`, hidden: true });
     this.#note = h("p", { class: known ? "sr" : "was", id: `${id}-note` });
-    this.#note.append(known ? description : "not among the tool's declared arguments");
+    this.#note.append(known ? spelled(description) : "not among the tool's declared arguments");
     this.#note.hidden = !this.#note.textContent;
     const tick = isCheckbox(this.#control) && h("span", { class: "tick", "aria-hidden": "true" });
     const line = tick ? h("div", { class: "check" }, this.#control, tick) : this.#control;
@@ -134,7 +134,7 @@ function control(field: Field, id: string): Control {
   if (kind === "boolean" && typeof asked === "boolean")
     return h("input", { ...common, type: "checkbox", checked: asked });
   if (kind === "choice" || kind === "boolean") return select(field, common, text);
-  const placeholder = emptyWords(field) || null;
+  const placeholder = spelled(emptyWords(field)) || null;
   if (kind === "json" || text.includes("\n") || text.length > line_max) {
     const area = h("textarea", { ...common, placeholder, rows: 1, wrap: "soft", dir: "ltr" });
     area.value = text;
@@ -159,7 +159,7 @@ function select(field: Field, common: object, text: string): HTMLSelectElement {
 
 /** An option holds text only, so hidden characters are named in it. */
 function label(choice: Json): string {
-  return visibleText(typeof choice === "string" ? choice : JSON.stringify(choice)).textContent ?? "";
+  return spelled(typeof choice === "string" ? choice : JSON.stringify(choice));
 }
 
 function isCheckbox(control: Control): control is HTMLInputElement {

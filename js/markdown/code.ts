@@ -9,6 +9,9 @@ export function languageOf(info: string | undefined): string {
   return LANGUAGE.exec(decodeEntities((info ?? "").trim()))?.[0] ?? "";
 }
 
+/** What a reader of code does not see, or sees in another order than it runs in. */
+const HIDDEN = /[\u00ad\u061c\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/;
+
 /** Appends whole lines to an element in spans of SPAN_LINES lines, so that layout only touches the last one. */
 export class LineSpans {
   #span: HTMLSpanElement | null = null;
@@ -32,6 +35,7 @@ export class LineSpans {
         this.#parent.insertBefore(this.#span, this.#before);
       }
       const text = `${take.join("\n")}\n`;
+      if (HIDDEN.test(text)) this.#parent.classList.add("gs-odd");
       if (this.#span.lastChild instanceof Text) this.#span.lastChild.appendData(text);
       else this.#span.append(text);
       this.#lines += take.length;

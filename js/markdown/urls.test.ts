@@ -48,6 +48,9 @@ describe("the host beside a link", () => {
     ["https://bank.test.evil.test", "www.bank.test", "bank.test.evil.test"],
     ["https://apple.com", "\u0430pple.com", "apple.com"],
     ["mailto:a@evil.test", "a@bank.test", "evil.test"],
+    ["https://evil.test", "bank.\u200btest", "evil.test"],
+    ["https://evil.test", "b\u00adank.test", "evil.test"],
+    ["https://evil.test", "bank\uff0etest", "evil.test"],
   ])("%s behind %s shows %s", (href, text, host) => {
     expect(hostToShow(href, text)).toBe(host);
   });

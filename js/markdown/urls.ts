@@ -34,6 +34,11 @@ function bare(host: string): string {
   return host.toLowerCase().replace(/^www\./, "");
 }
 
+/** As a reader takes it: without what cannot be seen, with ordinary dots and letters for their wide forms. */
+function readable(text: string): string {
+  return text.normalize("NFKC").replace(/[\p{Cf}\p{DI}]/gu, "");
+}
+
 /** The host in punycode, as the URL parser spells it, so that look-alike letters compare as different. */
 function ascii(host: string): string {
   return parse(`https://${host}`)?.hostname ?? host;
@@ -48,7 +53,7 @@ export function hostToShow(href: string, text: string): string | null {
   if (url === null) return null;
   const host = url.protocol === "mailto:" ? (url.pathname.split("@").pop() ?? "") : url.hostname;
   if (host === "") return null;
-  for (const match of text.matchAll(HOST_IN_TEXT)) {
+  for (const match of readable(text).matchAll(HOST_IN_TEXT)) {
     if (match[1] !== undefined && bare(ascii(match[1])) !== bare(host)) return host;
   }
   return null;
@@ -56,5 +61,6 @@ export function hostToShow(href: string, text: string): string | null {
 
 /** True for a title that could pass for an address; such a title is not shown over a link. */
 export function looksLikeAddress(text: string): boolean {
-  return /:\/\//.test(text) || text.search(HOST_IN_TEXT) >= 0;
+  const words = readable(text);
+  return /:\/\//.test(words) || words.search(HOST_IN_TEXT) >= 0;
 }

@@ -7,7 +7,7 @@ import { h, setText } from "./dom.ts";
 import { FileView } from "./file.ts";
 import { icon } from "./icons.ts";
 import { grid, table } from "./table.ts";
-import { rawBlock, ValueView, visibleText } from "./values.ts";
+import { rawBlock, spelled, ValueView, visibleText } from "./values.ts";
 
 /** Where the approval module works: it puts its form into `slot` and says in `was` what the model had asked. */
 export interface CallSeat {
@@ -82,7 +82,7 @@ export class CallCard implements Block, CallSeat {
     }
     if (call.doc && !this.#doc.firstChild) {
       this.#doc.append(visibleText(call.doc));
-      this.#doc.title = call.doc;
+      this.#doc.title = spelled(call.doc);
     }
     this.#paintChip(call);
     this.#paintArgs(call);

@@ -6,7 +6,7 @@ import type { Block } from "./block.ts";
 import type { CardContext } from "./context.ts";
 import { h } from "./dom.ts";
 import { icon } from "./icons.ts";
-import { ValueView } from "./values.ts";
+import { ValueView, visibleText } from "./values.ts";
 
 /** Drawn as a fenced block, so that code looks and is highlighted the same wherever it comes from. */
 export class CodeCard implements Block {
@@ -25,7 +25,7 @@ export class CodeCard implements Block {
       part.language && part.language !== "LANGUAGE_UNSPECIFIED" ? part.language.toLowerCase() : "code";
     const name = language === "python" ? "Python" : language;
     this.root.append(
-      h("header", null, icon("code"), h("span", null, `${name}, run by the model`)),
+      h("header", null, icon("code"), h("span", null, visibleText(`${name}, run by the model`))),
       this.#body,
     );
     this.#paint(part);
@@ -70,10 +70,10 @@ export function fenced(code: string, language: string): string {
   return `${fence}${info}\n${code}${code.endsWith("\n") ? "" : "\n"}${fence}\n`;
 }
 
-const outcomes: Record<string, string> = {
-  OUTCOME_FAILED: "Failed",
-  OUTCOME_DEADLINE_EXCEEDED: "Ran out of time",
-};
+const outcomes = new Map([
+  ["OUTCOME_FAILED", "Failed"],
+  ["OUTCOME_DEADLINE_EXCEEDED", "Ran out of time"],
+]);
 
 export class CodeOutput implements Block {
   readonly root: HTMLElement;
@@ -107,7 +107,7 @@ export class CodeOutput implements Block {
 
   #paint(part: CodeResultPart): void {
     const bad = part.outcome !== "OUTCOME_OK" && part.outcome !== "OUTCOME_UNSPECIFIED" && part.outcome;
-    this.#state.replaceChildren(...(bad ? [icon("cross"), outcomes[bad] ?? bad] : []));
+    this.#state.replaceChildren(...(bad ? [icon("cross"), visibleText(outcomes.get(bad) ?? bad)] : []));
     this.#output.update(part.output.trimEnd() || "No output");
   }
 }

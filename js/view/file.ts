@@ -5,7 +5,7 @@ import { bytes } from "../words.ts";
 import type { Block } from "./block.ts";
 import { button, h } from "./dom.ts";
 import { icon } from "./icons.ts";
-import { visibleText } from "./values.ts";
+import { spelled, visibleText } from "./values.ts";
 
 /** Never svg: it is a document that can carry script and links. */
 const images: ReadonlySet<string> = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
@@ -61,7 +61,11 @@ export class FileView implements Block {
 
   #image(part: Shown, data: Uint8Array<ArrayBuffer>): HTMLElement {
     this.#url = URL.createObjectURL(new Blob([data], { type: part.mime_type }));
-    return h("img", { src: this.#url, alt: part.name ?? "Image made by the model", decoding: "async" });
+    return h("img", {
+      src: this.#url,
+      alt: spelled(part.name ?? "Image made by the model"),
+      decoding: "async",
+    });
   }
 
   #row(part: Shown, name: string, data: Uint8Array<ArrayBuffer> | null): HTMLElement {
@@ -73,7 +77,7 @@ export class FileView implements Block {
       icon("file"),
       h("span", { class: "file-name" }, visibleText(name)),
     );
-    row.append(h("span", { class: "facts" }, facts));
+    row.append(h("span", { class: "facts" }, visibleText(facts)));
     if (part.uri !== null) row.append(uriLink(part.uri));
     if (part.cut)
       row.append(h("span", { class: "facts" }, "too large to show here; the run in Python has it"));
@@ -85,7 +89,7 @@ export class FileView implements Block {
     const save = () => {
       // An opaque type: the browser must save it, never open it.
       const url = URL.createObjectURL(new Blob([data], { type: "application/octet-stream" }));
-      h("a", { href: url, download: name }).click();
+      h("a", { href: url, download: spelled(name) }).click();
       setTimeout(() => URL.revokeObjectURL(url), 10_000);
     };
     return button({ class: "quiet", "aria-label": `Download ${name}` }, save, this.#signal, "Download");

@@ -15,11 +15,11 @@ interface Source {
 /** Google's search results come as redirects of this host; the title then names the site. */
 const redirect_host = "vertexaisearch.cloud.google.com";
 
-const retrieved: Record<string, string> = {
-  URL_RETRIEVAL_STATUS_ERROR: "could not be read",
-  URL_RETRIEVAL_STATUS_PAYWALL: "behind a paywall",
-  URL_RETRIEVAL_STATUS_UNSAFE: "not safe to read",
-};
+const retrieved = new Map([
+  ["URL_RETRIEVAL_STATUS_ERROR", "could not be read"],
+  ["URL_RETRIEVAL_STATUS_PAYWALL", "behind a paywall"],
+  ["URL_RETRIEVAL_STATUS_UNSAFE", "not safe to read"],
+]);
 
 export function sources(step: Step): HTMLElement[] {
   return [
@@ -95,7 +95,7 @@ function page(entry: JsonObject): Source {
   return {
     uri,
     title: uri || "A page without an address",
-    note: retrieved[string(entry.urlRetrievalStatus)] ?? "",
+    note: retrieved.get(string(entry.urlRetrievalStatus)) ?? "",
   };
 }
 

@@ -31,6 +31,11 @@ export function visibleText(text: string): Node {
   return out;
 }
 
+/** The same for where only a string can stand: a tooltip, a file's name. */
+export function spelled(text: string): string {
+  return visibleText(text).textContent ?? "";
+}
+
 /** Pretty JSON, cut off soon after `limit` characters: a value that still grows is printed many times. */
 export function pretty(value: Json, limit = Number.POSITIVE_INFINITY): string {
   const out: string[] = [];
@@ -129,7 +134,7 @@ function clip(text: string, limit: number): string {
 /** A collapsed block with raw JSON, for what has no better picture. */
 export function rawBlock(label: string, value: Json, signal: AbortSignal, wide = false): HTMLDetailsElement {
   const body = h("div", { class: "raw-body" });
-  const root = h("details", { class: "raw" }, h("summary", null, label), body);
+  const root = h("details", { class: "raw" }, h("summary", null, visibleText(label)), body);
   const fill = () => {
     if (!root.open || body.firstChild) return;
     const view = new ValueView(signal, wide);

@@ -1,17 +1,24 @@
 // Mounts the built widget with a scripted kernel; tests and the screenshot script drive it through window.gem.
-import { FakeKernel } from "./kernel.ts";
+import { endings, fields, grown, hostile, untried } from "./hostile.ts";
+import { FakeKernel, type FakeModel } from "./kernel.ts";
+import { LossyKernel, shown } from "./lossy.ts";
 import { call, decision, parts, run, states, step, waits } from "./states.ts";
+import { audit, poke, seen, unspelled, watch } from "./tripwire.ts";
 
 const bundle = "/gemstream_widget/static/widget.js";
 
-interface Mounted {
-  kernel: FakeKernel;
+interface Kernel {
+  readonly model: FakeModel;
+}
+
+interface Mounted<K extends Kernel = FakeKernel> {
+  kernel: K;
   /** Another view of the same model. */
   view(into?: HTMLElement): Promise<{ el: HTMLElement; remove(): void }>;
   destroy(): void;
 }
 
-async function mount(kernel: FakeKernel): Promise<Mounted> {
+async function mount<K extends Kernel>(kernel: K): Promise<Mounted<K>> {
   const { default: widget } = await import(bundle);
   const life = new AbortController();
   // Like anywidget: a new proxy of the model for every call.
@@ -63,6 +70,8 @@ declare global {
 
 window.gem = {
   FakeKernel,
+  LossyKernel,
+  shown,
   mount,
   show,
   states,
@@ -73,5 +82,15 @@ window.gem = {
   call,
   waits,
   decision,
+  hostile,
+  endings,
+  fields,
+  grown,
+  untried,
+  watch,
+  seen,
+  audit,
+  unspelled,
+  poke,
 };
 document.documentElement.dataset.ready = "true";
