@@ -174,7 +174,7 @@ class Acting:
         def printed(text: str) -> None:
             nonlocal room
             if text and room > 0:
-                text = redact(text)
+                text = redact(text, addresses=False)
                 text, room = text[:room], room - len(text)
                 event = Printed(part.call.id, part.index, text if room > 0 else f"{text}\n(more output is not kept)")
                 loop.call_soon_threadsafe(self._tell_print, part, event)
@@ -186,14 +186,15 @@ class Acting:
             with captured(printed):
                 value = await tool.run(values, self._tool_timeout_s, stopped=self._stopped)
             result, display = readable(value)
-            fields["result"] = redact_all(result)
-            fields["display"] = display if display["kind"] == "image" else redact_all(display)  # no text, and large
-        except asyncio.CancelledError:
-            raise
+            fields["result"] = redact_all(result, addresses=False)
+            is_image = display["kind"] == "image"  # no text, and large
+            fields["display"] = display if is_image else redact_all(display, addresses=False)
         except ToolTimedOut as error:
             event, words = "timeout", str(error)
             fields |= {"error": words, "result": error_response(words)}
         except BaseException as error:  # also SystemExit: a tool must not end the kernel
+            if isinstance(error, asyncio.CancelledError) and (self._stopped() or _cancelled()):  # not by the tool
+                raise
             event, words = "raised", words_of(error)
             shown = redact("".join(traceback.format_exception(error)))
             fields |= {"error": words, "traceback": shown, "result": error_response(words)}
@@ -203,6 +204,11 @@ class Acting:
     def _tell_print(self, part: CallPart, event: Printed) -> None:
         if part.call.state == "running":
             self._publish([event])
+
+
+def _cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _denied(by: DecidedBy, reason: str | None) -> str:

@@ -43,7 +43,7 @@ def judge(policy: Policy, call: ToolCall) -> tuple[Verdict, str | None]:
         said = policy(call)
     except Exception as error:
         return "ask", f"The policy failed: {words_of(error)}"
-    verdict, reason = said if isinstance(said, tuple) else (said, None)
+    verdict, reason = said if isinstance(said, tuple) and len(said) == 2 else (said, None)
     if verdict not in get_args(Verdict):
         return "ask", f"The policy said {verdict!r}, which is none of auto, ask and never."
     return verdict, reason

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import atexit
 import itertools
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .approval import RuleBook
 from .errors import ApiError, NothingToRepeat, PromptBlocked, RunFailed, RunInProgress
-from .history import OpenCall, answers_first, contents_of, open_calls
+from .history import OpenCall, answers_first, contents_of, open_calls, sent_calls
 from .model import TextPart, ToolCall, Wire
 from .repair import Refusal, refusals, repaired
 from .run import Run
@@ -49,7 +50,7 @@ class Chat:
     "thread" (see runner.py); policies and async tools run on that loop, other tools on threads of their own.
     `grace_s`: how long a stopped stream may take to end before the run ends without it.
 
-    Use a chat from one thread; runs may be stopped from any.
+    Use a chat from one thread; its runs may be stopped from any, and its card's buttons may begin a run on theirs.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Chat:
         self.runner: Runner = runner
         self.grace_s = grace_s
         self._clock = clock
+        self._vertex = getattr(client, "vertexai", None) is True
         self._demo = model == DEMO_MODEL and client is None and source is None
         if source is not None:
             self._source = source
@@ -100,6 +102,7 @@ class Chat:
         self.earlier: list[Wire] = []
         """Wire Contents from before the runs that the history still reads: see `repair`."""
         self._first = 0
+        self._lock = threading.RLock()  # the card's buttons begin runs on the runs' own loop
 
     @property
     def runs(self) -> list[Run]:
@@ -139,48 +142,54 @@ class Chat:
         Raises InvalidPrompt, HistoryError, RunInProgress, NoRunningLoop; everything later is told by the run.
         """
         contents = contents_of(prompt)
-        self._none_going()
-        history = self.history
-        opened = open_calls(history)
-        asked = self._asked()
-        known = [call.result for call in asked] if len(asked) == len(opened) else []
-        return self._start(answers_first(opened, contents, {c.id: OpenCall.of(c) for c in asked}, known))
+        with self._lock:
+            self._none_going()
+            opened = open_calls(self.history)
+            asked = self._asked()
+            known = [call.result for call in asked] if len(asked) == len(opened) else []
+            return self._start(answers_first(opened, contents, {c.id: OpenCall.of(c) for c in asked}, known))
 
     def retry(self) -> Run:
         """Ask again for what the last run did not bring to its end, after a failure or a Stop. Returns the new run.
 
-        Its earlier steps stay, with what their tools did. The step that failed or was stopped is asked for anew and
-        leaves the history; it is still in `runs`. Raises NothingToRepeat where the last run ended well, or there is
-        none, and what `send` raises.
+        The step that failed or was stopped is asked for anew and leaves the history; it is still in `runs`. Steps
+        before it stay, and so does a step of which a tool began: nothing is run twice. Raises NothingToRepeat where the
+        last run ended well, or there is none, and what `send` raises.
         """
-        self._none_going()
-        last = self._runs[-1] if self._runs else None
-        if last is None or last.status not in ("failed", "cancelled"):
-            ended = f"run {last.id} is {last.status}" if last else "nothing was sent yet"
-            raise NothingToRepeat(f"There is nothing to try again: {ended}. Send a prompt instead.")
-        said = last.contents()
-        last.supersede()
-        if self._first < len(self._runs):
-            return self._start([])
-        if said:
-            raise NothingToRepeat("The history was repaired with what came of the answer in it: use resume, or send.")
-        return self._start(last.contents())  # it is no longer read for the history
+        return self._ask_again(())
 
     def resume(self) -> Run:
         """Ask the model to go on where its last answer was cut: what came of it stays in the history. Returns the new
-        run; raises as `retry` does.
+        run. Raises NothingToRepeat where nothing came of it, and what `send` raises.
         """
-        self._none_going()
-        if not self._runs or not any(c["role"] == "model" for c in self._runs[-1].contents()):
-            raise NothingToRepeat("There is no answer to go on with: send a prompt instead.")
-        return self.send(GO_ON)
+        with self._lock:
+            self._none_going()
+            if not self._runs or not any(content["role"] == "model" for content in self._runs[-1].contents()):
+                raise NothingToRepeat("There is no answer to go on with: send a prompt instead.")
+            return self.send(GO_ON)
+
+    def _ask_again(self, repairs: Collection[str]) -> Run:
+        """A run that takes the conversation over from the last one, mended by these repairs, without its loose end."""
+        with self._lock:
+            self._none_going()
+            last = self._runs[-1] if self._runs else None
+            if last is None or last.status not in ("failed", "cancelled"):
+                ended = f"run {last.id} is {last.status}" if last else "nothing was sent yet"
+                raise NothingToRepeat(f"There is nothing to try again: {ended}. Send a prompt instead.")
+            if self._first == len(self._runs) and last.contents():
+                raise NothingToRepeat("The repaired history holds what came of the answer: use resume, or send.")
+            earlier = [*self.earlier, *(content for run in self._runs[self._first : -1] for content in run.contents())]
+            opening, _ = repaired([*earlier, *last.unfinished()], model=self.model, only=repairs, vertex=self._vertex)
+            loop_for(self.runner)  # before anything is changed
+            self.earlier, self._first = [], len(self._runs)
+            return self._start([], opening)
 
     def check(self) -> list[Refusal]:
         """What Gemini would refuse in the history when the next prompt is sent, and the repair on offer for each; empty
         when it would be accepted. Calls that are open at its end are no refusal: `send` answers them.
         """
         history = self.history
-        return refusals([*history, *_following(history)], model=self.model)
+        return refusals([*history, *_following(history)], model=self.model, vertex=self._vertex)
 
     def repair(self, *codes: str) -> list[str]:
         """Mend the history: every refusal that has a repair, or those of these codes. What was done, in words.
@@ -188,25 +197,24 @@ class Chat:
         Later requests send the mended history; the runs themselves stay as they were. "corrupted_signature" has to be
         named: only Gemini can tell that a signature is not its own.
         """
-        self._none_going()
-        return self._repair(codes, _following(self.history))
-
-    def _repair(self, codes: Iterable[str], following: list[Wire]) -> list[str]:
-        """Mend the history as it is when `following` is sent after it."""
-        mended, done = repaired([*self.history, *following], model=self.model, only=tuple(codes) or None)
-        while following and mended[-1:] == following[-1:]:
-            mended, following = mended[:-1], following[:-1]
-        if done:
-            self.earlier, self._first = mended, len(self._runs)
-        return done
+        with self._lock:
+            self._none_going()
+            following = _following(self.history)
+            contents = [*self.history, *following]
+            mended, done = repaired(contents, model=self.model, only=codes or None, vertex=self._vertex)
+            while following and mended[-1:] == following[-1:]:
+                mended, following = mended[:-1], following[:-1]
+            if done:
+                self.earlier, self._first = mended, len(self._runs)
+            return done
 
     def _none_going(self) -> None:
         if self._runs and not self._runs[-1].done:
             raise RunInProgress(self._runs[-1])
 
-    def _start(self, contents: list[Wire]) -> Run:
+    def _start(self, prompt: list[Wire], opening: list[Wire] | None = None) -> Run:
         loop = loop_for(self.runner)
-        run = Run(prompt=contents, **self._run_options(self.history))
+        run = Run(prompt=prompt, opening=opening, **self._run_options(self.history))
         self._runs.append(run)
         run.start(loop)
         return run
@@ -220,8 +228,8 @@ class Chat:
             return ["continue"] if step is not None and step.outcome == "truncated" else []
         if mendable := self._mendable(run.error):
             assert run.error is not None
-            words = " ".join(mendable.values())
-            run.error.hint = f"The repair on offer, also as chat.repair() and chat.retry(): {words}"
+            run.repairs = list(mendable)
+            run.error.hint = f"The repair on offer, also as run.again('repair'): {' '.join(mendable.values())}"
             return ["repair"]
         offers = [] if isinstance(run.error, PromptBlocked) else ["retry"]
         said = step is not None and any(
@@ -232,21 +240,16 @@ class Chat:
     def _again(self, run: Run, how: str) -> Run:
         if run is not self._runs[-1]:
             raise NothingToRepeat(f"The conversation went on after run {run.id}: send a prompt instead.")
-        if how == "repair":
-            codes = self._mendable(run.error)
-            run.supersede()
-            self._repair(codes, [])
-            return self._start([])
-        return self.retry() if how == "retry" else self.resume()
+        return self.resume() if how == "continue" else self._ask_again(run.repairs if how == "repair" else ())
 
     def _mendable(self, error: RunFailed | None) -> dict[str, str]:
-        """What can be mended of what Gemini refused: the codes of the repairs, and what each would do."""
+        """What can be mended of what Gemini just refused: the codes of the repairs, and what each would do."""
         if not isinstance(error, ApiError) or error.code != 400:
             return {}
-        found = {r.code: r.repair for r in refusals(self.history, model=self.model) if r.repair}
-        if not found and "thought signature" in error.message.lower():
-            found["corrupted_signature"] = "Drops the thought signatures, and asks Gemini to go without."
-        return found
+        if "thought signature" in error.message.lower():
+            return {"corrupted_signature": "Drops the thought signatures, and asks Gemini to go without."}
+        found = refusals(self.history, model=self.model, vertex=self._vertex)
+        return {refusal.code: refusal.repair for refusal in found if refusal.repair}
 
     def _run_options(self, history: list[Wire]) -> dict[str, Any]:
         """What every run of this chat is made with; `history` comes before it."""
@@ -273,7 +276,7 @@ class Chat:
     def _asked(self) -> list[ToolCall]:
         """The calls of the last step that asked for any: those that may be open."""
         for run in reversed(self._runs):
-            if calls := run.sent_calls:
+            if calls := sent_calls(run.parts):
                 return [call for call in calls if call.step == calls[-1].step]
         return []
 

@@ -6,6 +6,7 @@
     │   ├── ApiError              Gemini answered with an error (`.code`, `.status`, `.details`)
     │   ├── ConnectionFailed      Gemini could not be reached
     │   ├── StreamTruncated       the stream ended without a finish reason
+    │   ├── StreamStalled         nothing came for `idle_timeout_s`
     │   ├── InvalidChunk          bytes came that are not a Gemini chunk
     │   ├── EmptyResponse         the stream ended and held nothing
     │   ├── PromptBlocked         Gemini refused the prompt
@@ -16,8 +17,10 @@
     ├── InvalidPrompt             what was given to `send` is not a prompt
     ├── RunInProgress             `send` while another run of the chat is going
     ├── NoRunningLoop             nothing could run the stream
+    ├── NothingToRepeat           `retry` or `resume` where nothing calls for it
     ├── HistoryError              the history would be refused by Gemini
     ├── ToolError                 a tool cannot be declared or called
+    │   └── ToolTimedOut          it did not end in the time it was given
     ├── DecisionRefused           an approval or denial that changes nothing
     ├── RecordingError            a recording cannot be read
     └── IllegalTransition         our own state machine was misused: a bug here
@@ -47,6 +50,7 @@ __all__ = [
     "MalformedCall",
     "MissingKey",
     "NoRunningLoop",
+    "NothingToRepeat",
     "PromptBlocked",
     "RecordingError",
     "ResponseBlocked",
@@ -54,8 +58,10 @@ __all__ = [
     "RunFailed",
     "RunInProgress",
     "SourceError",
+    "StreamStalled",
     "StreamTruncated",
     "ToolError",
+    "ToolTimedOut",
 ]
 
 

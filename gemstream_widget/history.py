@@ -27,6 +27,7 @@ __all__ = [
     "model_turn",
     "open_calls",
     "sent_calls",
+    "without_prompt",
 ]
 
 STOPPED = "Stopped by the user before the call was run."
@@ -95,6 +96,18 @@ def model_turn(parts: Iterable[Part]) -> Wire | None:
         elif isinstance(part, CallPart) and part.signature:
             orphaned = True
     return {"role": "model", "parts": kept} if kept else None
+
+
+def without_prompt(contents: list[Wire]) -> list[Wire]:
+    """The contents without what the user said last, if the model has not answered it; its own calls' responses stay."""
+    end = len(contents)
+    while end and contents[end - 1].get("role") != "model" and not _responds(contents[end - 1]):
+        end -= 1
+    return contents[:end]
+
+
+def _responds(content: Wire) -> bool:
+    return any("functionResponse" in part for part in content["parts"])
 
 
 def sent_calls(parts: Iterable[Part]) -> list[ToolCall]:

@@ -21,6 +21,10 @@ class _End:
     """In the queue after the last chunk."""
 
 
+_LATE_S = 0.1
+"""A timer that comes later than this was held up together with its loop, and so was the reading."""
+
+
 class Pump:
     """Starts to read at once, on the running loop. `now` gives the arrival of each chunk."""
 
@@ -51,13 +55,19 @@ class Pump:
         self._inbox.put_nowait(_End())
 
     async def take(self, timeout_s: float | None) -> tuple[float, Any] | None:
-        """The next chunk with its arrival, or None after the last. Raises TimeoutError where none comes in time."""
-        if self._inbox.empty():
-            async with asyncio.timeout(timeout_s):
-                item = await self._inbox.get()
-        else:
-            item = self._inbox.get_nowait()
-        return None if isinstance(item, _End) else item
+        """The next chunk with its arrival, or None after the last. Raises TimeoutError where none comes in time, not
+        counting time in which the loop itself was held up.
+        """
+        loop = asyncio.get_running_loop()
+        while self._inbox.empty():
+            began = loop.time()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    return _chunk(await self._inbox.get())
+            except TimeoutError:
+                if timeout_s is None or loop.time() - began < timeout_s + _LATE_S:
+                    raise
+        return _chunk(self._inbox.get_nowait())
 
     def leave(self) -> None:
         """Let whoever waits in `take` go on, although the source has not ended."""
@@ -70,3 +80,7 @@ class Pump:
         if not self.task.done():
             return None
         return asyncio.CancelledError() if self.task.cancelled() else self.task.exception()
+
+
+def _chunk(item: tuple[float, Any] | _End) -> tuple[float, Any] | None:
+    return None if isinstance(item, _End) else item

@@ -13,7 +13,8 @@ __all__ = ["KEY_VARIABLES", "redact", "redact_all", "remember_key", "words_of"]
 KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 
 _SHORTEST = 8  # what is shorter would take pieces out of ordinary words
-_KEY_SHAPES = re.compile(r"AIza[\w-]{20,}|AQ\.[\w-]{20,}|(?<=[?&]key=)[^&\s\"']+|ya29\.[\w-]+")
+_KEY_SHAPES = re.compile(r"(?<![\w-])(?:AIza[\w-]{20,}|AQ\.[\w-]{20,}|ya29\.[\w-]+)")
+_IN_ADDRESS = re.compile(r"(?<=[?&]key=)[^&\s\"']+")
 _known: set[str] = set()
 
 
@@ -23,15 +24,17 @@ def remember_key(key: Any) -> None:
         _known.add(key)
 
 
-def redact(text: str) -> str:
+def redact(text: str, *, addresses: bool = True) -> str:
     """`text` without API keys: those of the environment and of clients, as they are, in addresses and in JSON, and
-    whatever has the shape of a Google key or token.
+    whatever has the shape of a Google key or token. `addresses`: also whatever an address gives as its `key`, which in
+    an error is one, and in what a tool returns need not be.
     """
     keys = {key for name in KEY_VARIABLES if len(key := os.environ.get(name, "")) >= _SHORTEST} | _known
     for key in sorted(keys, key=len, reverse=True):  # one key may be the beginning of another
         for form in _forms(key):
             text = text.replace(form, "[key]")
-    return _KEY_SHAPES.sub("[key]", text)
+    text = _KEY_SHAPES.sub("[key]", text)
+    return _IN_ADDRESS.sub("[key]", text) if addresses else text
 
 
 @cache
@@ -42,14 +45,14 @@ def _forms(key: str) -> set[str]:
     return {key, quote(key, safe=""), quote(key), quote_plus(key), json.dumps(key)[1:-1]}
 
 
-def redact_all(value: Any) -> Any:
+def redact_all(value: Any, *, addresses: bool = True) -> Any:
     """Plain JSON without keys in any of its texts."""
     if isinstance(value, str):
-        return redact(value)
+        return redact(value, addresses=addresses)
     if isinstance(value, dict):
-        return {redact(k) if isinstance(k, str) else k: redact_all(v) for k, v in value.items()}
+        return {redact_all(k, addresses=addresses): redact_all(v, addresses=addresses) for k, v in value.items()}
     if isinstance(value, list):
-        return [redact_all(v) for v in value]
+        return [redact_all(v, addresses=addresses) for v in value]
     return value
 
 

@@ -27,7 +27,7 @@ _JITTER = 0.2  # so that many runs that failed together do not come back togethe
 def retry_wait_s(error: RunFailed, attempt: int) -> float | None:
     """Seconds to wait after `attempt` (1 for the first) failed with `error`, or None where trying again is no use.
 
-    What Gemini asks for in a RetryInfo counts; otherwise 1, 2, 4 ... seconds, a fifth more or less.
+    What Gemini asks for in a RetryInfo counts; otherwise 1, 2, 4 ... seconds, up to a fifth less.
     """
     if isinstance(error, ApiError):
         if error.code not in _CODES:
@@ -36,7 +36,7 @@ def retry_wait_s(error: RunFailed, attempt: int) -> float | None:
         return None
     wait_s = _asked_s(getattr(error, "details", None))
     if wait_s is None:
-        wait_s = _FIRST_S * 2 ** (attempt - 1) * random.uniform(1 - _JITTER, 1 + _JITTER)
+        wait_s = min(_FIRST_S * 2 ** (attempt - 1), LONGEST_S) * random.uniform(1 - _JITTER, 1)
     return wait_s if wait_s <= LONGEST_S else None
 
 

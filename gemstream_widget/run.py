@@ -38,7 +38,7 @@ from .errors import (
 from .events import EventStream
 from .feed import Feed
 from .finish import failure_of, notice_of
-from .history import NAMELESS, STOPPED, OpenCall, model_turn, sent_calls
+from .history import NAMELESS, STOPPED, OpenCall, model_turn, sent_calls, without_prompt
 from .machine import CALL_TABLE, RUN_TABLE, is_terminal, next_state
 from .model import (
     ArgsChanged,
@@ -112,6 +112,7 @@ class Run:
         model: str,
         demo: bool,
         prompt: list[Wire],
+        opening: list[Wire] | None = None,
         request: Callable[[Run], Request],
         tools: ToolSet | None = None,
         approve: Policy = "auto",
@@ -139,7 +140,9 @@ class Run:
         self._idle_timeout_s = idle_timeout_s
         self._offers = offers
         self._again = again
-        self._superseded = False
+        self._opening = opening or []
+        self.repairs: list[str] = []
+        """The codes of the repairs that the offer "repair" would make."""
         self._acting: Acting | None = None
         self._acting_task: asyncio.Task[None] | None = None
         self._acting_done: asyncio.Future[None]
@@ -179,7 +182,7 @@ class Run:
                     run._publish(run._decoder.push(wire, number, at_s))
             run._publish(run._decoder.end(step["ended_s"], step["outcome"]))
         run._publish(RetryScheduled(Retry(**retry)) for retry in saved["retries"])
-        run._superseded = saved["superseded"]
+        run._opening, run.repairs = saved["opening"], saved["repairs"]
         for call_id, fields in saved["calls"].items():
             part = run._state.call_part(call_id)
             if part is not None:
@@ -201,7 +204,7 @@ class Run:
             self._error = RunFailed(error["message"], title=error["title"], hint=error["hint"])
             self._error.run = self
         end = RunEnded(saved["ended_s"], saved["status"], saved["stopped_by"], saved["notice"], error, receipt)
-        end.offers = saved["offers"]
+        end.offers = self._offered(end.state) if saved["offers"] is None else saved["offers"]
         self._finish(end)
 
     # -- what it holds ----------------------------------------------------------------------------------------------
@@ -288,7 +291,7 @@ class Run:
 
     @property
     def retries(self) -> list[Retry]:
-        """The attempts that failed before anything of the answer came, and were followed by another."""
+        """The attempts that failed before anything of the answer came, so that another was to follow."""
         return list(self._state.retries)
 
     @property
@@ -315,42 +318,35 @@ class Run:
         """What this run adds to the conversation, in wire form: the prompt, and what the model said.
 
         A run that was stopped answers its open calls, so that Gemini accepts the next request. A run that failed before
-        the model said anything adds nothing: its prompt is most likely sent again.
+        the model said anything adds no prompt: it is most likely sent again.
         """
         with self._lock:
-            return self._contents()
+            added = self._turns(self._state.steps)
+            if self._state.status == "failed" and not added:
+                return without_prompt(self._opening)
+            return [*self._opening, *self._state.prompt, *added]
 
-    def _contents(self) -> list[Wire]:
-        state = self._state
-        added: list[Wire] = []
-        for step in self._kept_steps():
-            parts = state.parts_of(step.index)
+    def unfinished(self) -> list[Wire]:
+        """What a run that ended too early leaves for one that asks again: `contents` without the step that did not end
+        well, which stays only where a tool of it began. What a tool did is never asked for twice.
+        """
+        with self._lock:
+            steps = self._state.steps
+            began = steps and any(c.started_s is not None for c in self.tool_calls if c.step == steps[-1].index)
+            return [*self._opening, *self._state.prompt, *self._turns(steps if began else steps[:-1])]
+
+    def _turns(self, steps: Iterable[Step]) -> list[Wire]:
+        """What the model said in these steps, and the responses to its calls."""
+        turns: list[Wire] = []
+        for step in steps:
+            parts = self._state.parts_of(step.index)
             calls, turn = sent_calls(parts), model_turn(parts)
             responses = self._responses(calls)
-            added += [turn, *responses] if turn is not None else []
+            turns += [turn, *responses] if turn is not None else []
             nameless = any(isinstance(p, CallPart) and not p.call.name for p in parts)
             if nameless and (responses or not calls):  # responses come right after their calls, and this after them
-                added.append({"role": "user", "parts": [{"text": NAMELESS}]})
-        unsaid = state.status == "failed" and not added and not self._superseded
-        return [] if unsaid else [*state.prompt, *added]
-
-    def _kept_steps(self) -> list[Step]:
-        """The steps that the history holds."""
-        return self._state.steps[:-1] if self._superseded else self._state.steps
-
-    @property
-    def sent_calls(self) -> list[ToolCall]:
-        """The calls that the history holds, of all steps."""
-        return sent_calls(part for step in self._kept_steps() for part in self._state.parts_of(step.index))
-
-    @property
-    def superseded(self) -> bool:
-        """Whether the last step was asked for again, and so is no longer in the history. It stays here."""
-        return self._superseded
-
-    def supersede(self) -> None:
-        """Leave the last step out of the history: another run asks for it again. Only once the run has ended."""
-        self._superseded = True
+                turns.append({"role": "user", "parts": [{"text": NAMELESS}]})
+        return turns
 
     def _responses(self, calls: list[ToolCall]) -> list[Wire]:
         """The Content that answers the calls of one step, in call order; none while some are still to be answered."""
@@ -372,6 +368,11 @@ class Run:
         said = self.text
         said = said if len(said) <= 60 else said[:57] + "..."
         return f"<Run {self.id} {self.status} {said!r}>"
+
+    @property
+    def opening(self) -> list[Wire]:
+        """The conversation so far, where this run asks again: its own prompt is in it."""
+        return list(self._opening)
 
     def again(self, how: str) -> Run:
         """Go on after a run that did not end well: `how` is one of the state's `offers`. The new run of the same chat,

@@ -21,7 +21,7 @@ from .run import Run
 
 __all__ = ["load_chat", "save_chat"]
 
-FORMAT = "gemstream chat 1"
+FORMAT = "gemstream chat 2"
 _CALL_FIELDS = (
     "state",
     "doc",
@@ -98,8 +98,9 @@ def _run_to_json(run: Run) -> Wire:
         "error": state["error"],
         "receipt": state["receipt"],
         "retries": state["retries"],
-        "offers": state["offers"],
-        "superseded": run.superseded,
+        "offers": state["offers"] if ended else None,
+        "opening": run.opening,
+        "repairs": run.repairs,
         "steps": steps,
         "calls": calls,
     }

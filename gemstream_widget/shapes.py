@@ -74,6 +74,8 @@ def snake(name: str) -> str:
 
 def decode_base64(text: object) -> bytes | None:
     """The bytes of base64 text in either alphabet, padded or not; None when it is not base64."""
+    if isinstance(text, bytes):  # as the SDK takes them, which encodes them itself
+        return text
     if not isinstance(text, str):
         return None
     standard = text.rstrip("=").translate(str.maketrans("-_", "+/"))

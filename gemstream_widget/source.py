@@ -255,7 +255,8 @@ def _translate(error: Exception, received: int) -> GemstreamError:
 
     if isinstance(error, errors.APIError):
         code = error.code if isinstance(error.code, int) else None
-        return ApiError(code, error.status, error.message or "Gemini gave no message.", error.details)
+        status = None if error.status is None else str(error.status)  # of a proxy it may be anything
+        return ApiError(code, status, str(error.message or "Gemini gave no message."), error.details)
     if isinstance(error, errors.UnknownApiResponseError | UnicodeDecodeError):
         return InvalidChunk(f"After {received} chunks came something that is not a Gemini chunk: {_brief(error)}")
     names = {cls.__name__ for cls in type(error).__mro__}

@@ -23,10 +23,11 @@ import traitlets
 
 from . import fastlane
 from .approval import Choice
-from .errors import DecisionRefused, GemstreamError
+from .errors import DecisionRefused
 from .feed import Feed
 from .model import StoppedBy, Wire
 from .pace import Pacer
+from .redact import words_of
 from .run import Run
 
 __all__ = ["Card"]
@@ -71,14 +72,14 @@ class Card(anywidget.AnyWidget):
         comm = self.comm
         if comm is not None:
             fastlane.watch(comm.comm_id, self._on_fast_lane)
-        for link in self._links.values():
+        for link in list(self._links.values()):
             link.open()
 
     def close(self) -> None:
         """Close the card in every page and stop its runs. From any thread."""
         if self.comm is not None:
             fastlane.unwatch(self.comm.comm_id)
-        for link in self._links.values():
+        for link in list(self._links.values()):
             link.run.stop(by="closed")
             link.close()
         self._as_its_cell(self.layout.close)  # a widget of its own, which ipywidgets keeps until then
@@ -86,11 +87,11 @@ class Card(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        data["text/plain"] = "\n\n".join(link.run.text or repr(link.run) for link in self._links.values())
+        data["text/plain"] = "\n\n".join(link.run.text or repr(link.run) for link in list(self._links.values()))
         return data, metadata
 
     def _snapshot(self) -> Wire:
-        return {"runs": [link.feed.snapshot() for link in self._links.values()]}
+        return {"runs": [link.feed.snapshot() for link in list(self._links.values())]}
 
     def tell(self, messages: Iterable[Wire], buffers: list[bytes] | None = None) -> None:
         """Send messages in order. From any thread: Jupyter's publishing socket takes them from all."""
@@ -122,7 +123,7 @@ class Card(anywidget.AnyWidget):
             self._stop(content.get("run"))
         elif op == "resync":
             wanted = content.get("run")
-            for link in self._links.values():
+            for link in list(self._links.values()):
                 if wanted is None or wanted == link.run.id:
                     link.hand_over(link.resync)
         elif op == "decide" and content.get("run") in self._links:
@@ -158,10 +159,12 @@ class Card(anywidget.AnyWidget):
 
     def _again(self, link: _Link, how: str) -> None:
         """Start the run that goes on after one of ours, and show it below."""
+        if self.comm is None:  # closed meanwhile
+            return
         try:
             run = link.run.again(how)
-        except GemstreamError as error:
-            self.tell([{"op": "refused", "run": link.run.id, "call": None, "message": str(error)}])
+        except Exception as error:
+            self.tell([{"op": "refused", "run": link.run.id, "call": None, "message": words_of(error)}])
             return
         self.add(run)
 

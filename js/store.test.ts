@@ -396,6 +396,17 @@ describe("asking again", () => {
     expect(view.seen).toEqual(["link r1", "link r1"]);
   });
 
+  it("may be repeated where no answer comes", () => {
+    vi.useFakeTimers();
+    const { store, run } = open();
+    store.again("r1", "retry");
+    vi.advanceTimersByTime(4999);
+    expect(run.again).toEqual({ refused: null });
+    vi.advanceTimersByTime(1);
+    expect(run.again).toBeNull();
+    vi.useRealTimers();
+  });
+
   it("is for a page that a kernel speaks to", () => {
     model.traits.snapshot = { runs: [{ seq: 1, at_s: 0.5, state: hello() }] };
     const store = new Store(model, life.signal);

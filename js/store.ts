@@ -41,6 +41,8 @@ const retry_ms = 1500;
 /** Resyncs that nothing on the screen waits for are not repeated for ever: a saved notebook has no kernel. */
 const idle_tries = 4;
 const stop_tries = 4;
+/** Whoever was not heard may ask again. */
+const again_ms = 5000;
 /** A run that goes on is spoken of every 2 s. After this the page asks: the words of its end may be what was lost. */
 const silence_ms = 7000;
 
@@ -114,7 +116,9 @@ export class Store {
     const run = this.runs.get(id);
     if (!run) return;
     this.#send({ op: "again", run: id, how });
-    this.#asked(run, { refused: null });
+    const asked = { refused: null };
+    this.#asked(run, asked);
+    setTimeout(() => run.again === asked && this.#asked(run, null), again_ms);
   }
 
   #asked(run: RunEntry, again: RunEntry["again"]): void {

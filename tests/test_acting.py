@@ -650,3 +650,31 @@ def test_an_async_tool_that_goes_on_after_the_stop_changes_nothing() -> None:
         assert run.tool_calls[0].state == "cancelled"
 
     play(main)
+
+
+def test_a_tool_that_cancels_something_of_its_own_has_failed() -> None:
+    async def confused() -> None:
+        task = asyncio.create_task(asyncio.sleep(60))
+        task.cancel()
+        await task
+
+    async def main() -> None:
+        case = Case(call("confused", {}, id="k1"), call("add", {"a": 1}, id="k2"), tools=[confused, add])
+        run = await case.chat.send("go")
+        assert [c.state for c in run.tool_calls] == ["failed", "succeeded"]
+        assert [r["id"] for r in case.responses()] == ["k1", "k2"]
+        assert case.responses()[0]["response"]["error"].startswith("CancelledError")
+
+    play(main)
+
+
+@pytest.mark.parametrize("said", [("auto",), ("auto", "a", "b"), (), 7])
+def test_a_policy_that_says_something_else_asks_a_person(said: Any) -> None:
+    async def main() -> None:
+        run = Case(call("add", {"a": 1}), approve=lambda call: said).chat.send("go")
+        (held,) = await run.next_pending()
+        assert "which is none of auto, ask and never" in str(held.error)
+        run.deny(held.id)
+        await run
+
+    play(main)

@@ -118,6 +118,50 @@ def test_signatures_that_gemini_takes_for_corrupted_are_dropped(server: gem.Loca
     play(main)
 
 
+def test_a_repair_may_be_chosen_after_the_chat_was_loaded(server: gem.LocalGemini, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with client_of(server, "httpx2") as client:
+            model = "gemini-3-pro-preview"
+            chat = gem.Chat(client=client, model=model)
+            foreign = {"functionCall": {"name": "look", "args": {}}, "thoughtSignature": "Zm9yZWlnbg=="}
+            chat.earlier = [USER, {"role": "model", "parts": [foreign]}, ANSWER, SAID]
+            await chat.send("@say fine").wait()
+            chat.save(tmp_path / "chat.json")
+            loaded = gem.load_chat(tmp_path / "chat.json", client=client, model=model)
+            assert (await loaded.runs[0].again("repair")).text == "fine"
+            assert loaded.history[-2]["parts"] == [{"text": "@say fine"}]
+
+    play(main)
+
+
+def test_a_repair_of_ones_own_before_the_offered_one_loses_no_prompt(server: gem.LocalGemini) -> None:
+    async def main() -> None:
+        async with client_of(server, "httpx2") as client:
+            chat = gem.Chat(client=client)
+            chat.earlier = UNANSWERED
+            run = await chat.send("@say fine").wait()
+            chat.repair()
+            assert (await run.again("repair")).text == "fine"
+            assert [c["role"] for c in chat.history][-2:] == ["user", "model"]
+            assert chat.history[-2]["parts"] == [{"text": "@say fine"}]
+
+    play(main)
+
+
+def test_after_a_repair_a_partial_answer_is_resumed_not_retried() -> None:
+    async def main() -> None:
+        broken = [chunk(text("Hel")), gem.ApiError(503, "UNAVAILABLE", "Later.")]
+        chat = gem.Chat(source=ListSource(broken, [chunk(text("lo"), finish="STOP")]))
+        chat.earlier = UNANSWERED
+        await chat.send("hi").wait()
+        chat.repair()
+        with pytest.raises(gem.NothingToRepeat, match="use resume"):
+            chat.retry()
+        assert (await chat.resume()).text == "lo"
+
+    play(main)
+
+
 def test_a_refusal_without_a_repair_offers_none(server: gem.LocalGemini) -> None:
     async def main() -> None:
         async with client_of(server, "httpx2") as client:

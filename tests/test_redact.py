@@ -40,3 +40,9 @@ def test_what_is_no_key_takes_nothing_out(key: object) -> None:
 def test_names_in_json_are_texts_too() -> None:
     remember_key(ODD)
     assert redact_all({ODD: [{"a": ODD}], "n": 1}) == {"[key]": [{"a": "[key]"}], "n": 1}
+
+
+def test_what_only_looks_like_a_key_stays_in_what_a_tool_returns() -> None:
+    found = {"url": "https://b.example/list?key=orders/2024.csv", "page": "FAQ.how-to-reset-your-password", "?key=a": 1}
+    assert redact_all(found | {"?key=b": 2}, addresses=False) == found | {"?key=b": 2}
+    assert "orders" not in redact("GET https://b.example/list?key=orders failed")

@@ -45,11 +45,12 @@ def play(main: Callable[[], Awaitable[None]]) -> None:
     [
         (api_error(429, "7.5s"), 1, 7.5, 7.5),
         (api_error(429, "7s"), 3, 7, 7),
-        (api_error(503, None), 1, 0.8, 1.2),
-        (api_error(500, "soon"), 3, 3.2, 4.8),
-        (gem.ConnectionFailed("refused"), 2, 1.6, 2.4),
-        (gem.StreamTruncated("cut"), 1, 0.8, 1.2),
-        (gem.StreamStalled("silent"), 1, 0.8, 1.2),
+        (api_error(503, None), 1, 0.8, 1),
+        (api_error(500, "soon"), 3, 3.2, 4),
+        (gem.ConnectionFailed("refused"), 2, 1.6, 2),
+        (gem.StreamTruncated("cut"), 1, 0.8, 1),
+        (gem.StreamStalled("silent"), 1, 0.8, 1),
+        (api_error(503, None), 20, 0.8 * LONGEST_S, LONGEST_S),
     ],
 )
 def test_how_long_is_waited(error: RunFailed, attempt: int, least: float, most: float) -> None:
@@ -181,7 +182,7 @@ def test_gemini_is_asked_again_after_as_long_as_it_said(transport: str) -> None:
         assert run.text == "fine"
         waited = [round(r.until_s - r.failed_s, 6) for r in run.retries]
         assert waited[0] == 0.05
-        assert 1.6 <= waited[1] <= 2.4
+        assert 1.6 <= waited[1] <= 2
         assert [r.outcome for r in server.requests] == ["refused", "refused", "answered"]
 
     play(main)
@@ -290,6 +291,111 @@ def test_retry_does_not_run_again_what_tools_did() -> None:
     play(main)
 
 
+def test_retry_keeps_the_step_of_which_a_tool_began() -> None:
+    sent: list[str] = []
+
+    def mail(to: str) -> str:
+        sent.append(to)
+        return "sent"
+
+    @gem.tool(approve="ask")
+    def rm(path: str) -> str:
+        return path
+
+    async def main() -> None:
+        asked = [chunk(call("mail", {"to": "bob"}, id="k1"), call("rm", {"path": "/x"}, id="k2"), finish="STOP")]
+        source = ListSource(asked, HELLO)
+        chat = gem.Chat(source=source, tools=[mail, rm])
+        run = chat.send("go")
+        await run.next_pending()
+        run.stop()
+        await run.wait()
+        again = await chat.retry()
+        assert (again.text, sent) == ("Hello", ["bob"])
+        responses = [p["functionResponse"]["response"] for p in source.requests[1].contents[-1]["parts"]]
+        assert responses[0] == {"result": "sent"}
+        assert "Stopped by the user" in responses[1]["error"]
+        assert accepted(chat)
+
+    play(main)
+
+
+def test_a_prompt_whose_retry_failed_too_is_not_doubled() -> None:
+    async def main() -> None:
+        source = ListSource([api_error(401)], [api_error(401)], HELLO)
+        chat = gem.Chat(source=source)
+        await chat.send("hi").wait()
+        await chat.retry().wait()
+        assert chat.history == []
+        await chat.send("hi")
+        assert source.requests[2].contents == [{"role": "user", "parts": [{"text": "hi"}]}]
+
+    play(main)
+
+
+def test_a_retry_that_failed_keeps_what_tools_did_before() -> None:
+    async def main() -> None:
+        asked = [chunk(call("look", {}), finish="STOP")]
+        source = ListSource(HELLO, asked, [api_error()], [api_error()], HELLO)
+        chat = gem.Chat(source=source, tools=[look])
+        await chat.send("first")
+        await chat.send("go").wait()
+        await chat.retry().wait()
+        await chat.send("and now")
+        assert [c["role"] for c in source.requests[4].contents] == ["user", "model", "user", "model", "user", "user"]
+        assert accepted(chat)
+
+    play(main)
+
+
+def look() -> str:
+    return "seen"
+
+
+def test_a_retry_that_cannot_start_changes_nothing() -> None:
+    async def main() -> None:
+        chat = gem.Chat(source=ListSource([HELLO[0], api_error()], HELLO))
+        await chat.send("hi").wait()
+        before = chat.history
+        with pytest.raises(gem.NoRunningLoop):
+            await asyncio.to_thread(chat.retry)
+        assert (chat.history, len(chat.runs)) == (before, 1)
+        assert (await chat.retry()).text == "Hello"
+
+    play(main)
+
+
+def test_a_held_up_loop_is_no_silence() -> None:
+    async def main() -> None:
+        source = GatedSource()
+        run = gem.Chat(source=source, idle_timeout_s=0.05).send("hi")
+        await source.waiting.wait()
+        await asyncio.sleep(0)
+        source.give(*HELLO)
+        source.end()
+        time.sleep(0.3)  # noqa: ASYNC251  # a cell that blocks, while everything has come
+        assert (await run).text == "Hello"
+
+    play(main)
+
+
+def test_a_chat_saved_while_it_streamed_offers_to_try_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        source = GatedSource()
+        chat = gem.Chat(source=source)
+        run = chat.send("hi")
+        source.give(HELLO[0])
+        await until(lambda: bool(run.text), "some text")
+        chat.save(tmp_path / "chat.json")
+        run.stop()
+        loaded = gem.load_chat(tmp_path / "chat.json", source=ListSource(HELLO))
+        assert loaded.runs[0].snapshot()["offers"] == ["continue", "retry"]
+        assert (await loaded.runs[0].again("retry")).text == "Hello"
+        assert [c["role"] for c in loaded.history] == ["user", "model"]
+
+    play(main)
+
+
 def test_retry_after_a_stop_while_a_call_waited_asks_the_model_again() -> None:
     def rm(path: str) -> str:
         return path
@@ -392,7 +498,7 @@ def test_a_saved_chat_keeps_retries_offers_and_what_was_asked_again(tmp_path: Pa
         for before, after in zip(chat.runs, loaded.runs, strict=True):
             assert after.retries == before.retries
             assert after.snapshot()["offers"] == before.snapshot()["offers"]
-            assert after.superseded == before.superseded
+            assert after.opening == before.opening
         assert (await loaded.retry()).text == "Hello"
 
     play(main)

@@ -1,44 +1,20 @@
 // How a run ended, in words: what went wrong, what to know, what a Stop cut.
-import type { Notice, Offer, Retry, RunError } from "../protocol.ts";
-import type { RunEntry } from "../run_entry.ts";
-import type { Store } from "../store.ts";
-import { receiptWords } from "../words.ts";
-import { button, h } from "./dom.ts";
+import type { Notice, Retry, RunError, RunState } from "../protocol.ts";
+import { count, receiptWords } from "../words.ts";
+import { h } from "./dom.ts";
 import { rawBlock, visibleText } from "./values.ts";
 
-const offers: Record<Offer, string> = {
-  repair: "Repair and try again",
-  continue: "Continue",
-  retry: "Try again",
-};
-
-export function outcome(run: RunEntry, store: Store, signal: AbortSignal): HTMLElement[] {
-  const { state } = run;
+export function outcome(state: RunState, signal: AbortSignal): HTMLElement[] {
   return [
     state.retries?.length ? h("p", { class: "facts" }, visibleText(attempts(state.retries))) : null,
     state.error && errorBlock(state.error, signal),
     state.notice && noticeBlock(state.notice),
     state.receipt && message("receipt", receiptWords(state.receipt, state)),
-    state.offers?.length && store.heard ? offered(run, state.offers, store, signal) : null,
   ].filter((element) => element !== null);
 }
 
 function attempts(retries: Retry[]): string {
-  return `Sent ${retries.length + 1} times: ${retries.map(({ title }) => title).join(", ")}.`;
-}
-
-/** The style sheet hides it where another run follows; without a kernel nobody would hear a click. */
-function offered(run: RunEntry, asked: Offer[], store: Store, signal: AbortSignal): HTMLElement {
-  const disabled = run.again?.refused === null;
-  const buttons = asked.map((how) =>
-    button({ disabled }, () => store.again(run.id, how), signal, offers[how] ?? how),
-  );
-  return h(
-    "div",
-    { class: "acts offers" },
-    ...buttons,
-    h("span", { class: "facts" }, visibleText(run.again?.refused ?? "")),
-  );
+  return `${count(retries.length, "attempt")} failed: ${retries.map(({ title }) => title).join(", ")}.`;
 }
 
 function noticeBlock(notice: Notice): HTMLElement {

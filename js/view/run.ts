@@ -9,6 +9,7 @@ import type { CardContext, RunContext } from "./context.ts";
 import { DeskSeat } from "./desk.ts";
 import { h } from "./dom.ts";
 import { Float } from "./float.ts";
+import { Offers } from "./offers.ts";
 import { outcome } from "./outcome.ts";
 import { promptLine } from "./prompt.ts";
 import { StepView } from "./step.ts";
@@ -18,6 +19,7 @@ export class RunView {
   readonly changes = new Changes();
   readonly #body = h("div", { class: "body" });
   readonly #end = h("div", { class: "outcome" });
+  readonly #offers: Offers;
   readonly #bar: Bar;
   readonly #desk: DeskSeat;
   readonly #room: Room;
@@ -39,7 +41,8 @@ export class RunView {
     const tray = h("div", { class: "tray" });
     this.#desk = new DeskSeat(run, this.#context, tray, signal);
     this.#bar = new Bar(run, card, signal, () => this.#room.release());
-    this.#body.append(this.#end, tray);
+    this.#offers = new Offers(run, card);
+    this.#body.append(this.#end, this.#offers.root, tray);
     this.root = h(
       "section",
       { class: "run" },
@@ -70,7 +73,8 @@ export class RunView {
         !this.#end.firstChild && !this.#steps.some((step) => step.isFilled),
       );
       this.#paintCaret();
-    } else this.#paintEnd();
+    }
+    this.#offers.paint();
     this.#desk.paint();
     this.#bar.paint();
     this.#say();
@@ -154,22 +158,11 @@ export class RunView {
   #paintEnd(): void {
     const { state } = this.run;
     if (!this.run.ended) return;
-    const { status, error, notice, receipt, offers } = state;
-    const key = JSON.stringify([
-      status,
-      error,
-      notice,
-      receipt,
-      offers,
-      this.run.again,
-      this.#context.store.heard,
-    ]);
+    const key = JSON.stringify([state.status, state.error, state.notice, state.receipt]);
     if (key === this.#shownEnd) return;
     this.#shownEnd = key;
     this.#steps.at(-1)?.close(null);
-    const root = this.#end.getRootNode() as ShadowRoot | Document;
-    if (this.#end.contains(root.activeElement)) this.#context.focusCard();
-    this.#end.replaceChildren(...outcome(this.run, this.#context.store, this.#life.signal));
+    this.#end.replaceChildren(...outcome(state, this.#life.signal));
   }
 
   /** Whole sentences, only when something begins or ends. */

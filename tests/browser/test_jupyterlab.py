@@ -374,7 +374,7 @@ def test_a_busy_gemini_is_asked_again_with_a_countdown_that_stop_ends(notebook: 
     ask(notebook, "@say fine", variable="patient")
     text_shows(notebook, "Too many requests (429): attempt 2 of 3 in 1 s")
     notebook.run("_ = await patient")
-    text_shows(notebook, "Sent 2 times: Too many requests (429).")
+    text_shows(notebook, "1 attempt failed: Too many requests (429).")
     notebook.run("server.next(status=503, retry_after_s=50)")
     ask(notebook, "@say never", variable="hasty")
     text_shows(notebook, "attempt 2 of 3")
