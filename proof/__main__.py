@@ -47,9 +47,11 @@ def main() -> int:
                 traceback.print_exc()
                 rows.append(broken(name, error))
             took.append(f"{name} {time.monotonic() - start:.0f} s")
+        browser = vars(setting).get("browser")  # where a group has started it
+        chromium = {"chromium": browser.version} if browser is not None else {}
     finally:
         setting.close()
-    about = {"date": time.strftime("%Y-%m-%d"), "mode": "quick" if quick else "full", **machine.describe()}
+    about = {"date": time.strftime("%Y-%m-%d"), "mode": "quick" if quick else "full", **machine.describe(), **chromium}
     about["took"] = f"{time.monotonic() - began:.0f} s ({', '.join(took)})"
     lines = [f"- {name}: {value}" for name, value in about.items()] + [f"- not tried: {what}" for what in skipped]
     report = "\n".join([*lines, "", markdown(rows), *(f"\n{text}" for text in texts)])
