@@ -21,7 +21,8 @@ from gemstream_widget.server.models import DEMO_MODELS
 from tests import test_acting_model as orders
 from tests.conftest import corpus_root
 from tests.local import Raw
-from tests.test_rules import ACCEPTED, REFUSED, _restore_cut_data
+from tests.recorded_requests import recorded_requests
+from tests.test_rules import ACCEPTED, REFUSED
 
 from .report import Control, Found, Row
 
@@ -54,14 +55,10 @@ def _answer(server: gem.LocalGemini, body: Json, model: str = _MODEL, vertex: bo
 
 
 def _recorded() -> Iterator[tuple[str, Json, str, bool]]:
-    """Every recorded request to generateContent: name, body, model, whether Vertex. All were answered with 200."""
+    """Every recorded request, for a model that the server has."""
     root = corpus_root()
-    for path in sorted((root / "requests").glob("*.json")) if root else ():
-        recorded = json.loads(path.read_text(encoding="utf-8"))
-        if asked := re.search(r"models/([^:?]+):", recorded["url"] or ""):
-            _restore_cut_data(recorded["body"])
-            vertex = "aiplatform" in recorded["url"] or "publishers" in recorded["url"]
-            yield path.stem, recorded["body"], _near(asked[1]), vertex
+    for name, body, model, vertex in recorded_requests(root) if root else ():
+        yield name, body, _near(model), vertex
 
 
 def _near(model: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import copy
-import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -23,12 +22,12 @@ from gemstream_widget.rules import SKIP_SIGNATURE, violations
 from gemstream_widget.source import GeminiSource, Request
 from tests.clients import client_of
 from tests.local import refusal
+from tests.recorded_requests import recorded_requests
 from tests.test_rules import (
     ACCEPTED,
     ANY_JSON,
     REFUSED,
     SIGNATURE,
-    _restore_cut_data,
     body,
     call,
     model,
@@ -104,14 +103,10 @@ def test_what_is_accepted_stays(name: str, accepting: str, accepted: dict[str, A
 
 def test_recorded_requests_stay(corpus: Path) -> None:
     checked = 0
-    for path in sorted((corpus / "requests").glob("*.json")):
-        recorded = json.loads(path.read_text(encoding="utf-8"))
-        if asked_for := re.search(r"models/([^:?]+):", recorded["url"] or ""):
-            _restore_cut_data(recorded["body"])
-            vertex = "aiplatform" in recorded["url"] or "publishers" in recorded["url"]
-            contents = recorded["body"]["contents"]
-            assert repaired(contents, model=asked_for[1], vertex=vertex) == (contents, []), path.name
-            checked += 1
+    for name, recorded, asked, vertex in recorded_requests(corpus):
+        contents = recorded["contents"]
+        assert repaired(contents, model=asked, vertex=vertex) == (contents, []), name
+        checked += 1
     assert checked > 200
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from gemstream_widget.rules import needs_signatures, violations
 from gemstream_widget.shapes import DATA_FIELDS, camel, decode_base64, field, snake
+from tests.recorded_requests import recorded_requests
 
 Json = dict[str, Any]
 SIGNATURE = "c2lnbmF0dXJl"
@@ -204,23 +204,10 @@ def test_rules_do_not_change_the_body(name: str, accepting: str, accepted: Json)
 def test_recorded_requests_are_accepted(corpus: Path) -> None:
     """Every recorded request to generateContent was answered with 200. (The rules were written knowing these.)"""
     checked = 0
-    for path in sorted((corpus / "requests").glob("*.json")):
-        recorded = json.loads(path.read_text(encoding="utf-8"))
-        if asked := re.search(r"models/([^:?]+):", recorded["url"] or ""):
-            _restore_cut_data(recorded["body"])
-            vertex = "aiplatform" in recorded["url"] or "publishers" in recorded["url"]
-            assert violations(recorded["body"], model=asked[1], vertex=vertex) == [], path.name
-            checked += 1
+    for name, recorded, asked, vertex in recorded_requests(corpus):
+        assert violations(recorded, model=asked, vertex=vertex) == [], name
+        checked += 1
     assert checked > 200
-
-
-def _restore_cut_data(recorded: Json) -> None:
-    """Long inline data is cut in the recordings, with a note in its place; cut it where base64 may end."""
-    for content in recorded["contents"]:
-        for part in content["parts"]:
-            data, cut, _ = ((part.get("inlineData") or {}).get("data") or "").partition("...<truncated")
-            if cut:
-                part["inlineData"]["data"] = data[: len(data) // 4 * 4]
 
 
 def test_vertex_streams_arguments_and_has_words_of_its_own() -> None:
