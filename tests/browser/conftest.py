@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -12,6 +13,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.notebook import Lab, Notebook
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
@@ -55,8 +59,12 @@ def serve() -> tuple[ThreadingHTTPServer, str]:
 
 
 @pytest.fixture(scope="session")
-def page_url() -> Iterator[str]:
+def built() -> None:
     build()
+
+
+@pytest.fixture(scope="session")
+def page_url(built: None) -> Iterator[str]:
     server, url = serve()
     yield f"{url}/tests/browser/page/index.html"
     server.shutdown()
@@ -64,12 +72,50 @@ def page_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
-    sync_api = pytest.importorskip("playwright.sync_api")
+def browser() -> Iterator[Browser]:
     path = chromium_path()
     if path is None:
         pytest.skip("no Chromium on this machine")
-    with sync_api.sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def lab(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    lab = Lab(tmp_path_factory.mktemp("lab"))
+    yield lab
+    lab.close()
+
+
+@pytest.fixture(scope="session")
+def jupyterlab(lab: Lab, browser: Browser) -> Iterator[Page]:
+    """A page, for all notebooks one after the other: JupyterLab takes longer to load than most tests to run."""
+    context = browser.new_context(viewport={"width": 1100, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def notebook(lab: Lab, jupyterlab: Page, request: pytest.FixtureRequest) -> Iterator[Notebook]:
+    """A fresh notebook with a kernel of its own, with the package and its own server at hand."""
+    complaints: list[str] = []
+
+    def complain(error: object) -> None:
+        complaints.append(str(error))
+
+    jupyterlab.on("pageerror", complain)
+    name = re.sub(r"\W+", "-", request.node.name).strip("-") + ".ipynb"
+    lab.new_notebook(name)
+    notebook = Notebook(lab, jupyterlab, name)
+    notebook.run(
+        "import asyncio, time\n"
+        "import gemstream_widget as gem\n"
+        "from gemstream_widget.server import shared\n"
+        "server = shared()"
+    )
+    yield notebook
+    notebook.close()
+    jupyterlab.remove_listener("pageerror", complain)
+    assert not [c for c in complaints if "ResizeObserver" not in c], complaints

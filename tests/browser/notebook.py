@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+from playwright.sync_api import TimeoutError
 
 READY = """async () => {
   const panel = window.jupyterapp?.shell.currentWidget;
@@ -19,6 +22,14 @@ READY = """async () => {
   await panel.sessionContext.session?.kernel?.info;
   window.panel = panel;
   return panel.sessionContext.session?.kernel?.connectionStatus === 'connected';
+}"""
+
+OPEN = """async (path) => {
+  await window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'});
+}"""
+CLOSE = """async () => {
+  await window.panel.sessionContext.shutdown();
+  window.panel.dispose();
 }"""
 
 RUN = """(source) => {
@@ -36,6 +47,24 @@ IDLE = """(index) => {
   const cell = window.panel.content.model.cells.get(index);
   return cell.sharedModel.execution_count !== null && (cell.executionState ?? 'idle') === 'idle';
 }"""
+
+# What the page knows of a cell that does not end.
+STUCK = """(index) => {
+  const kernel = window.panel.sessionContext.session?.kernel;
+  const cells = [...Array(window.panel.content.model.cells.length).keys()].map((n) => {
+    const cell = window.panel.content.model.cells.get(n);
+    return [cell.sharedModel.getSource().slice(0, 60), cell.sharedModel.execution_count, cell.executionState];
+  });
+  const dialog = document.querySelector('.jp-Dialog')?.textContent;
+  return {index, kernel: kernel?.status, connection: kernel?.connectionStatus, dialog, cells};
+}"""
+
+# Run in each kernel as it starts: SIGUSR1 writes what its threads do.
+STACKS = """
+import faulthandler as _f, os as _os, signal as _s
+_f.register(_s.SIGUSR1, file=open(f"{_os.environ['IPYTHONDIR']}/stacks-{_os.getpid()}", "w"), all_threads=True)
+del _f, _os, _s
+"""
 
 
 class Lab:
@@ -56,6 +85,10 @@ class Lab:
                 "IPYTHONDIR",
             )
         }
+        self._ipython = folder / "ipythondir"
+        startup = self._ipython / "profile_default" / "startup"
+        startup.mkdir(parents=True)
+        (startup / "stacks.py").write_text(STACKS)
         self._log = (folder / "jupyterlab.log").open("w")
         settings = folder / "jupyterlab_settings_dir" / "@jupyterlab" / "apputils-extension"
         settings.mkdir(parents=True)
@@ -112,6 +145,21 @@ class Lab:
         path.write_text(json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}))
         return path
 
+    def stacks(self) -> str:
+        """What the threads of the kernels do now."""
+        found = []
+        for path in self._ipython.glob("stacks-*"):
+            written = path.stat().st_size
+            try:
+                os.kill(int(path.name.removeprefix("stacks-")), signal.SIGUSR1)
+            except ProcessLookupError:
+                continue
+            until = time.monotonic() + 2
+            while path.stat().st_size == written and time.monotonic() < until:
+                time.sleep(0.05)
+            found.append(f"-- {path.name} --\n{path.read_text()[written:]}")
+        return "\n".join(found)
+
     def close(self) -> None:
         for kernel in self.api("kernels"):
             self.api(f"kernels/{kernel['id']}", "DELETE")
@@ -124,10 +172,15 @@ class Notebook:
     """One notebook in one page: run cells, read outputs, reload."""
 
     def __init__(self, lab: Lab, page: Any, name: str) -> None:
+        """Opens the notebook: in the JupyterLab that `page` shows, or else in a JupyterLab of its own."""
         self.lab = lab
         self.page = page
-        workspace = name.removesuffix(".ipynb")  # of its own: JupyterLab opens again what a workspace held
-        page.goto(f"{lab.url}/lab/workspaces/{workspace}/tree/{name}?token={lab.token}", wait_until="domcontentloaded")
+        if page.url.startswith(lab.url):
+            page.evaluate(OPEN, name)
+        else:
+            workspace = name.removesuffix(".ipynb")  # of its own: JupyterLab opens again what a workspace held
+            url = f"{lab.url}/lab/workspaces/{workspace}/tree/{name}?token={lab.token}"
+            page.goto(url, wait_until="domcontentloaded")
         self.wait_ready()
 
     def wait_ready(self) -> None:
@@ -139,7 +192,12 @@ class Notebook:
         return int(self.page.evaluate(RUN, source))
 
     def wait_done(self, index: int, timeout_s: float = 60) -> None:
-        self.page.wait_for_function(IDLE, arg=index, timeout=timeout_s * 1000)
+        try:
+            self.page.wait_for_function(IDLE, arg=index, timeout=timeout_s * 1000)
+        except TimeoutError as error:
+            kernels = [(kernel["execution_state"], kernel["last_activity"]) for kernel in self.lab.api("kernels")]
+            error.add_note(f"the page: {self.page.evaluate(STUCK, index)}\nthe kernels: {kernels}\n{self.lab.stacks()}")
+            raise
 
     def run(self, source: str, timeout_s: float = 60) -> str:
         """Run `source` to its end; what it printed, or its value. Fails where the cell fails."""
@@ -182,3 +240,7 @@ class Notebook:
     def shut_down(self) -> None:
         """End the kernel."""
         self.lab.api(f"kernels/{self._kernel()}", "DELETE")
+
+    def close(self) -> None:
+        """End the kernel and take the notebook out of the page, unsaved."""
+        self.page.evaluate(CLOSE)

@@ -7,10 +7,7 @@ from typing import Any
 import pytest
 
 from tests.browser.notebook import Notebook
-from tests.browser.test_jupyterlab import lab, notebook, outputs, text_shows
-
-# The fixtures come from test_jupyterlab.
-__all__ = ["lab", "notebook"]
+from tests.browser.test_jupyterlab import outputs, text_shows
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 

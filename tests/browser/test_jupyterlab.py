@@ -6,16 +6,13 @@ What happens and in which order is asserted here; how fast, benchmarks/stop_clic
 from __future__ import annotations
 
 import json
-import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import build
 from tests.browser.notebook import Lab, Notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -25,36 +22,6 @@ RECORD = "server.requests[-1]"
 SHOWN = """() => [...document.querySelectorAll('.gemstream')]
   .flatMap(host => [...host.shadowRoot.querySelectorAll('.prose')]).map(prose => prose.textContent).join(' ')"""
 CLOSED = f"print({RECORD}.outcome, {RECORD}.chunks_after_close)"
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    build()
-    lab = Lab(tmp_path_factory.mktemp("lab"))
-    yield lab
-    lab.close()
-
-
-@pytest.fixture
-def notebook(lab: Lab, browser: Any, request: pytest.FixtureRequest) -> Iterator[Notebook]:
-    """A fresh notebook in a fresh page, with the package and its own server at hand."""
-    context = browser.new_context(viewport={"width": 1100, "height": 900})
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    name = re.sub(r"\W+", "-", request.node.name).strip("-") + ".ipynb"
-    lab.new_notebook(name)
-    notebook = Notebook(lab, page, name)
-    notebook.run(
-        "import asyncio, time\n"
-        "import gemstream_widget as gem\n"
-        "from gemstream_widget.server import shared\n"
-        "server = shared()"
-    )
-    yield notebook
-    notebook.shut_down()
-    context.close()
-    assert not [c for c in complaints if "ResizeObserver" not in c], complaints
 
 
 def outputs(notebook: Notebook) -> Any:
