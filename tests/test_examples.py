@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -17,12 +20,22 @@ def test_there_are_examples() -> None:
     assert EXAMPLES
 
 
-@pytest.mark.filterwarnings("default")  # Jupyter's own
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
-def test_an_example_runs_and_shows_its_cards(path: Path, tmp_path: Path) -> None:
+def run(path: Path, folder: Path) -> Any:
     notebook = nbformat.read(path, as_version=4)
     assert all(not cell.get("outputs") for cell in notebook.cells), "examples are kept without outputs"
-    done = NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    outputs = [o for cell in done.cells for o in cell.get("outputs", [])]
+    return NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(folder)}}).execute()
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Any]]]:
+    """All of them at once: they mostly wait for the model to write."""
+    with ThreadPoolExecutor(len(EXAMPLES)) as threads:
+        yield {path.stem: threads.submit(run, path, tmp_path_factory.mktemp(path.stem)) for path in EXAMPLES}
+
+
+@pytest.mark.filterwarnings("default")  # Jupyter's own
+@pytest.mark.parametrize("name", [path.stem for path in EXAMPLES])
+def test_an_example_runs_and_shows_its_cards(name: str, examples: dict[str, Future[Any]]) -> None:
+    outputs = [o for cell in examples[name].result().cells for o in cell.get("outputs", [])]
     assert not [o for o in outputs if o["output_type"] == "error"]
     assert any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in outputs)

@@ -190,10 +190,10 @@ def test_gemini_is_asked_again_after_as_long_as_it_said(transport: str) -> None:
 
 def test_nobody_there_is_tried_again() -> None:
     async def main() -> None:
-        with gem.LocalGemini() as server:
-            client = server.client()
-        run = gem.Chat(client=client, retries=1).send("hi")
-        await run.wait()
+        server = gem.LocalGemini().start()
+        async with client_of(server, "httpx") as client:  # aiohttp tries by itself first, for 7 s each time
+            server.close()
+            run = await gem.Chat(client=client, retries=1).send("hi").wait()
         assert isinstance(run.error, gem.ConnectionFailed)
         assert [r.title for r in run.retries] == ["Gemini could not be reached"]
 
