@@ -28,7 +28,10 @@ MAX_PRINTED = 20_000
 
 
 class Acting:
-    """The calls of one step. `publish` records and tells events, `now` is the run's clock, `otid` the next number."""
+    """The calls of one step, decided and run at once, on the running loop. Cancelling `task` ends what can be ended.
+
+    `publish` records and tells events, `now` is the run's clock, `otid` the next number.
+    """
 
     def __init__(
         self,
@@ -57,9 +60,22 @@ class Acting:
         self._now = now
         self._otid = otid
         self._decided: dict[str, asyncio.Future[None]] = {}
+        loop = asyncio.get_running_loop()
+        self._left: asyncio.Future[None] = loop.create_future()
+        self.task = loop.create_task(self._settle(), name=f"gemstream acting {run}")
 
-    async def settle(self) -> None:
-        """Decide and run every call; returns when each has its response. Cancelling this ends what can be ended."""
+    async def settled(self) -> None:
+        """Wait until each call has its response, or until `leave`. Raises what broke in between."""
+        await asyncio.wait({self.task, self._left}, return_when=asyncio.FIRST_COMPLETED)
+        if self.task.done() and not self.task.cancelled():
+            self.task.result()
+
+    def leave(self) -> None:
+        """Let whoever waits in `settled` go on, although a tool has not ended."""
+        if not self._left.done():
+            self._left.set_result(None)
+
+    async def _settle(self) -> None:
         loop = asyncio.get_running_loop()
         tasks = [
             loop.create_task(self._one(p), name=f"gemstream {self._run} {p.call.id}") for p in self._parts.values()

@@ -6,19 +6,22 @@ import atexit
 import itertools
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .approval import RuleBook
+from .driver import Options
 from .errors import ApiError, NothingToRepeat, PromptBlocked, RunFailed, RunInProgress
-from .history import OpenCall, answers_first, contents_of, open_calls, sent_calls
+from .history import OpenCall, answers_first, contents_of, open_calls
 from .model import TextPart, ToolCall, Wire
+from .record import Record
 from .repair import Refusal, refusals, repaired
 from .run import Run
 from .runner import Runner, loop_for
 from .source import GeminiSource, Request, Source, WatchedSource
 from .tools import Policy, ToolSet
+from .turns import sent_calls
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -129,8 +132,9 @@ class Chat:
         """Take over what saved.py read: earlier turns, and runs. The last one goes on, where it waits for decisions."""
         self.earlier, self._first = earlier, first
         for saved in runs:
-            before = self.history
-            self._runs.append(Run.restored(saved, **self._run_options(before)))
+            run = self._new_run(saved["prompt"], saved["opening"])
+            run.restore(saved)
+            self._runs.append(run)
         if self._runs and not self._runs[-1].done:
             self._runs[-1].start(loop_for(self.runner))
 
@@ -212,12 +216,46 @@ class Chat:
         if self._runs and not self._runs[-1].done:
             raise RunInProgress(self._runs[-1])
 
-    def _start(self, prompt: list[Wire], opening: list[Wire] | None = None) -> Run:
+    def _start(self, prompt: list[Wire], opening: Sequence[Wire] = ()) -> Run:
         loop = loop_for(self.runner)
-        run = Run(prompt=prompt, opening=opening, **self._run_options(self.history))
+        run = self._new_run(prompt, opening)
         self._runs.append(run)
         run.start(loop)
         return run
+
+    def _new_run(self, prompt: list[Wire], opening: Sequence[Wire]) -> Run:
+        """A run that goes on after the history as it is now."""
+        history = self.history
+        record = Record(
+            run=f"r{next(_run_numbers)}",
+            model=self.model,
+            demo=self._demo,
+            prompt=prompt,
+            opening=opening,
+            clock=self._clock,
+        )
+        return Run(
+            record,
+            self._options(),
+            request=lambda contents: self._request([*history, *contents]),
+            offers=self._offers,
+            again=self._again,
+        )
+
+    def _options(self) -> Options:
+        """How a run of this chat is carried out, as the chat is set now."""
+        return Options(
+            source=self._source,
+            tools=self.tools,
+            rules=self.rules,
+            approve=self.approve,
+            approval_timeout_s=self.approval_timeout_s,
+            tool_timeout_s=self.tool_timeout_s,
+            max_steps=self.max_steps,
+            retries=self.retries,
+            idle_timeout_s=self.idle_timeout_s,
+            grace_s=self.grace_s,
+        )
 
     def _offers(self, run: Run, ended: str) -> list[str]:
         """What a reader may ask for after `run`, which is about to end as `ended`; the best first."""
@@ -250,28 +288,6 @@ class Chat:
             return {"corrupted_signature": "Drops the thought signatures, and asks Gemini to go without."}
         found = refusals(self.history, model=self.model, vertex=self._vertex)
         return {refusal.code: refusal.repair for refusal in found if refusal.repair}
-
-    def _run_options(self, history: list[Wire]) -> dict[str, Any]:
-        """What every run of this chat is made with; `history` comes before it."""
-        return {
-            "run_id": f"r{next(_run_numbers)}",
-            "source": self._source,
-            "model": self.model,
-            "demo": self._demo,
-            "request": lambda run: self._request([*history, *run.contents()]),
-            "tools": self.tools,
-            "approve": self.approve,
-            "approval_timeout_s": self.approval_timeout_s,
-            "tool_timeout_s": self.tool_timeout_s,
-            "rules": self.rules,
-            "max_steps": self.max_steps,
-            "retries": self.retries,
-            "idle_timeout_s": self.idle_timeout_s,
-            "offers": self._offers,
-            "again": self._again,
-            "grace_s": self.grace_s,
-            "clock": self._clock,
-        }
 
     def _asked(self) -> list[ToolCall]:
         """The calls of the last step that asked for any: those that may be open."""

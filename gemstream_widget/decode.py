@@ -79,11 +79,6 @@ class Decoder:
         """Our ids of the calls that wait for an answer, in order."""
         return list(self._calls)
 
-    @property
-    def content(self) -> bool:
-        """Whether this step has brought any part."""
-        return self._content
-
     def begin(self, step: int, at_s: float) -> list[Event]:
         """Start a step. `step` counts from 0."""
         self._step = Step(index=step, started_s=at_s)

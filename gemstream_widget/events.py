@@ -13,8 +13,8 @@ __all__ = ["EventStream"]
 class EventStream:
     """The events of a run, from its start to its end, for one reader on one event loop.
 
-    The run holds its readers weakly: leaving the loop neither stops the run nor leaks. Cancelling a task that waits for
-    the next event stops the run (`on_cancel`), as cancelling `await run` does.
+    The record holds its readers weakly: leaving the loop neither stops the run nor leaks. Cancelling a task that waits
+    for the next event stops the run (`on_cancel`), as cancelling `await run` does.
     """
 
     def __init__(self, so_far: Sequence[Event], on_cancel: Callable[[], object]) -> None:

@@ -19,8 +19,8 @@ __all__ = ["Feed"]
 class Feed:
     """The batches of one run for one card. All methods may be called from any thread.
 
-    `snapshot_of` gives the run's state and clock; `lock` is the run's, so that a snapshot and the batches that follow
-    it never overlap or leave a gap.
+    `snapshot_of` gives the run's state and clock; `lock` is the record's, so that a snapshot and the batches that
+    follow it never overlap or leave a gap.
     """
 
     def __init__(self, run: str, lock: RLock, snapshot_of: Callable[[], tuple[Wire, float]]) -> None:
@@ -39,7 +39,7 @@ class Feed:
         return self._seq
 
     def push(self, ops: Iterable[Op]) -> None:
-        """Add operations, in order. Called by the run, under its lock."""
+        """Add operations, in order. Called by the record, under its lock."""
         latest = self._latest
         for op, path, value in ops:
             held = latest.get(path)

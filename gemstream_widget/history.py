@@ -1,37 +1,19 @@
-"""What the next request sends: turns made from runs, and the answers that open function calls still need.
+"""What the next request adds to the history: the prompt, and the answers that open function calls still need.
 
-Gemini refuses a history in which a function call is not answered, on this and on every later request, so a call that
-goes into the history always brings its response along. A call that came only in part, or without a name, stays out.
-Thoughts are left out unless they carry a signature: Gemini takes both ways, as long as it is one of them throughout.
-https://ai.google.dev/gemini-api/docs/thought-signatures
+Gemini refuses a history in which a function call is not answered, on this and on every later request.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from .errors import HistoryError, InvalidPrompt
-from .model import CallPart, Part, TextPart, ToolCall, Wire
-from .rules import SKIP_SIGNATURE
+from .model import ToolCall, Wire
 
-__all__ = [
-    "NAMELESS",
-    "STOPPED",
-    "SUPERSEDED",
-    "OpenCall",
-    "answers_first",
-    "contents_of",
-    "model_turn",
-    "open_calls",
-    "sent_calls",
-    "without_prompt",
-]
+__all__ = ["SUPERSEDED", "OpenCall", "answers_first", "contents_of", "open_calls"]
 
-STOPPED = "Stopped by the user before the call was run."
-NAMELESS = "A function call in your last answer had no name, so nothing was run for it."
 SUPERSEDED = "The user sent a new message instead of answering this call."
 
 
@@ -78,42 +60,6 @@ def _as_wire(item: Any) -> Wire:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
-
-
-def model_turn(parts: Iterable[Part]) -> Wire | None:
-    """The model's Content of one step, or None where nothing of it can be sent back."""
-    kept: list[Wire] = []
-    orphaned = False  # a call that stays out carried the step's signature
-    for part in parts:
-        if part.thought and part.signature is None and isinstance(part, TextPart):
-            continue
-        wire = part.to_wire()
-        if wire:
-            if orphaned and "functionCall" in wire and "thoughtSignature" not in wire:
-                wire["thoughtSignature"] = base64.b64encode(SKIP_SIGNATURE).decode("ascii")
-                orphaned = False
-            kept.append(wire)
-        elif isinstance(part, CallPart) and part.signature:
-            orphaned = True
-    return {"role": "model", "parts": kept} if kept else None
-
-
-def without_prompt(contents: list[Wire]) -> list[Wire]:
-    """The contents without what the user said last, if the model has not answered it; its own calls' responses stay."""
-    end = len(contents)
-    while end and contents[end - 1].get("role") != "model" and not _responds(contents[end - 1]):
-        end -= 1
-    return contents[:end]
-
-
-def _responds(content: Wire) -> bool:
-    return any("functionResponse" in part for part in content["parts"])
-
-
-def sent_calls(parts: Iterable[Part]) -> list[ToolCall]:
-    """The calls that `model_turn` of the same parts sends back, without those the model's own side answered."""
-    calls = [p.call for p in parts if isinstance(p, CallPart) and p.data() is not None]
-    return [call for call in calls if not call.model_side]
 
 
 class OpenCall(NamedTuple):

@@ -51,7 +51,7 @@ class Pump:
     def _over(self, task: asyncio.Task[None]) -> None:
         self.ended_s = self._now()
         if not task.cancelled():
-            task.exception()  # seen: it is judged by the run, or no longer matters
+            task.exception()  # seen: it is judged by the driver, or no longer matters
         self._inbox.put_nowait(_End())
 
     async def take(self, timeout_s: float | None) -> tuple[float, Any] | None:

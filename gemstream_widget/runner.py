@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Literal, TypeAlias
+from collections.abc import Callable
+from typing import Literal, TypeAlias, TypeVar
 
 from .errors import NoRunningLoop
 
-__all__ = ["Runner", "loop_for", "running_loop"]
+__all__ = ["Runner", "call_on", "loop_for", "running_loop"]
 
 Runner: TypeAlias = Literal["loop", "thread"]
+T = TypeVar("T")
 
 _lock = threading.Lock()
 _thread_loop: asyncio.AbstractEventLoop | None = None
@@ -22,6 +24,19 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def call_on(loop: asyncio.AbstractEventLoop | None, call: Callable[[], T]) -> T:
+    """Call something on a loop, or here where that loop is this thread's, closed or None. From any thread; returns and
+    raises what the call does, and TimeoutError where the loop does not get to it within 10 s.
+    """
+    if loop is None or loop.is_closed() or running_loop() is loop:
+        return call()
+
+    async def there() -> T:
+        return call()
+
+    return asyncio.run_coroutine_threadsafe(there(), loop).result(timeout=10)
 
 
 def loop_for(runner: Runner) -> asyncio.AbstractEventLoop:

@@ -1,8 +1,8 @@
 """A chat in a file, and back: in another kernel, on another machine, pending approvals included.
 
 The file is JSON. A run is kept as its own chunks with their arrivals and what was decided and returned for its calls;
-reading it decodes the chunks again, so that parts, signatures and the history come out as they were. Functions,
-policies, clients and rules stay behind: they are given anew to `load_chat`. No key is ever in the file.
+reading it (restore.py) decodes the chunks again, so that parts, signatures and the history come out as they were.
+Functions, policies, clients and rules stay behind: they are given anew to `load_chat`. No key is ever in the file.
 """
 
 from __future__ import annotations

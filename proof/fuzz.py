@@ -32,10 +32,10 @@ from gemstream_widget.clean import clean_text
 from gemstream_widget.decode import Decoder
 from gemstream_widget.errors import GemstreamError
 from gemstream_widget.finish import failure_of, notice_of
-from gemstream_widget.history import model_turn
 from gemstream_widget.model import TextPart
 from gemstream_widget.reducer import State, apply_ops
 from gemstream_widget.source import ListSource
+from gemstream_widget.turns import model_turn
 from tests.clients import TRANSPORTS, client_of
 from tests.conftest import corpus_root, corpus_streams
 from tests.test_decode import names, odd_chunks
@@ -92,7 +92,7 @@ def faults_of(chunks: list[Any], touched: set[int], decoder: Decoder) -> list[st
     take(decoder.end(len(chunks) / 10, "error" if raised else None), True)
     step = state.steps[0]
     failure_of(step)
-    notice_of(step, content=decoder.content)
+    notice_of(step, content=bool(state.parts))
     _plain(model_turn(state.parts))
     state.recap()
     if "".join(p.text for p in state.parts if isinstance(p, TextPart)) != "".join(said) and not raised:

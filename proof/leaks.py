@@ -26,8 +26,7 @@ from comm.base_comm import BaseComm
 
 import gemstream_widget as gem
 from benchmarks.setting import Setting
-from gemstream_widget import fastlane, widget
-from gemstream_widget import run as runs
+from gemstream_widget import driver, fastlane, widget
 from gemstream_widget.source import ListSource
 from tests.clients import client_of
 from tests.local import eventually
@@ -117,7 +116,7 @@ def _silent_comms() -> Iterator[None]:
 async def _all(server: gem.LocalGemini, count: int, crowd: int, most: int) -> tuple[list[Row], float]:
     kept: list[weakref.ref[gem.Run]] = []
     registries: dict[str, Callable[[], int]] = {
-        "run._going": lambda: len(runs._going),
+        "driver._going": lambda: len(driver._going),
         "fastlane._handlers": lambda: len(fastlane._handlers),
         "widget._pacer": lambda: widget._pacer._going,
         "ipywidgets": lambda: len(_widgets()),

@@ -491,8 +491,8 @@ async def _control() -> Control:
     await run.wait()
     await reading
     fine = not _faults(run, events)
-    run._state.status = "failed"
-    run._error = KeyError("on purpose")  # type: ignore[assignment]
+    run._record.state.status = "failed"
+    run._record.error = KeyError("on purpose")  # type: ignore[assignment]
     noticed = unfinished and fine and bool(_faults(run, events))
     return Control("a run that goes on; one that failed with a KeyError", noticed)
 

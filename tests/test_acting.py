@@ -645,7 +645,9 @@ def test_an_async_tool_that_goes_on_after_the_stop_changes_nothing() -> None:
         await run.wait()
         before, told = run.snapshot(), run.contents()
         let_go.set()
-        await until(lambda: run._acting_task is not None and run._acting_task.done(), "the tool ended")
+        acting = run._driver._acting
+        assert acting is not None
+        await until(acting.task.done, "the tool ended")
         assert (run.snapshot(), run.contents()) == (before, told)
         assert run.tool_calls[0].state == "cancelled"
 

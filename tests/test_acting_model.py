@@ -100,11 +100,11 @@ async def play(count: int, tokens: list[Token]) -> list[Wire]:
         model.take(token)
         if token[0] == "stop":
             run.stop()
-        elif token[0] == "timeout" and run._acting is not None:
+        elif token[0] == "timeout" and (acting := run._driver._acting) is not None:
             for waiting in run.pending:
-                part = run._state.call_part(waiting.id)
+                part = run._record.state.call_part(waiting.id)
                 assert part is not None
-                run._acting._settled(part, "timeout", "timeout")
+                acting._settled(part, "timeout", "timeout")
         elif token[0] == "decide":
             n, how = token[1], token[2]
             with suppress(gem.DecisionRefused):

@@ -217,7 +217,9 @@ def test_a_source_that_ignores_cancellation_is_left_after_the_grace_time() -> No
         assert run.receipt is not None
         assert run.receipt.closed_s is None
         source.give(chunk(text("too late")))
-        await until(lambda: run._pump is not None and run._pump.task.done(), "the pump left it")
+        pump = run._driver._pump
+        assert pump is not None
+        await until(pump.task.done, "the pump left it")
         assert run.text == ""
         assert len(run.chunks) == 1
 

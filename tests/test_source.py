@@ -298,7 +298,7 @@ def test_every_recording_gives_the_same_state_through_the_sdk_save_what_the_sdk_
     for stem, run in asyncio.run(main()).items():
         name = f"{named[stem].parent.name}/{named[stem].stem}"
         chunks = [json.loads(line) for line in named[stem].read_text(encoding="utf-8").splitlines()]
-        if shown(Played(chunks).state) == shown(run._state):
+        if shown(Played(chunks).state) == shown(run._record.state):
             continue
         if reasons := what_the_sdk_does(chunks):
             explained[name] = sorted(reasons)
