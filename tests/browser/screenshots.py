@@ -81,7 +81,8 @@ def main(folder: Path) -> None:
                         page.get_by_label("where").first.fill("id in (1207, 1311)")
                     cell = page.locator(".jp-Cell").last
                     cell.scroll_into_view_if_needed()
-                    page.wait_for_timeout(1000)  # buttons that moved take no click for half a second, and look so
+                    if scene == "approval":  # buttons that moved take no click for half a second, and look so
+                        page.wait_for_timeout(1000)
                     cell.screenshot(path=str(folder / f"{scene}-{theme}.png"))
                     notebook.shut_down()
                     page.close()
