@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.test_card import OF_MARKDOWN, ROOT, Card, card, open_card
+from tests.browser.test_card import Card, assert_axe_finds_nothing, card, open_card
 
 # The fixtures come from test_card.
 __all__ = ["card", "open_card"]
@@ -473,9 +473,6 @@ def test_waiting_is_announced_once_also_with_two_views(card: Card) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_in_forms_that_were_used(card: Card, theme: str) -> None:
-    axe = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-    if not axe.exists():
-        pytest.skip("axe-core is not installed")
     card.js(f"document.body.classList.toggle('dark', {json.dumps(theme == 'dark')})")
     for name in ("waiting", "waiting_everything", "parallel", "countdown"):
         show(card, name)
@@ -485,15 +482,7 @@ def test_axe_finds_nothing_in_forms_that_were_used(card: Card, theme: str) -> No
     card.find(".acts select").first.select_option("chat")
     card.find("details").evaluate_all("all => all.forEach(details => { details.open = true })")
     card.page.wait_for_timeout(200)
-    card.page.add_script_tag(path=str(axe))
-    found = card.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    faults = [
-        (fault["id"], node["target"], node["html"][:120], node["failureSummary"])
-        for fault in found["violations"]
-        for node in fault["nodes"]
-        if not any(fault["id"] == rule and node["html"].startswith(start) for rule, start in OF_MARKDOWN)
-    ]
-    assert faults == []
+    assert_axe_finds_nothing(card)
 
 
 # -- what came back ------------------------------------------------------------------------------------------------

@@ -627,17 +627,8 @@ def test_host_tokens_win_over_what_is_painted_behind(card: Card) -> None:
 OF_MARKDOWN = [("label", '<input type="checkbox" disabled'), ("landmark-unique", "<pre tabindex")]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing(card: Card, theme: str) -> None:
-    axe = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-    if not axe.exists():
-        pytest.skip("axe-core is not installed")
-    card.js(f"document.body.classList.toggle('dark', {json.dumps(theme == 'dark')})")
-    for name in card.js("gem.names"):
-        card.show(name)
-    card.page.wait_for_timeout(400)
-    card.find("details").evaluate_all("all => all.forEach(details => { details.open = true })")
-    card.page.add_script_tag(path=str(axe))
+def assert_axe_finds_nothing(card: Card) -> None:
+    card.page.add_script_tag(path=str(ROOT / "node_modules" / "axe-core" / "axe.min.js"))
     found = card.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     faults = [
         (fault["id"], node["target"], node["html"][:120], node["failureSummary"])
@@ -646,6 +637,23 @@ def test_axe_finds_nothing(card: Card, theme: str) -> None:
         if not any(fault["id"] == rule and node["html"].startswith(start) for rule, start in OF_MARKDOWN)
     ]
     assert faults == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing(card: Card, theme: str) -> None:
+    card.js(f"document.body.classList.toggle('dark', {json.dumps(theme == 'dark')})")
+    for name in card.js("gem.names"):
+        card.show(name)
+    card.page.wait_for_timeout(400)
+    card.find("details").evaluate_all("all => all.forEach(details => { details.open = true })")
+    assert_axe_finds_nothing(card)
+
+
+def test_axe_looks_into_the_card(card: Card) -> None:
+    card.show("done")
+    card.find(".bar").evaluate("bar => bar.append(document.createElement('button'))")
+    with pytest.raises(AssertionError, match="button-name"):
+        assert_axe_finds_nothing(card)
 
 
 def test_narrow_card_does_not_overflow(card: Card) -> None:
