@@ -340,7 +340,7 @@ async def _unanswered_is_refused(client: Any) -> bool:
 def _table(tally: _Tally) -> str:
     """Where the Stops fell."""
     columns = sorted({where for _, where in tally.where})
-    lines = ["Where the Stops fell:", "", "| | " + " | ".join(columns) + " |", "|---|" + "--:|" * len(columns)]
+    lines = ["### Where the Stops fell", "", "| | " + " | ".join(columns) + " |", "|---|" + "--:|" * len(columns)]
     for scene in SCENES:
         counts = [str(tally.where[scene.name, where] or "") for where in columns]
         lines.append(f"| {scene.name} | " + " | ".join(counts) + " |")
