@@ -172,7 +172,7 @@ class Notebook:
     """One notebook in one page: run cells, read outputs, reload."""
 
     def __init__(self, lab: Lab, page: Any, name: str) -> None:
-        """Opens the notebook: in the JupyterLab that `page` shows, or else in a JupyterLab of its own."""
+        """Opens the notebook in the JupyterLab that `page` shows, or loads JupyterLab first."""
         self.lab = lab
         self.page = page
         if page.url.startswith(lab.url):

@@ -1,6 +1,6 @@
 """Pictures of every scripted state, light beside dark, wide and narrow.
 
-python tests/browser/shots.py FOLDER [NAME ...]
+python -m tests.browser.shots FOLDER [NAME ...]
 """
 
 from __future__ import annotations
@@ -8,10 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from conftest import FLAGS, build, chromium_path, serve
 from playwright.sync_api import sync_playwright
+
+from tests.browser.conftest import FLAGS, build, chromium_path, serve
 
 SHOW = """async ([name, width]) => {
   const cells = document.querySelector("#cells");
