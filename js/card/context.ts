@@ -1,6 +1,6 @@
 // What every renderer inside one card shares.
 
-import type { CallSeat } from "../parts/call.ts";
+import type { PartContext } from "../parts/context.ts";
 import type { ModuleName } from "../protocol.ts";
 import type { Store } from "../source/kernel.ts";
 import type { Room } from "./room.ts";
@@ -21,10 +21,7 @@ export interface CardContext {
 }
 
 /** What the blocks of one run share besides. */
-export interface RunContext extends CardContext {
+export interface RunContext extends CardContext, PartContext {
   readonly room: Room;
-  /** The calls on the page, by id. */
-  readonly seats: Map<string, CallSeat>;
-  /** The run is being drawn from its state, not followed as it happens. */
-  isBuilding(): boolean;
+  readonly stick: Stick;
 }

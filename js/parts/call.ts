@@ -1,6 +1,5 @@
 // One tool call: its name, where it stands, what it was asked with, who decided and what came back.
 
-import type { RunContext } from "../card/context.ts";
 import { h, setText } from "../dom/dom.ts";
 import { icon } from "../dom/icons.ts";
 import type { Call, CallPart, Display, Json, JsonObject, Part } from "../protocol.ts";
@@ -8,17 +7,11 @@ import { count } from "../words/formats.ts";
 import { callChip } from "../words/phase.ts";
 import { decisionWords } from "../words/sentences.ts";
 import type { Block } from "./block.ts";
+import type { CallSeat, PartContext } from "./context.ts";
 import { FileView } from "./file.ts";
 import { rawBlock } from "./raw.ts";
 import { grid, table } from "./records.ts";
 import { spelled, ValueView, visibleText } from "./values.ts";
-
-/** Where the approval module works: it puts its form into `slot` and says in `was` what the model had asked. */
-export interface CallSeat {
-  readonly root: HTMLElement;
-  readonly slot: HTMLElement;
-  readonly was: ReadonlyMap<string, HTMLElement>;
-}
 
 export class CallCard implements Block, CallSeat {
   readonly root: HTMLElement;
@@ -41,7 +34,7 @@ export class CallCard implements Block, CallSeat {
 
   constructor(
     part: CallPart,
-    context: RunContext,
+    context: PartContext,
     signal: AbortSignal,
     /** Whether the run has ended and waits for the caller to answer. */
     waitsForCaller: () => boolean,

@@ -1,11 +1,11 @@
 // Code the model ran, and what it printed.
 
-import type { CardContext } from "../card/context.ts";
 import { h } from "../dom/dom.ts";
 import { icon } from "../dom/icons.ts";
 import { MarkdownStream } from "../markdown/stream.ts";
 import type { CodePart, CodeResultPart, Part } from "../protocol.ts";
 import type { Block } from "./block.ts";
+import type { PartContext } from "./context.ts";
 import { ValueView, visibleText } from "./values.ts";
 
 /** Drawn as a fenced block, so that code looks and is highlighted the same wherever it comes from. */
@@ -15,10 +15,10 @@ export class CodeRun implements Block {
   #shown: string | null = null;
   #painting = new AbortController();
 
-  readonly #context: CardContext;
+  readonly #context: PartContext;
   readonly #signal: AbortSignal;
 
-  constructor(part: CodePart, context: CardContext, signal: AbortSignal) {
+  constructor(part: CodePart, context: PartContext, signal: AbortSignal) {
     this.#context = context;
     this.#signal = signal;
     const language =

@@ -1,11 +1,11 @@
 // Text of one kind as one flow, however many parts it came in.
 
-import type { CardContext } from "../card/context.ts";
 import { h } from "../dom/dom.ts";
 import { MarkdownStream } from "../markdown/stream.ts";
 import type { Part, TextPart } from "../protocol.ts";
 import type { PartChange } from "../state/changes.ts";
 import type { Block } from "./block.ts";
+import type { PartContext } from "./context.ts";
 
 export class Prose implements Block {
   readonly root = h("div", { class: "prose" });
@@ -16,7 +16,7 @@ export class Prose implements Block {
   readonly #fed = new Map<number, number>();
   #closed = false;
 
-  constructor(part: TextPart, context: CardContext, signal: AbortSignal) {
+  constructor(part: TextPart, context: PartContext, signal: AbortSignal) {
     this.#kind = part.kind;
     this.#stream = new MarkdownStream(this.root, {
       signal,

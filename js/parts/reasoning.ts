@@ -1,6 +1,5 @@
 // What the model marked as thought: a quiet block that is open while it grows and closes itself when the answer starts.
 
-import type { RunContext } from "../card/context.ts";
 import { h, selectionIn, setText } from "../dom/dom.ts";
 import { icon } from "../dom/icons.ts";
 import type { Part } from "../protocol.ts";
@@ -8,6 +7,7 @@ import type { PartChange } from "../state/changes.ts";
 import { isReasoning } from "../state/questions.ts";
 import { duration } from "../words/formats.ts";
 import type { Block } from "./block.ts";
+import type { PartContext } from "./context.ts";
 
 export class Reasoning implements Block {
   readonly root: HTMLDetailsElement;
@@ -20,10 +20,10 @@ export class Reasoning implements Block {
   #toggled = false;
   #closed = false;
 
-  readonly #context: RunContext;
+  readonly #context: PartContext;
   readonly #make: (part: Part) => Block;
 
-  constructor(part: Part, context: RunContext, signal: AbortSignal, make: (part: Part) => Block) {
+  constructor(part: Part, context: PartContext, signal: AbortSignal, make: (part: Part) => Block) {
     this.#context = context;
     this.#make = make;
     this.#from_s = part.first_s;

@@ -3,7 +3,7 @@
 import type { RunContext } from "../../card/context.ts";
 import type { Desk } from "../../card/seat.ts";
 import { h } from "../../dom/dom.ts";
-import type { CallSeat } from "../../parts/call.ts";
+import type { CallSeat } from "../../parts/context.ts";
 import { visibleText } from "../../parts/values.ts";
 import type { Call } from "../../protocol.ts";
 import type { RunEntry } from "../../state/entry.ts";
