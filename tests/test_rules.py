@@ -119,7 +119,8 @@ def test_refused(code: str, refused: Json) -> None:
 
 
 def test_every_rule_has_a_negative() -> None:
-    sources = [Path(__file__).parent.parent / "gemstream_widget" / "_request" / name for name in ("rules.py", "shapes.py")]
+    room = Path(__file__).parent.parent / "gemstream_widget" / "_request"
+    sources = [room / name for name in ("rules.py", "shapes.py")]
     written = {
         code for source in sources for code in re.findall(r'Violation\(\s*(?:#[^\n]*\n\s*)?"(\w+)"', source.read_text())
     }
