@@ -451,7 +451,7 @@ def test_a_run_that_failed_is_asked_for_again_in_the_same_card() -> None:
         await in_time(lambda: Page(page).state["status"] == "failed")
         page.say(op="again", run=run.id, how="repair")
         await in_time(lambda: any(m["op"] == "refused" for m in page.messages))
-        page.say(op="again", run=run.id, how="retry")
+        page.say(op="again", run=run.id, how="anew")
         ended = ["=", ["status"], "completed"]
         await in_time(lambda: any(m["op"] == "patch" and ended in m["ops"] for m in page.messages))
         (new,) = {m["run"] for m in page.messages if m["op"] == "patch"} - {run.id}

@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterable
 from contextvars import copy_context
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import anywidget
 import traitlets
 
 from .._plain import Wire
 from .._redact import words_of
-from .._run import Run
+from .._run import Again, Run
 from .._stream.values import StoppedBy
 from . import fastlane
 from .link import Link
@@ -127,7 +127,7 @@ class Card(anywidget.AnyWidget):
         elif op == "revoke" and content.get("run") in self._links and isinstance(content.get("rule"), str):
             link = self._links[content["run"]]
             link.hand_over(lambda: link.revoke(content["rule"]))
-        elif op == "again" and content.get("run") in self._links and isinstance(content.get("how"), str):
+        elif op == "again" and content.get("run") in self._links and content.get("how") in get_args(Again):
             link = self._links[content["run"]]
             link.hand_over(lambda: self._again(link, content["how"]))
         elif op == "module" and content.get("name") in _MODULES:
@@ -152,7 +152,7 @@ class Card(anywidget.AnyWidget):
         if link is not None:
             link.run.stop(by=by)
 
-    def _again(self, link: Link, how: str) -> None:
+    def _again(self, link: Link, how: Again) -> None:
         """Start the run that goes on after one of ours, and show it below."""
         if self.comm is None:  # closed meanwhile
             return

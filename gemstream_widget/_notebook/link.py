@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .._plain import Wire
 from .._run import Run
-from .._stream.readers import Feed
+from .._stream.readers import PatchReader
 from .._tools.policy import Choice
 from ..errors import DecisionRefused
 from .pacer import Pacer
@@ -28,7 +28,7 @@ class Link:
 
     def __init__(self, card: Card, run: Run) -> None:
         self.run = run
-        self.feed: Feed = run._feed()
+        self.feed: PatchReader = run._feed()
         self._card = card
         self._timer: asyncio.TimerHandle | None = None
         self._beating: asyncio.TimerHandle | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from threading import RLock
 from typing import Any
 
@@ -15,50 +16,43 @@ from .._plain import Wire
 from .events import Event, RunEnded
 from .patch import Op, Path
 
-__all__ = ["EventStream", "Feed"]
+__all__ = ["EventReader", "PatchReader"]
 
 
-class EventStream:
+class EventReader:
     """The events of a run, from its start to its end, for one reader on one event loop.
 
-    The record holds its readers weakly: leaving the loop neither stops the run nor leaks. Cancelling a task that waits
-    for the next event stops the run (`on_cancel`), as cancelling `await run` does.
+    The record holds its readers weakly: leaving the loop, or being cancelled in it, neither stops the run nor leaks.
     """
 
-    def __init__(self, so_far: Sequence[Event], on_cancel: Callable[[], object]) -> None:
+    def __init__(self, so_far: Sequence[Event]) -> None:
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[Event] = asyncio.Queue()
-        self._on_cancel = on_cancel
         self._over = False
         for event in so_far:
             self._queue.put_nowait(event)
 
     def put(self, events: Sequence[Event]) -> None:
         """Hand over events; from any thread."""
-        if self._loop.is_closed():
-            return
-        self._loop.call_soon_threadsafe(self._extend, events)
+        with suppress(RuntimeError):  # the reader's loop is closed, and nobody reads on
+            self._loop.call_soon_threadsafe(self._extend, events)
 
     def _extend(self, events: Sequence[Event]) -> None:
         for event in events:
             self._queue.put_nowait(event)
 
-    def __aiter__(self) -> EventStream:
+    def __aiter__(self) -> EventReader:
         return self
 
     async def __anext__(self) -> Event:
         if self._over:
             raise StopAsyncIteration
-        try:
-            event = await self._queue.get()
-        except asyncio.CancelledError:
-            self._on_cancel()
-            raise
+        event = await self._queue.get()
         self._over = isinstance(event, RunEnded)
         return event
 
 
-class Feed:
+class PatchReader:
     """The batches of one run for one card. All methods may be called from any thread.
 
     `snapshot_of` gives the run's state and clock; `lock` is the record's, so that a snapshot and the batches that

@@ -26,6 +26,7 @@ DEMO_MODELS = {
     "gemini-3-flash-preview": Model("Gemini 3 Flash (demo)"),
     "gemini-3-pro-preview": Model("Gemini 3 Pro (demo)"),
     "gemini-3.5-flash": Model("Gemini 3.5 Flash (demo)"),
+    "gemini-3.8-flash": Model("Gemini 3.8 Flash (demo)"),
     "gemini-flash-latest": Model("Gemini Flash (demo)"),
     "gemini-pro-latest": Model("Gemini Pro (demo)"),
 }
