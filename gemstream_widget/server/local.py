@@ -124,10 +124,13 @@ class LocalGemini:
         return f"http://{self._address[0]}:{self._address[1]}"
 
     def client(self, *, api_key: str = "local", **http_options: Any) -> Client:
-        """A google-genai client for this server; `http_options` are the SDK's HttpOptions."""
+        """A google-genai client for this server; `http_options` are the SDK's HttpOptions.
+
+        Its requests go straight to the server: a proxy or certificates that the environment names are not asked.
+        """
         from .._engine.gemini import connect
 
-        client: Client = connect(base_url=self.url, api_key=api_key, **http_options)
+        client: Client = connect(base_url=self.url, api_key=api_key, direct=True, **http_options)
         return client
 
     @property
