@@ -132,10 +132,7 @@ def test_a_server_that_is_not_there_is_told(transport: str) -> None:
         held.bind(("127.0.0.1", 0))  # bound and not listening: refused, and nobody else's
 
         class Nowhere:
-            def client(self, **options: Any) -> Any:
-                from gemstream_widget._engine.gemini import connect
-
-                return connect(base_url=f"http://127.0.0.1:{held.getsockname()[1]}", api_key="k", **options)
+            url = f"http://127.0.0.1:{held.getsockname()[1]}"
 
         run = ask(Nowhere(), "hi", transport)  # type: ignore[arg-type]
     assert type(run.error) is gem.ConnectionFailed

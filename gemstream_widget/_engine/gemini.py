@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, get_args
+from weakref import WeakKeyDictionary
 
 from .._plain import Wire
 from .._redact import KEY_VARIABLES, redact, remember_key
@@ -43,13 +46,59 @@ _SETTINGS = (*KEY_VARIABLES, *_CLOUD_VARIABLES, "GOOGLE_CLOUD_PROJECT", "GOOGLE_
 _clients: dict[tuple[str | None, ...], Client] = {}
 
 
-def connect(*, base_url: str | None = None, api_key: str | None = None, **options: Any) -> Client:
-    """A `google.genai.Client`; `options` are the SDK's HttpOptions. Slow the first time: it imports the SDK."""
+def connect(*, base_url: str | None = None, api_key: str | None = None, direct: bool = False, **options: Any) -> Client:
+    """A `google.genai.Client`; `options` are the SDK's HttpOptions. Slow the first time: it imports the SDK.
+
+    `direct` is for a server on this machine: no proxy is asked and no certificate file is read, whatever the
+    environment says.
+    """
     from google import genai
     from google.genai import types
 
+    if direct:
+        options = _direct(options)
     http_options = types.HttpOptions(base_url=base_url, **options) if base_url or options else None
     return genai.Client(api_key=api_key, http_options=http_options)
+
+
+def _direct(options: dict[str, Any]) -> dict[str, Any]:
+    """These HttpOptions, so that requests go straight to their address. A client or transport given in them stays.
+
+    Left alone, the SDK takes aiohttp where that is installed, and its sessions always ask the environment.
+    """
+    nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the address is plain HTTP: there is nobody to trust
+    ours = {"trust_env": False, "verify": nobody, "ssl": nobody}  # the SDK drops what its HTTP library does not know
+    out = {**options, **{name: ours | (options.get(name) or {}) for name in ("client_args", "async_client_args")}}
+    own = out.get("httpx_async_client") or out.get("aiohttp_client") or "transport" in out["async_client_args"]
+    return out if own else {**out, "httpx_async_client": _direct_client(nobody)}
+
+
+def _direct_client(trusted: ssl.SSLContext) -> Any:
+    """An async client of the SDK's own HTTP library that asks no environment (google-genai 1.60 to 3.6).
+
+    It has a pool for each event loop, since a connection works only on the loop that opened it. The SDK does not close
+    a client that it was given, so no connection outlives its answer.
+    """
+    from google.genai import types
+
+    accepted = get_args(types.HttpxAsyncClient) or (types.HttpxAsyncClient,)
+    http = import_module(accepted[-1].__module__.split(".")[0])  # httpx2 where the SDK takes both
+    limits = http.Limits(max_connections=None, max_keepalive_connections=0)
+    settings = {"trust_env": False, "verify": trusted, "timeout": None, "follow_redirects": True, "limits": limits}
+
+    class PerLoop(http.AsyncClient):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            super().__init__(**settings)
+            self._inner = WeakKeyDictionary[asyncio.AbstractEventLoop, Any]()
+
+        async def send(self, request: Any, **how: Any) -> Any:
+            loop = asyncio.get_running_loop()
+            inner = self._inner.get(loop)
+            if inner is None:
+                inner = self._inner[loop] = http.AsyncClient(**settings)
+            return await inner.send(request, **how)
+
+    return PerLoop()
 
 
 def _default_client() -> Client:
