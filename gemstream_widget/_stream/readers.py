@@ -12,7 +12,7 @@ from contextlib import suppress
 from threading import RLock
 from typing import Any
 
-from .._plain import Wire
+from .._plain import Json, with_digits
 from .events import Event, RunEnded
 from .patch import Op, Path
 
@@ -59,7 +59,7 @@ class PatchReader:
     follow it never overlap or leave a gap.
     """
 
-    def __init__(self, run: str, lock: RLock, snapshot_of: Callable[[], tuple[Wire, float]]) -> None:
+    def __init__(self, run: str, lock: RLock, snapshot_of: Callable[[], tuple[Json, float]]) -> None:
         self.run = run
         self.changed: Callable[[bool], None] = lambda urgent: None
         self._lock = lock
@@ -101,18 +101,28 @@ class PatchReader:
             self._waiting.clear()
             self._latest.clear()
 
-    def take(self) -> list[Wire]:
+    def take(self) -> list[Json]:
         """Everything that waits, as patch messages in order."""
         with self._lock:
             self._seal()
             sealed, self._sealed = self._sealed, []
-        return [{"op": "patch", "run": self.run, "seq": seq, "ops": ops} for seq, ops in sealed]
+        return [{"op": "patch", "run": self.run, "seq": seq, "ops": list(map(_exact, ops))} for seq, ops in sealed]
 
-    def snapshot(self) -> Wire:
-        """`{"seq", "at_s", "state"}`: the state after batch `seq`. Whatever waits is closed into that batch first, and
-        is still sent: a page that already has the snapshot drops it by its number.
+    def snapshot(self) -> Json:
+        """`{"seq", "at_s", "state", "whole"?}`: the state after batch `seq`. Whatever waits is closed into that batch
+        first, and is still sent: a page that already has the snapshot drops it by its number.
         """
         with self._lock:
             self._seal()
             state, at_s = self._snapshot_of()
-            return {"seq": self._seq, "at_s": at_s, "state": state}
+            state, whole = with_digits(state)
+            return {"seq": self._seq, "at_s": at_s, "state": state} | ({"whole": whole} if whole else {})
+
+
+def _exact(op: Op) -> Op | tuple[str, Path, Any, list[list[str | int]]]:
+    """An operation whose whole numbers a page reads exactly (docs/protocol.md, Operations)."""
+    kind, path, value = op
+    if kind == "+":
+        return op
+    value, whole = with_digits(value)
+    return (kind, path, value, whole) if whole else op
