@@ -3,9 +3,10 @@
 import { h, setText, toggleAttribute } from "../../dom/dom.ts";
 import { spelled, visibleText } from "../../parts/values.ts";
 import type { Json, JsonObject } from "../../protocol.ts";
+import { jsonText, same } from "../../state/exact.ts";
 import { shortDiff } from "./diff.ts";
-import { emptyWords, inexact, isExact, type Reading, read, textOf } from "./entry.ts";
-import { type Field, same } from "./schema.ts";
+import { emptyWords, type Reading, read, textOf } from "./entry.ts";
+import type { Field } from "./schema.ts";
 
 type Control = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
 
@@ -67,12 +68,8 @@ export class FieldRow {
     return this.#reading.fault !== null || !same(this.#reading.value, this.field.asked);
   }
 
-  /** `amended`: the arguments will be sent from here, so that each must be exact. */
-  update(amended = false): void {
-    let reading = read(this.field, this.#text, this.#started, this.#root);
-    if (reading.fault === null && amended && reading.value !== undefined && !isExact(reading.value))
-      reading = { value: undefined, fault: inexact };
-    this.#reading = reading;
+  update(): void {
+    this.#reading = read(this.field, this.#text, this.#started, this.#root);
     this.#paint();
   }
 
@@ -160,7 +157,7 @@ function select(field: Field, common: object, text: string): HTMLSelectElement {
 
 /** An option holds text only, so hidden characters are named in it. */
 function label(choice: Json): string {
-  return spelled(typeof choice === "string" ? choice : JSON.stringify(choice));
+  return spelled(typeof choice === "string" ? choice : jsonText(choice));
 }
 
 function isCheckbox(control: Control): control is HTMLInputElement {

@@ -5,6 +5,7 @@ import { icon } from "../../dom/icons.ts";
 import { visibleText } from "../../parts/values.ts";
 import type { Call, Choice, JsonObject, Scope } from "../../protocol.ts";
 import type { SentDecision } from "../../state/entry.ts";
+import { jsonText } from "../../state/exact.ts";
 import { FieldRow } from "./field.ts";
 import { Guard } from "./guard.ts";
 import { codeWords, deadlineWords, ruleWords, scopes } from "./phrases.ts";
@@ -119,7 +120,7 @@ export class CallForm {
     this.#host.decide({
       hash: this.hash,
       verdict,
-      args: approve && this.edited ? this.#args() : null,
+      args: approve && this.edited ? jsonText(this.#args()) : null,
       reason: (!approve && this.#reason.value.trim()) || null,
       scope: this.#scope.value as Scope,
     });
@@ -190,8 +191,6 @@ export class CallForm {
   }
 
   #changed(): void {
-    const { edited } = this;
-    for (const row of this.#rows) row.update(edited);
     this.#paint();
     this.#host.changed();
   }
