@@ -35,7 +35,7 @@ function form(args: JsonObject = { limit: 3, table: "orders" }, more: Partial<Ca
     error: null,
     ...more,
   } as Call;
-  const host = { decide: (choice: Choice) => sent.push(choice), changed: () => {} };
+  const host = { decide: (choice: Choice) => sent.push(choice), changed: () => {}, say: () => {} };
   const made = new CallForm(call, "h1", host, life.signal);
   document.body.replaceChildren(made.root);
   return made;
