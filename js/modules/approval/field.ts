@@ -47,8 +47,12 @@ export class FieldRow {
     this.#note.hidden = !this.#note.textContent;
     const tick = isCheckbox(this.#control) && h("span", { class: "tick", "aria-hidden": "true" });
     const line = tick ? h("div", { class: "check" }, this.#control, tick) : this.#control;
+    const measured = () => {
+      this.#describe();
+      onInput();
+    };
     this.#overflow = isText(this.#control)
-      ? new Overflow(this.#control, `${id}-rest`, onInput, signal)
+      ? new Overflow(this.#control, `${id}-rest`, measured, signal)
       : null;
     const notes = [this.#note, this.#fault, this.#was, this.#plain];
     this.cell = h("div", { class: "cell" }, line, this.#overflow?.root, ...notes);
@@ -116,6 +120,10 @@ export class FieldRow {
     if (isCheckbox(this.#control)) setText(this.#control.nextSibling!, this.#text);
     toggleAttribute(this.#control, "aria-invalid", fault === null ? null : "true");
     if (!this.#frozen) this.fit();
+    this.#describe();
+  }
+
+  #describe(): void {
     const notes = [this.#note, this.#fault, this.#was, this.#plain].filter((note) => !note.hidden);
     const ids = [this.#overflow?.wordsId, ...notes.map(({ id }) => id)].filter(Boolean);
     toggleAttribute(this.#control, "aria-describedby", ids.join(" ") || null);

@@ -4,22 +4,25 @@ import { count } from "../../words/formats.ts";
 
 /** Browsers round the height of a text and of its box differently. */
 const slack_px = 2;
+/** Less than a line, and more than the empty edge that a caret at the end leaves below it. */
+const edge_px = 8;
 
 export class Overflow {
   /** Stands right below the box. */
   readonly root: HTMLElement;
   readonly #box: HTMLTextAreaElement;
-  /** `seen` is something else now. */
+  /** `seen` or `wordsId` is something else now. */
   readonly #onChange: () => void;
   /** What the box held at first: only of this the end matters, the rest is the reader's own. */
   readonly #asked: string;
   readonly #words = h("span");
   readonly #line: HTMLElement;
   readonly #end = h("span", { class: "end", "aria-hidden": "true" });
+  readonly #view: IntersectionObserver;
   #isLong = false;
-  #endInView = false;
   #askedSeen = false;
   #editSeen = false;
+  #told = "";
 
   constructor(box: HTMLTextAreaElement, id: string, onChange: () => void, signal: AbortSignal) {
     this.#box = box;
@@ -32,16 +35,14 @@ export class Overflow {
     const measure = () => this.measure();
     box.addEventListener("scroll", measure, { passive: true, signal });
     // The first layout may come long after the form: a cell can be folded, a page hidden.
-    const sized = new ResizeObserver(measure);
-    sized.observe(box);
-    const seen = new IntersectionObserver((entries) => {
-      this.#endInView = entries.at(-1)!.isIntersecting;
-      this.measure();
+    const size = new ResizeObserver(measure);
+    size.observe(box);
+    this.#view = new IntersectionObserver((entries) => {
+      if (entries.at(-1)!.isIntersecting) this.#look();
     });
-    seen.observe(this.#end);
     signal.addEventListener("abort", () => {
-      sized.disconnect();
-      seen.disconnect();
+      size.disconnect();
+      this.#view.disconnect();
     });
   }
 
@@ -57,27 +58,50 @@ export class Overflow {
 
   /** After a change of the text, the box or what is in view of it. */
   measure(): void {
-    const { clientHeight, scrollHeight, scrollTop, value } = this.#box;
+    const { clientHeight, scrollHeight } = this.#box;
     if (clientHeight === 0) return;
-    const before = this.seen;
-    const below_px = scrollHeight - clientHeight - scrollTop;
-    if (scrollHeight - clientHeight > slack_px) this.#isLong = true;
-    if (this.#isLong && this.#endInView && below_px <= slack_px) {
-      if (value === this.#asked) this.#askedSeen = true;
-      else this.#editSeen = true;
-    }
-    this.#paint(below_px);
-    if (this.seen !== before) this.#onChange();
+    if (!this.#isLong && scrollHeight - clientHeight > slack_px) this.#becomeLong();
+    if (!this.#isLong) return;
+    // Where the end stands is asked anew each time: what was true before the box grew says nothing.
+    this.#view.unobserve(this.#end);
+    if (!this.seen && this.#below_px <= edge_px) this.#view.observe(this.#end);
+    this.#paint();
+  }
+
+  get #below_px(): number {
+    return this.#box.scrollHeight - this.#box.clientHeight - this.#box.scrollTop;
+  }
+
+  /** A text area's caret starts behind its text; the reader starts before it, and the focus must not jump to the end. */
+  #becomeLong(): void {
+    this.#isLong = true;
+    this.#box.classList.add("long");
+    this.#line.hidden = false;
+    const root = this.#box.getRootNode() as ShadowRoot | Document;
+    if (root.activeElement !== this.#box) this.#box.setSelectionRange(0, 0);
+  }
+
+  /** The end of the box is in view; so is the end of the text, where the box is scrolled to it. */
+  #look(): void {
+    if (this.#below_px > edge_px) return;
+    if (this.#box.value === this.#asked) this.#askedSeen = true;
+    else this.#editSeen = true;
+    this.#paint();
   }
 
   /** The line keeps its place once it was needed, so that the buttons below stay where they are. */
-  #paint(below_px: number): void {
-    if (this.#isLong) this.#line.hidden = false;
-    const rest = below_px > slack_px;
-    this.#line.classList.toggle("over", !rest);
-    if (!rest) return;
-    const line_px = Number.parseFloat(getComputedStyle(this.#box).lineHeight) || 20;
-    setText(this.#words, count(Math.max(1, Math.round(below_px / line_px)), "more line"));
+  #paint(): void {
+    const below_px = this.#below_px;
+    const isOver = below_px <= edge_px;
+    this.#line.classList.toggle("over", isOver);
+    if (!isOver) {
+      const line_px = Number.parseFloat(getComputedStyle(this.#box).lineHeight) || 20;
+      setText(this.#words, count(Math.max(1, Math.round(below_px / line_px)), "more line"));
+    }
+    const now = `${this.seen} ${isOver}`;
+    if (now === this.#told) return;
+    this.#told = now;
+    this.#onChange();
   }
 
   #showAll(): void {
