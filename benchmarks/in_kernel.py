@@ -9,7 +9,7 @@ import time
 
 import gemstream_widget as gem
 from gemstream_widget.server import shared
-from gemstream_widget.server.record import RequestRecord
+from gemstream_widget.server.account import RequestRecord
 
 from .streams import SIZE, Paced, pieces
 

@@ -15,11 +15,11 @@ import tracemalloc
 from threading import RLock
 from typing import Any
 
-from gemstream_widget.chunks import ChunkLog
-from gemstream_widget.decode import Decoder
-from gemstream_widget.feed import Feed
-from gemstream_widget.model import RunStarted, RunStateChanged
-from gemstream_widget.reducer import State
+from gemstream_widget._stream.chunks import ChunkLog
+from gemstream_widget._stream.decode import Decoder
+from gemstream_widget._stream.events import RunStarted, RunStateChanged
+from gemstream_widget._stream.readers import Feed
+from gemstream_widget._stream.state import State
 
 from .setting import Setting
 from .streams import SIZE, chunk, pieces

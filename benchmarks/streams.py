@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
-from gemstream_widget.source import Request
+from gemstream_widget._engine.source import Request
 
 __all__ = ["SIZE", "Paced", "chunk", "pieces", "prose"]
 

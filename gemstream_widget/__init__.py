@@ -12,17 +12,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .chat import Chat as Chat
-    from .model import ToolCall as ToolCall
-    from .run import Run as Run
-    from .saved import load_chat as load_chat
+    from ._chat import Chat as Chat
+    from ._chat import load_chat as load_chat
+    from ._engine.source import ListSource as ListSource
+    from ._notebook.card import Card as Card
+    from ._notebook.display import ask as ask
+    from ._notebook.display import watch as watch
+    from ._run import Run as Run
+    from ._stream.parts import ToolCall as ToolCall
+    from ._tools.tool import Tool as Tool
+    from ._tools.tool import tool as tool
     from .server import LocalGemini as LocalGemini
-    from .show import ask as ask
-    from .show import watch as watch
-    from .source import ListSource as ListSource
-    from .tools import Tool as Tool
-    from .tools import tool as tool
-    from .widget import Card as Card
 
 __version__ = "0.1.0"
 
@@ -33,26 +33,31 @@ _ERRORS = (
     "ToolTimedOut"
 ).split()
 
+_MODULES = ("errors", "events", "server")
+"""Public modules."""
+
 _HOMES = {
-    "Card": "widget",
-    "Chat": "chat",
-    "ListSource": "source",
+    "Card": "_notebook.card",
+    "Chat": "_chat",
+    "ListSource": "_engine.source",
     "LocalGemini": "server",
-    "Run": "run",
-    "Tool": "tools",
-    "ToolCall": "model",
-    "ask": "show",
-    "load_chat": "saved",
-    "tool": "tools",
-    "watch": "show",
+    "Run": "_run",
+    "Tool": "_tools.tool",
+    "ToolCall": "_stream.parts",
+    "ask": "_notebook.display",
+    "load_chat": "_chat",
+    "tool": "_tools.tool",
+    "watch": "_notebook.display",
     **dict.fromkeys(_ERRORS, "errors"),
 }
 """Public name to the module that holds it."""
 
-__all__ = [*sorted(_HOMES), "__version__"]  # noqa: PLE0604  # the table above is the one list of public names
+__all__ = [*sorted((*_HOMES, *_MODULES)), "__version__"]  # noqa: PLE0604  # the table above is the one list of public names
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -62,4 +67,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

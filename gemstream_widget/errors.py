@@ -32,10 +32,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .redact import redact, redact_all
+from ._redact import redact, redact_all
 
 if TYPE_CHECKING:
-    from .run import Run
+    from ._run import Run
 
 __all__ = [
     "ApiError",

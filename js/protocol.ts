@@ -276,9 +276,3 @@ export interface Traits {
   snapshot: Snapshot;
   stop_run: string;
 }
-
-const ended: ReadonlySet<RunStatus> = new Set(["completed", "cancelled", "failed"]);
-
-export function isEnded(status: RunStatus): boolean {
-  return ended.has(status);
-}

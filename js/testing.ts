@@ -1,7 +1,7 @@
 // A model and states for the tests beside the modules.
 
 import type { Op, PageMessage, Part, RunState } from "./protocol.ts";
-import type { ModelPort } from "./store.ts";
+import type { ModelPort } from "./source/kernel.ts";
 
 export class TestModel implements ModelPort {
   readonly sent: PageMessage[] = [];

@@ -1,8 +1,8 @@
 // The anywidget module: one store per model, one card per view.
 import type { AnyModel } from "@anywidget/types";
-import { moduleLoader, requestOver } from "./modules/load.ts";
-import { type ModelPort, Store } from "./store.ts";
-import { Card } from "./view/card.ts";
+import { Card } from "./card/card.ts";
+import { moduleLoader, requestOver } from "./load.ts";
+import { type ModelPort, Store } from "./source/kernel.ts";
 
 /** Content hash of the second modules, put in by build.mjs. */
 declare const BUILD_ID: string;

@@ -27,15 +27,16 @@ from hypothesis import strategies as st
 
 import gemstream_widget as gem
 from benchmarks.setting import Setting
-from gemstream_widget.chunks import ChunkLog
-from gemstream_widget.clean import clean_text
-from gemstream_widget.decode import Decoder
+from gemstream_widget._engine.source import ListSource
+from gemstream_widget._plain import clean_text
+from gemstream_widget._request.turns import model_turn
+from gemstream_widget._stream.chunks import ChunkLog
+from gemstream_widget._stream.decode import Decoder
+from gemstream_widget._stream.outcome import failure_of, notice_of
+from gemstream_widget._stream.parts import TextPart
+from gemstream_widget._stream.patch import apply_ops
+from gemstream_widget._stream.state import State
 from gemstream_widget.errors import GemstreamError
-from gemstream_widget.finish import failure_of, notice_of
-from gemstream_widget.model import TextPart
-from gemstream_widget.reducer import State, apply_ops
-from gemstream_widget.source import ListSource
-from gemstream_widget.turns import model_turn
 from tests.clients import TRANSPORTS, client_of
 from tests.conftest import corpus_root, corpus_streams
 from tests.test_decode import names, odd_chunks

@@ -15,8 +15,8 @@ from typing import Any
 
 import gemstream_widget as gem
 from benchmarks.setting import Setting
-from gemstream_widget.repair import refusals, repaired
-from gemstream_widget.rules import violations
+from gemstream_widget._request.repair import refusals, repaired
+from gemstream_widget._request.rules import violations
 from gemstream_widget.server.models import DEMO_MODELS
 from tests import test_acting_model as orders
 from tests.conftest import corpus_root

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gemstream_widget as gem
-from gemstream_widget import fastlane
-from gemstream_widget.runner import Runner
+from gemstream_widget._engine.loops import Runner
+from gemstream_widget._notebook import fastlane
 from gemstream_widget.server import shared
 
 if TYPE_CHECKING:

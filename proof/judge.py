@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import gemstream_widget as gem
-from gemstream_widget.feed import Feed
-from gemstream_widget.model import Event, RunEnded, TextPart
-from gemstream_widget.reducer import apply_ops
-from gemstream_widget.rules import violations
+from gemstream_widget._request.rules import violations
+from gemstream_widget._stream.events import Event, RunEnded
+from gemstream_widget._stream.parts import TextPart
+from gemstream_widget._stream.patch import apply_ops
+from gemstream_widget._stream.readers import Feed
 from gemstream_widget.server import RequestRecord
 
 from .scenes import Scene
@@ -29,7 +30,7 @@ class Watcher:
 
     def __init__(self, run: gem.Run) -> None:
         self.run = run
-        self.feed: Feed = run.feed()
+        self.feed: Feed = run._feed()
         self.page = _plain(self.feed.snapshot()["state"])
         self.events: list[Event] = []
         self._reading = asyncio.create_task(self._read())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from gemstream_widget.model import Wire
+from gemstream_widget._plain import Wire
 
 from .kernel_client import Cell, Kernel
 from .page import Page

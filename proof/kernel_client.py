@@ -16,7 +16,7 @@ from jupyter_client import BlockingKernelClient, KernelManager
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 
 from benchmarks.setting import ROOT
-from gemstream_widget.model import Wire
+from gemstream_widget._plain import Wire
 
 from .page import Page
 

@@ -1,7 +1,7 @@
 """The kernel matrix: Stop, decisions, text and the kernel's interrupt with four ipykernels, over their own sockets.
 
 A kernel hears what a page sends on its shell socket. Who reads that socket, and when, differs from version to version;
-what gemstream_widget does about it is in fastlane.py and runner.py.
+what gemstream_widget does about it is in fastlane.py and loops.py.
 """
 
 from __future__ import annotations

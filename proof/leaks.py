@@ -26,8 +26,9 @@ from comm.base_comm import BaseComm
 
 import gemstream_widget as gem
 from benchmarks.setting import Setting
-from gemstream_widget import driver, fastlane, widget
-from gemstream_widget.source import ListSource
+from gemstream_widget._engine import driver
+from gemstream_widget._engine.source import ListSource
+from gemstream_widget._notebook import fastlane, link
 from tests.clients import client_of
 from tests.local import eventually
 from tests.wire import call, chunk, text
@@ -118,7 +119,7 @@ async def _all(server: gem.LocalGemini, count: int, crowd: int, most: int) -> tu
     registries: dict[str, Callable[[], int]] = {
         "driver._going": lambda: len(driver._going),
         "fastlane._handlers": lambda: len(fastlane._handlers),
-        "widget._pacer": lambda: widget._pacer._going,
+        "link._pacer": lambda: link._pacer._going,
         "ipywidgets": lambda: len(_widgets()),
         "memory: runs": lambda: sum(ref() is not None for ref in kept),
     }

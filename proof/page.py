@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gemstream_widget.machine import RUN_TABLE, is_terminal
-from gemstream_widget.model import Wire
-from gemstream_widget.reducer import apply_ops
+from gemstream_widget._plain import Wire
+from gemstream_widget._stream.machine import RUN_TABLE, is_terminal
+from gemstream_widget._stream.patch import apply_ops
 
 __all__ = ["Page"]
 

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from comm.base_comm import BaseComm
 
 import gemstream_widget as gem
-from gemstream_widget.model import Wire
+from gemstream_widget._plain import Wire
 from gemstream_widget.server import LocalGemini
 
 __all__ = ["record"]

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from gemstream_widget.tools import Policy
+from gemstream_widget._tools.policy import Policy
 
 __all__ = ["SCENES", "Scene", "Workshop"]
 

@@ -36,7 +36,7 @@ from nbclient import NotebookClient
 
 import gemstream_widget as gem
 from benchmarks.setting import ROOT, Setting
-from gemstream_widget.source import connect
+from gemstream_widget._engine.gemini import connect
 
 from .finder import Finder
 from .report import Control, Found, Row

@@ -19,8 +19,9 @@ from typing import Any, TypeVar
 
 import gemstream_widget as gem
 from benchmarks.setting import Setting
-from gemstream_widget.model import RunEnded, TextPart
-from gemstream_widget.runner import Runner, loop_for
+from gemstream_widget._engine.loops import Runner, loop_for
+from gemstream_widget._stream.events import RunEnded
+from gemstream_widget._stream.parts import TextPart
 from gemstream_widget.server import RequestRecord
 from tests.clients import TRANSPORTS, client_of
 from tests.gates import GatedSource

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import gemstream_widget as gem
 from benchmarks.setting import Setting
-from gemstream_widget.model import RunEnded
-from gemstream_widget.runner import Runner
+from gemstream_widget._engine.loops import Runner
+from gemstream_widget._stream.events import RunEnded
 from tests.wire import chunk, text
 
 from .report import Control, Found, Row

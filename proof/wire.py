@@ -83,7 +83,7 @@ class Wire:
 
     def client(self, **http_options: object) -> object:
         """As LocalGemini.client."""
-        from gemstream_widget.source import connect
+        from gemstream_widget._engine.gemini import connect
 
         return connect(base_url=self.url, api_key="local", **http_options)
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from gemstream_widget.source import Request
+from gemstream_widget._engine.source import Request
 
 END = object()
 

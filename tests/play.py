@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from gemstream_widget.decode import Decoder
+from gemstream_widget._stream.decode import Decoder
+from gemstream_widget._stream.events import Event
+from gemstream_widget._stream.patch import Op
+from gemstream_widget._stream.state import State
 from gemstream_widget.errors import ApiError
-from gemstream_widget.model import Event
-from gemstream_widget.reducer import Op, State
 
 
 class Played:

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 import gemstream_widget as gem
-from gemstream_widget.approval import Choice
-from gemstream_widget.rules import violations
-from gemstream_widget.source import ListSource
+from gemstream_widget._engine.source import ListSource
+from gemstream_widget._request.rules import violations
+from gemstream_widget._tools.policy import Choice
 from tests.gates import until
 from tests.wire import call, chunk, text
 
@@ -207,7 +207,7 @@ def test_results_are_readable_for_the_model_and_for_people() -> None:
 
     Frame.__name__ = "DataFrame"
     Frame.__module__ = "pandas.core"
-    from gemstream_widget.results import MODEL_LIMIT, readable
+    from gemstream_widget._tools.results import MODEL_LIMIT, readable
 
     response, display = readable(Frame())
     assert response == {"columns": ["a", "b"], "rows": [[1, None], ["x", None]], "row_count": 500}
@@ -278,9 +278,9 @@ def test_a_refused_decision_changes_nothing_and_says_why() -> None:
         with pytest.raises(gem.DecisionRefused, match="no such call"):
             run.approve("s0c7")
         with pytest.raises(gem.DecisionRefused, match="not what was shown"):
-            run.decide("s0c0", Choice(verdict="approve", by="button", shown="something else"))
+            run._decide("s0c0", Choice(verdict="approve", by="button", shown="something else"))
         assert run.pending == [asked]
-        run.decide("s0c0", Choice(verdict="deny", by="button", shown=asked.hash))
+        run._decide("s0c0", Choice(verdict="deny", by="button", shown=asked.hash))
         with pytest.raises(gem.DecisionRefused, match="it is denied"):
             run.approve("s0c0")
         await run

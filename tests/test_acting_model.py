@@ -21,10 +21,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gemstream_widget as gem
+from gemstream_widget._engine.gemini import GeminiSource
+from gemstream_widget._engine.source import ListSource, Request
+from gemstream_widget._plain import Wire
+from gemstream_widget._request.rules import violations
 from gemstream_widget.errors import IllegalTransition
-from gemstream_widget.model import Wire
-from gemstream_widget.rules import violations
-from gemstream_widget.source import GeminiSource, ListSource, Request
 from tests.clients import client_of
 from tests.gates import until
 from tests.wire import call, chunk, text

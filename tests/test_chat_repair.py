@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import gemstream_widget as gem
-from gemstream_widget.model import Wire
-from gemstream_widget.source import ListSource
+from gemstream_widget._engine.source import ListSource
+from gemstream_widget._plain import Wire
 from tests.clients import client_of
 from tests.wire import call, chunk, text
 

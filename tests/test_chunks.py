@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gemstream_widget.chunks import Chunk, ChunkLog
+from gemstream_widget._stream.chunks import Chunk, ChunkLog
 from tests.wire import chunk, text
 
 

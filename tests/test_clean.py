@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gemstream_widget.clean import MAX_DEPTH, clean
+from gemstream_widget._plain import MAX_DEPTH, clean
 
 
 class Unshowable:

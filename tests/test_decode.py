@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gemstream_widget._stream.events import PartEnded, PartStarted, TextAdded
+from gemstream_widget._stream.parts import CallPart, FilePart, OtherPart
 from gemstream_widget.errors import ApiError
-from gemstream_widget.model import CallPart, FilePart, OtherPart, PartEnded, PartStarted, TextAdded
 from tests.play import Played
 from tests.wire import answer, call, chunk, text, thought, tokens
 
@@ -336,7 +337,7 @@ odd_chunks = st.one_of(
 @given(st.lists(odd_chunks, max_size=6))
 @settings(max_examples=400, deadline=None)
 def test_nothing_a_server_could_send_raises_and_patches_still_fold_to_the_snapshot(chunks: list[Any]) -> None:
-    from gemstream_widget.reducer import apply_ops
+    from gemstream_widget._stream.patch import apply_ops
 
     played = Played(chunks, snapshots=True)
     document = played.opening

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemstream_widget.feed import Feed
-from gemstream_widget.reducer import Op, apply_ops
+from gemstream_widget._stream.patch import Op, apply_ops
+from gemstream_widget._stream.readers import Feed
 
 
 class Owner:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from gemstream_widget._stream.outcome import BLOCK_REASONS, FINISH_REASONS, failure_of, notice_of
 from gemstream_widget.errors import EmptyResponse, MalformedCall, PromptBlocked, ResponseBlocked, StreamTruncated
-from gemstream_widget.finish import BLOCK_REASONS, FINISH_REASONS, failure_of, notice_of
 from tests.play import Played
 from tests.wire import chunk, text
 

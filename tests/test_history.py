@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from gemstream_widget._request.pairing import OpenCall, answers_first, open_calls
+from gemstream_widget._request.prompt import contents_of
+from gemstream_widget._request.turns import model_turn
 from gemstream_widget.errors import HistoryError, InvalidPrompt
-from gemstream_widget.history import OpenCall, answers_first, contents_of, open_calls
-from gemstream_widget.turns import model_turn
 from tests.play import Played
 from tests.wire import answer, call, chunk, text, thought
 

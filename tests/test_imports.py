@@ -1,10 +1,11 @@
-"""The shape of the package: what importing it costs, and which module may know which."""
+"""The shape of the package: its rooms, which may know which, and what importing it costs."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,70 +14,42 @@ import gemstream_widget as gem
 
 PACKAGE = Path(gem.__file__).parent
 
-# A module may import the ones before it. `server` is a package with an order of its own.
-ORDER = [
-    *(
-        "clean",
-        "redact",
-        "errors",
-        "model",
-        "machine",
-        "finish",
-        "decode",
-        "reducer",
-        "shapes",
-        "rules",
-        "history",
-        "turns",
-        "repair",
-        "chunks",
-    ),
-    *(
-        "source",
-        "server",
-        "tools",
-        "results",
-        "approval",
-        "capture",
-        "acting",
-        "events",
-        "feed",
-        "record",
-        "restore",
-        "runner",
-        "retry",
-        "pump",
-        "driver",
-        "run",
-        "chat",
-        "saved",
-    ),
-    *("pace", "fastlane", "widget", "show"),
-]
-UPWARDS = {
-    ("run", "show"): "displaying a run asks the room that draws it",
-    ("chat", "saved"): "saving a chat asks the room that knows the file",
-}
+ROOMS = ("_plain _redact errors", "_stream", "_request", "_tools", "_engine", "_archive", "_run", "_chat", "_notebook")
+"""From the ground up: a room may import the ones below it. CONTRIBUTING.md draws the house from this list."""
+BESIDE = {"server": {"_plain", "_request", "_engine", "errors"}, "events": {"_stream"}}
+"""Rooms that nothing imports but by name, inside a function, and what they may import."""
+UPWARDS = {("_run", "_notebook"): "displaying a run asks the room that draws it"}
 ALLOWED = {
-    "google": {"source"},
-    "anywidget": {"widget"},
-    "traitlets": {"widget"},
-    "ipywidgets": {"widget"},
-    "IPython": {"show"},
+    "google": {"_engine.gemini"},
+    "anywidget": {"_notebook"},
+    "traitlets": {"_notebook"},
+    "ipywidgets": {"_notebook"},
+    "IPython": {"_notebook"},
     "tornado": {"server"},
-    "pydantic": {"source", "tools"},
-    "pydantic_core": {"results"},
+    "pydantic": {"_engine.gemini", "_tools"},
+    "pydantic_core": {"_tools"},
 }
+"""Who may import a host or a heavy library."""
 FORBIDDEN_AT_TOP = ("google", "pydantic")
 HEAVY = ("google.genai", "anywidget", "ipywidgets", "traitlets", "IPython", "tornado", "pydantic")
+FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms.split()}
+Import = tuple[str, bool, bool]
 
 
-def modules() -> list[tuple[str, Path]]:
-    return [(p.relative_to(PACKAGE).parts[0].removesuffix(".py"), p) for p in sorted(PACKAGE.rglob("*.py"))]
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__") or "__init__"
 
 
-def imports(path: Path) -> list[tuple[str, bool, bool]]:
-    """(module, at the top of the file, only for types) for each import; relative ones as `.name`."""
+def room_of(module: str) -> str:
+    return module.split(".", maxsplit=1)[0]
+
+
+MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports(module: str) -> Iterator[Import]:
+    """(module, at the top of the file, only for types) for each import; ours as `.name`, from the package's root."""
+    path = MODULES[module]
     tree = ast.parse(path.read_text(encoding="utf-8"))
     typing_only = {
         id(node)
@@ -84,36 +57,64 @@ def imports(path: Path) -> list[tuple[str, bool, bool]]:
         if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
         for node in ast.walk(block)
     }
-    depth = len(path.relative_to(PACKAGE).parts)
-    found = []
+    package = path.relative_to(PACKAGE).parts[:-1]
     for node in ast.walk(tree):
         for_types, at_top = id(node) in typing_only, node in tree.body
         if isinstance(node, ast.Import):
-            found += [(alias.name, at_top, for_types) for alias in node.names]
+            yield from ((alias.name, at_top, for_types) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module or "", at_top, for_types
         elif isinstance(node, ast.ImportFrom):
-            if node.level == 0:
-                found.append((node.module or "", at_top, for_types))
-            elif node.level == depth:
-                names = [node.module] if node.module else [alias.name for alias in node.names]
-                found += [("." + str(name).split(".")[0], at_top, for_types) for name in names]
-    return found
+            base = [*package[: len(package) - node.level + 1], *([node.module] if node.module else [])]
+            for alias in node.names:
+                inner = ".".join([*base, alias.name])
+                yield "." + (inner if inner in MODULES else ".".join(base)), at_top, for_types
 
 
-def test_every_module_has_its_place() -> None:
-    assert {name for name, _ in modules()} - {"__init__"} == set(ORDER)
+def test_every_module_has_its_room() -> None:
+    assert {room_of(name) for name in MODULES} - {"__init__"} == {*FLOOR, *BESIDE}
 
 
-@pytest.mark.parametrize(("name", "path"), modules(), ids=lambda v: v.name if isinstance(v, Path) else v)
-def test_imports_point_one_way_and_hosts_are_named_where_they_may_be(name: str, path: Path) -> None:
-    for module, at_top, for_types in imports(path):
-        root = module.split(".")[0]
-        if module.startswith("."):
-            target = module[1:]
-            if name != "__init__" and not for_types and target != name and (name, target) not in UPWARDS:
-                assert ORDER.index(target) < ORDER.index(name), f"{name} imports {target}, which comes after it"
-        elif root in ALLOWED and not for_types:
-            assert name in ALLOWED[root], f"{name} may not import {module}"
-            assert not (at_top and root in FORBIDDEN_AT_TOP), f"{name} imports {module} at its top"
+@pytest.mark.parametrize("name", [name for name in MODULES if name != "__init__"])
+def test_imports_point_down_and_hosts_are_named_where_they_may_be(name: str) -> None:
+    room = room_of(name)
+    for module, at_top, for_types in imports(name):
+        if for_types:
+            continue
+        root, target = module.split(".")[0], room_of(module[1:])
+        if not module.startswith("."):
+            if root in ALLOWED:
+                assert {name, room} & ALLOWED[root], f"{name} may not import {module}"
+                assert not (at_top and root in FORBIDDEN_AT_TOP), f"{name} imports {module} at its top"
+        elif target == room or (room, target) in UPWARDS:
+            continue
+        elif target in BESIDE:
+            assert not at_top, f"{name} imports {target} at its top, which stands beside the house"
+        elif room in BESIDE:
+            assert target in BESIDE[room], f"{name} may not import {target}"
+        else:
+            same_floor = FLOOR[target] == FLOOR[room] == 0
+            assert FLOOR[target] < FLOOR[room] or same_floor, f"{name} imports {module[1:]}, which is above it"
+
+
+def circles() -> list[set[str]]:
+    """Sets of modules that import one another, at the top of their files."""
+    graph = {name: {m[1:] for m, top, types in imports(name) if m[0] == "." and top and not types} for name in MODULES}
+
+    def reached(start: str) -> set[str]:
+        seen, todo = set[str](), [start]
+        while todo:
+            for target in graph.get(todo.pop(), ()):
+                if target not in seen:
+                    seen.add(target)
+                    todo.append(target)
+        return seen
+
+    return [{name} for name in graph if name in reached(name)]
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    assert circles() == []
 
 
 def test_importing_the_package_loads_neither_the_sdk_nor_jupyter() -> None:
@@ -138,3 +139,15 @@ def test_public_names_exist_and_an_unknown_one_is_refused() -> None:
     assert set(gem.__all__) <= set(dir(gem))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         gem.nonsense  # noqa: B018
+
+
+def test_what_a_reader_sees_of_the_package_is_its_public_surface() -> None:
+    """After everything was used, too: a module is never a public name by accident."""
+    program = (
+        "import gemstream_widget as gem\n"
+        "for name in gem.__all__: getattr(gem, name)\n"
+        "public = {n for n in dir(gem) if not n.startswith('_')}\n"
+        "print(sorted(public ^ {n for n in gem.__all__ if not n.startswith('_')}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from gemstream_widget._stream.machine import CALL_TABLE, RUN_TABLE, Table, is_terminal, next_state
 from gemstream_widget.errors import IllegalTransition
-from gemstream_widget.machine import CALL_TABLE, RUN_TABLE, Table, is_terminal, next_state
 
 TABLES = {"run": RUN_TABLE, "call": CALL_TABLE}
 EVENTS = {name: sorted({e for row in table.values() for e in row}) for name, table in TABLES.items()}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gemstream_widget.pace import FLUSH_S, Pacer
+from gemstream_widget._notebook.pacer import FLUSH_S, Pacer
 
 
 class Clock:

@@ -7,8 +7,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from gemstream_widget import redact as module
-from gemstream_widget.redact import redact, redact_all, remember_key
+from gemstream_widget import _redact as module
+from gemstream_widget._redact import redact, redact_all, remember_key
 
 ODD = "my/own+key=&?'\"end"
 

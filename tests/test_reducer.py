@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gemstream_widget.model import TextBuffer
-from gemstream_widget.reducer import apply_ops
+from gemstream_widget._stream.parts import TextBuffer
+from gemstream_widget._stream.patch import apply_ops
 from tests import wire
 from tests.conftest import corpus_streams
 from tests.make_golden import GOLDEN, STREAMS, golden

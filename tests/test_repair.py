@@ -15,11 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gemstream_widget as gem
-from gemstream_widget import repair
-from gemstream_widget.model import Wire
-from gemstream_widget.repair import BEFORE, UNKNOWN, refusals, repaired
-from gemstream_widget.rules import SKIP_SIGNATURE, violations
-from gemstream_widget.source import GeminiSource, Request
+from gemstream_widget._engine.gemini import GeminiSource
+from gemstream_widget._engine.source import Request
+from gemstream_widget._plain import Wire
+from gemstream_widget._request import repair
+from gemstream_widget._request.repair import BEFORE, UNKNOWN, refusals, repaired
+from gemstream_widget._request.rules import SKIP_SIGNATURE, violations
 from tests.clients import client_of
 from tests.local import refusal
 from tests.recorded_requests import recorded_requests

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 import gemstream_widget as gem
+from gemstream_widget._engine.retry import LONGEST_S, retry_wait_s
+from gemstream_widget._engine.source import ListSource
+from gemstream_widget._request.rules import violations
+from gemstream_widget._stream.events import RetryScheduled, RunEnded, StepEnded, StepStarted
+from gemstream_widget._stream.patch import apply_ops
 from gemstream_widget.errors import RunFailed
-from gemstream_widget.model import RetryScheduled, RunEnded, StepEnded, StepStarted
-from gemstream_widget.reducer import apply_ops
-from gemstream_widget.retry import LONGEST_S, retry_wait_s
-from gemstream_widget.rules import violations
-from gemstream_widget.source import ListSource
 from tests.clients import TRANSPORTS, client_of
 from tests.gates import GatedSource, until
 from tests.wire import call, chunk, text
@@ -80,7 +80,7 @@ def test_a_retry_is_a_step_of_its_own_and_the_answer_is_whole() -> None:
     async def main() -> None:
         source = ListSource([api_error(429)], [chunk(usage={"totalTokenCount": 3}), api_error(503)], HELLO)
         run = gem.Chat(source=source, retries=2, max_steps=1).send("hi")
-        feed = run.feed()
+        feed = run._feed()
         opening = feed.snapshot()["state"]
         events = [event async for event in run]
         assert (run.status, run.text, len(source.requests)) == ("completed", "Hello", 3)
@@ -216,7 +216,7 @@ def test_a_stream_that_falls_silent_is_given_up_and_closed() -> None:
 
 
 def test_silence_before_anything_came_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gemstream_widget.retry._FIRST_S", 0.01)
+    monkeypatch.setattr("gemstream_widget._engine.retry._FIRST_S", 0.01)
 
     async def main() -> None:
         source = GatedSource()
@@ -498,7 +498,7 @@ def test_a_saved_chat_keeps_retries_offers_and_what_was_asked_again(tmp_path: Pa
         for before, after in zip(chat.runs, loaded.runs, strict=True):
             assert after.retries == before.retries
             assert after.snapshot()["offers"] == before.snapshot()["offers"]
-            assert after.opening == before.opening
+            assert after._record.opening == before._record.opening
         assert (await loaded.retry()).text == "Hello"
 
     play(main)

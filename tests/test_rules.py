@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemstream_widget.rules import needs_signatures, violations
-from gemstream_widget.shapes import DATA_FIELDS, camel, decode_base64, field, snake
+from gemstream_widget._request.rules import needs_signatures, violations
+from gemstream_widget._request.wire import DATA_FIELDS, camel, decode_base64, field, snake
 from tests.recorded_requests import recorded_requests
 
 Json = dict[str, Any]
@@ -119,7 +119,8 @@ def test_refused(code: str, refused: Json) -> None:
 
 
 def test_every_rule_has_a_negative() -> None:
-    sources = [Path(__file__).parent.parent / "gemstream_widget" / name for name in ("rules.py", "shapes.py")]
+    room = Path(__file__).parent.parent / "gemstream_widget" / "_request"
+    sources = [room / name for name in ("rules.py", "shapes.py")]
     written = {
         code for source in sources for code in re.findall(r'Violation\(\s*(?:#[^\n]*\n\s*)?"(\w+)"', source.read_text())
     }

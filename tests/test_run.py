@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import gemstream_widget as gem
-from gemstream_widget.model import PartStarted, RunEnded, RunStarted, TextAdded
-from gemstream_widget.source import ListSource
+from gemstream_widget._engine.source import ListSource
+from gemstream_widget._stream.events import PartStarted, RunEnded, RunStarted, TextAdded
 from tests.gates import GatedSource, until
 from tests.wire import answer, call, chunk, text, thought, tokens
 
@@ -442,7 +442,7 @@ def test_nothing_holds_a_run_that_has_ended() -> None:
 def test_a_card_that_cannot_be_told_changes_nothing(fails_at: str) -> None:
     async def main() -> None:
         run = chat_of(HELLO).send("hi")
-        broken, healthy = run.feed(), run.feed()
+        broken, healthy = run._feed(), run._feed()
 
         def fail(urgent: bool) -> None:
             if fails_at == "always" or run.done:
@@ -593,7 +593,7 @@ def test_a_signature_that_came_on_an_unreadable_call_does_not_leave_its_sibling_
         chat = gem.Chat(source=source, tools=[{"name": "f"}], model="gemini-3-pro")
         await chat.send("do")
         await chat.send(answer("f", {}))
-        from gemstream_widget.rules import violations
+        from gemstream_widget._request.rules import violations
 
         assert not violations({"contents": source.requests[1].contents}, model="gemini-3-pro")
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import gemstream_widget as gem
-from gemstream_widget.rules import violations
-from gemstream_widget.source import ListSource
+from gemstream_widget._engine.source import ListSource
+from gemstream_widget._request.rules import violations
 from tests.gates import GatedSource, until
 from tests.wire import call, chunk, text, thought, tokens
 

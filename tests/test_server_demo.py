@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemstream_widget.server import LocalGemini
+from gemstream_widget.server.demo.prose import compose
 from gemstream_widget.server.example import example
-from gemstream_widget.server.mint import Mint
-from gemstream_widget.server.prose import compose
 from gemstream_widget.server.reply import fold
+from gemstream_widget.server.signatures import Mint
 
 from .local import Json, Raw, ask, frames, parts, play, refusal, said
 

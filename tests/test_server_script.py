@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gemstream_widget.server import Fault, LocalGemini
 from gemstream_widget.server.reply import slices
-from gemstream_widget.server.script import DIRECTIVES, Cue, ScriptError, is_script, parse
+from gemstream_widget.server.script.language import DIRECTIVES, Cue, ScriptError, is_script, parse
 
 from .local import Json, Raw, ask, eventually, frames, parts, play, refusal, said
 

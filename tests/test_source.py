@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import gemstream_widget as gem
-from gemstream_widget.redact import redact
+from gemstream_widget._redact import redact
 from tests.clients import TRANSPORTS, client_of
 from tests.conftest import corpus_root
 from tests.play import Played
@@ -58,7 +58,7 @@ def test_the_request_is_what_the_user_asked_for_and_never_calls_functions_by_its
 
 
 def test_older_models_are_not_asked_for_thoughts() -> None:
-    from gemstream_widget.source import _THINKING
+    from gemstream_widget._engine.gemini import _THINKING
 
     thinking = ["gemini-2.5-flash", "gemini-3-pro-preview", "gemini-3.5-flash", "demo", "gemini-10-pro"]
     not_thinking = ["gemini-2.0-flash", "gemini-1.5-pro", "gemini-2.5-flash-image", "gemma-3", "gemini-2.5-pro-tts"]
@@ -133,7 +133,7 @@ def test_a_server_that_is_not_there_is_told(transport: str) -> None:
 
         class Nowhere:
             def client(self, **options: Any) -> Any:
-                from gemstream_widget.source import connect
+                from gemstream_widget._engine.gemini import connect
 
                 return connect(base_url=f"http://127.0.0.1:{held.getsockname()[1]}", api_key="k", **options)
 

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 
 import gemstream_widget as gem
-from gemstream_widget.model import RunEnded
+from gemstream_widget._stream.events import RunEnded
 from gemstream_widget.server import RequestRecord
 from tests.clients import TRANSPORTS, client_of
 

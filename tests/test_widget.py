@@ -14,10 +14,10 @@ import pytest
 from comm.base_comm import BaseComm
 
 import gemstream_widget as gem
-from gemstream_widget import fastlane, widget
-from gemstream_widget.pace import Pacer
-from gemstream_widget.reducer import apply_ops
-from gemstream_widget.source import ListSource
+from gemstream_widget._engine.source import ListSource
+from gemstream_widget._notebook import fastlane, link
+from gemstream_widget._notebook.pacer import Pacer
+from gemstream_widget._stream.patch import apply_ops
 from tests.gates import GatedSource, until
 from tests.wire import chunk, text, thought
 
@@ -60,7 +60,7 @@ class PageComm(BaseComm):
 @pytest.fixture(autouse=True)
 def _page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comm, "create_comm", PageComm)
-    monkeypatch.setattr(widget, "_pacer", Pacer())
+    monkeypatch.setattr(link, "_pacer", Pacer())
     PageComm.opened.clear()
 
 
@@ -254,8 +254,8 @@ async def in_time(condition: Callable[[], bool]) -> None:
 
 
 def test_beats_name_the_last_patch_also_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gemstream_widget.pace._BEAT_S", 0.01)
-    monkeypatch.setattr(widget._Link._beat, "__defaults__", ((0.01, 0.01),))
+    monkeypatch.setattr("gemstream_widget._notebook.pacer._BEAT_S", 0.01)
+    monkeypatch.setattr(link.Link._beat, "__defaults__", ((0.01, 0.01),))
 
     async def main() -> None:
         source = GatedSource()

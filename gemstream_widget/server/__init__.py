@@ -4,11 +4,11 @@ It answers as a demo model, plays scripts written in the prompt, replays recordi
 docs/local-gemini.md tells how; `python -m gemstream_widget.server` runs it by itself.
 
 Inside, from the outside in: `local` (thread and lifetime), `app` (HTTP), `service` (who answers), `exchange` (how an
-answer travels), `demo`, `script` and `recordings` (what it says), `record` (what was seen).
+answer travels), `demo`, `script` and `recordings` (what it says), `account` (what was seen).
 """
 
+from .account import RequestRecord
 from .faults import Fault
 from .local import LocalGemini, shared
-from .record import RequestRecord
 
 __all__ = ["Fault", "LocalGemini", "RequestRecord", "shared"]

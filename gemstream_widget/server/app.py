@@ -14,15 +14,16 @@ from tornado.httputil import HTTPServerRequest
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application, RequestHandler
 
+from .account import RequestRecord
+from .errors import Refusal, error_body
 from .exchange import CutOff, Exchange, reset
 from .faults import Fault
 from .models import describe
-from .record import RequestRecord
-from .refusals import Refusal, error_body
 from .service import Service, read_body
 from .wire import to_json
 
 __all__ = ["Server", "application"]
+
 
 _HTML_ERROR = b"<html><head><title>Service Unavailable</title></head><body>Please try again later.</body></html>"
 _SECRET_HEADERS = {"x-goog-api-key", "authorization", "cookie"}

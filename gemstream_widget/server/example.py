@@ -6,9 +6,10 @@ import re
 from operator import ge, gt, le, lt
 from typing import Any
 
-from ..shapes import camel, field, snake
+from .._request.wire import camel, field, snake
 
 __all__ = ["example"]
+
 
 Json = dict[str, Any]
 

@@ -13,13 +13,14 @@ from typing import Any, Protocol
 
 from tornado.iostream import IOStream
 
+from .account import RequestRecord
 from .faults import Fault
-from .plan import Action, Actions, Chunk, Cut, Ending, Pause, Raw, Stall
-from .record import RequestRecord
 from .reply import fold
+from .script.actions import Action, Actions, Chunk, Cut, Ending, Pause, Raw, Stall
 from .wire import GARBAGE, frame, to_json
 
 __all__ = ["CutOff", "Exchange", "Output", "reset"]
+
 
 Json = dict[str, Any]
 

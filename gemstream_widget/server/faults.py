@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from .plan import Ending
+from .script.actions import Ending
 
 __all__ = ["Fault"]
 

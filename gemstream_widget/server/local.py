@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tornado.netutil import bind_sockets
 
+from .account import RequestRecord
 from .app import Server, application
 from .faults import Fault
-from .record import RequestRecord
 from .recordings import Recordings
 from .service import Service
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from google.genai import Client
 
 __all__ = ["LocalGemini", "shared"]
+
 
 _BACKLOG = 1024
 
@@ -124,7 +125,7 @@ class LocalGemini:
 
     def client(self, *, api_key: str = "local", **http_options: Any) -> Client:
         """A google-genai client for this server; `http_options` are the SDK's HttpOptions."""
-        from ..source import connect
+        from .._engine.gemini import connect
 
         client: Client = connect(base_url=self.url, api_key=api_key, **http_options)
         return client

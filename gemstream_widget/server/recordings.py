@@ -11,10 +11,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .plan import Actions, Chunk, Pause
-from .refusals import Refusal, error_body
+from .errors import Refusal, error_body
+from .script.actions import Actions, Chunk, Pause
 
 __all__ = ["DEFAULT_PACE_S", "Recordings", "read_lines", "recorded_model", "replay"]
+
 
 Json = dict[str, Any]
 

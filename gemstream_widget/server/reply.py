@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .ask import count_tokens
-from .mint import Mint
+from .prompt import count_tokens
+from .signatures import Mint
 
 __all__ = ["Reply", "fold", "slices"]
+
 
 Json = dict[str, Any]
 

@@ -7,21 +7,22 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import rules
-from ..shapes import field as wire_field
-from . import demo
-from .ask import Ask, read_ask
+from .._request import rules
+from .._request.wire import field as wire_field
+from .account import RequestRecord
+from .demo import answer as demo
+from .errors import Refusal
 from .faults import Fault
-from .mint import Mint
 from .models import DEMO_MODELS
-from .plan import Actions
-from .record import RequestRecord
+from .prompt import Ask, read_ask
 from .recordings import Recordings, read_lines, recorded_model, replay
-from .refusals import Refusal
 from .reply import Reply
-from .script import ScriptError
+from .script.actions import Actions
+from .script.language import ScriptError
+from .signatures import Mint
 
 __all__ = ["Service", "read_body"]
+
 
 Json = dict[str, Any]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 __all__ = ["GARBAGE", "frame", "to_json"]
 
+
 GARBAGE = b'data: {"candidates": [{"content": {"par\r\n\r\n'
 """A frame that is not JSON."""
 

@@ -1,5 +1,5 @@
 /** The Copy button of a code block. */
-import { copyText } from "../clipboard.ts";
+import { copyText } from "../dom/clipboard.ts";
 import { codeText } from "./code.ts";
 
 const SHOWN_MS = 1_600;

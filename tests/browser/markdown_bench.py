@@ -32,7 +32,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     esbuild(folder / "page.js", "tests/browser/page/markdown.ts", "--format=iife")
     esbuild(folder / "naive.js", "--format=iife", stdin=NAIVE)
     for name in ("highlight", "math"):
-        esbuild(folder / f"{name}.js", f"js/modules/{name}.ts", "--format=esm", "--minify", "--loader:.css=text")
+        esbuild(folder / f"{name}.js", f"js/modules/{name}/index.ts", "--format=esm", "--minify", "--loader:.css=text")
     served = {f"/{path.name}": path.read_bytes() for path in folder.iterdir()}
     styles = ("markdown/markdown.css", "modules/highlight.css", "modules/math.css")
     served["/"] = (PAGE % "".join((ROOT / "js" / path).read_text() for path in styles)).encode()

@@ -1,6 +1,8 @@
 // A model and a kernel that live in the page: they speak docs/protocol.md and misbehave on demand.
-import { applyOps } from "../../../js/patch.ts";
-import { type Call, isEnded, type Op, type PageMessage, type RunState } from "../../../js/protocol.ts";
+
+import type { Call, Op, PageMessage, RunState } from "../../../js/protocol.ts";
+import { applyOps } from "../../../js/state/patch.ts";
+import { isEnded } from "../../../js/state/questions.ts";
 
 type Listener = (...args: never[]) => void;
 

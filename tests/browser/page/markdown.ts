@@ -1,6 +1,7 @@
 // The markdown renderer on a bare page, for test_markdown.py.
+
+import { type ModuleName, moduleLoader } from "../../../js/load.ts";
 import { type MarkdownOptions, MarkdownStream } from "../../../js/markdown/stream.ts";
-import { type ModuleName, moduleLoader } from "../../../js/modules/load.ts";
 import { reduceOurs, reduceTheirs } from "./commonmark.ts";
 import { hard, large, nested } from "./large.ts";
 import { numbers, sample } from "./samples.ts";

@@ -1,0 +1,178 @@
+"""Gemini itself, through google-genai.
+
+The one module that names the SDK, and only inside functions: importing it takes more than a second, so the first
+request does it on a worker thread while the event loop goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .._plain import Wire
+from .._redact import KEY_VARIABLES, redact, remember_key
+from ..errors import (
+    ApiError,
+    ConnectionFailed,
+    GemstreamError,
+    HistoryError,
+    InvalidChunk,
+    MissingKey,
+    SourceError,
+    StreamTruncated,
+)
+from .source import Request, wire_of
+
+if TYPE_CHECKING:
+    from google.genai import Client
+    from google.genai.types import GenerateContentConfig
+
+__all__ = ["GeminiSource", "connect"]
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Gemini
+
+_CLOUD_VARIABLES = ("GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_ENTERPRISE")
+_SETTINGS = (*KEY_VARIABLES, *_CLOUD_VARIABLES, "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION")
+_clients: dict[tuple[str | None, ...], Client] = {}
+
+
+def connect(*, base_url: str | None = None, api_key: str | None = None, **options: Any) -> Client:
+    """A `google.genai.Client`; `options` are the SDK's HttpOptions. Slow the first time: it imports the SDK."""
+    from google import genai
+    from google.genai import types
+
+    http_options = types.HttpOptions(base_url=base_url, **options) if base_url or options else None
+    return genai.Client(api_key=api_key, http_options=http_options)
+
+
+def _default_client() -> Client:
+    """The client the environment describes, shared by all chats as long as the environment stays the same."""
+    settings = tuple(os.environ.get(name) for name in _SETTINGS)
+    if settings not in _clients:
+        _clients[settings] = connect()
+    return _clients[settings]
+
+
+def _require_credentials() -> None:
+    """Say what is missing before the SDK is imported: a wrong start should be told at once.
+
+    The variables are those the SDK reads: https://googleapis.github.io/python-genai/#create-a-client
+    """
+    if not any(os.environ.get(name, "").strip() for name in (*KEY_VARIABLES, *_CLOUD_VARIABLES)):
+        raise MissingKey("Neither GEMINI_API_KEY nor GOOGLE_API_KEY is set, and no Vertex AI settings were found.")
+
+
+class GeminiSource:
+    """Streams from Gemini through google-genai.
+
+    `client` is the user's own, or None for the one the environment describes. `connect` makes a client when the first
+    request comes, on a worker thread (it may import the SDK or start a server).
+    """
+
+    def __init__(self, client: Client | None = None, *, connect: Callable[[], Client] | None = None) -> None:
+        self._client = client
+        self._connect = connect
+
+    def _prepare(self, request: Request) -> tuple[Client, GenerateContentConfig, list[Any]]:
+        """Client, config and contents in the SDK's types. Runs on a worker thread."""
+        client = self._client
+        if client is None:
+            client = self._client = self._connect() if self._connect else _default_client()
+        remember_key(getattr(getattr(client, "_api_client", None), "api_key", None))
+        return client, _config(request), _contents(request.contents)
+
+    async def stream(self, request: Request) -> AsyncIterator[Wire]:
+        """The wire chunks of one request. See Source; raises errors.RunFailed subclasses and HistoryError."""
+        if self._client is None and self._connect is None:
+            _require_credentials()
+        received = 0
+        try:
+            client, config, contents = await asyncio.to_thread(self._prepare, request)
+            chunks = await client.aio.models.generate_content_stream(
+                model=request.model, contents=contents, config=config
+            )
+            async for chunk in chunks:
+                received += 1
+                yield wire_of(chunk)
+        except (GemstreamError, asyncio.CancelledError, GeneratorExit):
+            raise
+        except Exception as error:
+            raise _translate(error, received) from None  # its frames and texts may hold the key
+
+
+_THINKING = re.compile(r"gemini-(?:2\.5|[3-9]|\d\d)(?!.*(?:image|tts|live|audio|embedding))|demo")
+
+
+def _config(request: Request) -> GenerateContentConfig:
+    from google.genai import types
+
+    given = request.config
+    config = types.GenerateContentConfig() if given is None else types.GenerateContentConfig.model_validate(given)
+    config = config.model_copy()
+    # The SDK would run the tools itself, before it yields the chunk that holds the call: nobody could approve it.
+    config.automatic_function_calling = types.AutomaticFunctionCallingConfig(disable=True)
+    if request.system is not None:
+        config.system_instruction = request.system
+    if request.tools:
+        config.tools = [*(config.tools or []), *(types.Tool.model_validate(tool) for tool in request.tools)]
+    if config.thinking_config is None and _THINKING.match(request.model.removeprefix("models/")):
+        # Without this Gemini reasons but does not tell. Older and special models refuse the setting.
+        config.thinking_config = types.ThinkingConfig(include_thoughts=True)
+    return config
+
+
+def _contents(contents: Sequence[Wire]) -> list[Any]:
+    from google.genai import types
+    from pydantic import ValidationError
+
+    out = []
+    for place, content in enumerate(contents):
+        try:
+            out.append(types.Content.model_validate(content))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(p) for p in first["loc"])
+            raise HistoryError(f"Content {place} cannot be sent: {first['msg']} at {where}.") from error
+    return out
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# the SDK's errors, and its transports', in our words
+
+_UNREACHABLE = {"ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionRefusedError", "ProxyError"}
+_TRANSPORTS = ("httpx", "httpx2", "httpcore", "httpcore2", "aiohttp", "anyio")
+
+
+def _translate(error: Exception, received: int) -> GemstreamError:
+    """What an exception of the SDK or of its HTTP library means.
+
+    The library is one of httpx2, httpx and aiohttp, and none of them is imported here: their errors are told apart by
+    the names of their classes.
+    """
+    from google.genai import errors
+
+    if isinstance(error, errors.APIError):
+        code = error.code if isinstance(error.code, int) else None
+        status = None if error.status is None else str(error.status)  # of a proxy it may be anything
+        return ApiError(code, status, str(error.message or "Gemini gave no message."), error.details)
+    if isinstance(error, errors.UnknownApiResponseError | UnicodeDecodeError):
+        return InvalidChunk(f"After {received} chunks came something that is not a Gemini chunk: {_brief(error)}")
+    names = {cls.__name__ for cls in type(error).__mro__}
+    if names & _UNREACHABLE:
+        return ConnectionFailed(_brief(error))
+    if type(error).__module__.split(".")[0] in _TRANSPORTS or isinstance(error, OSError | TimeoutError | EOFError):
+        if received:
+            return StreamTruncated(f"The connection was lost after {received} chunks: {_brief(error)}")
+        return ConnectionFailed(f"The connection was lost before the answer began: {_brief(error)}")
+    return SourceError(_brief(error))
+
+
+def _brief(error: BaseException) -> str:
+    text = redact(str(error)) or "no message"
+    text = text if len(text) <= 300 else text[:297] + "..."
+    return f"{type(error).__name__}: {text}"

@@ -1,0 +1,86 @@
+"""Pump: reads the stream of one request into a queue, and does nothing else.
+
+Its task awaits only the source, so that cancelling it always lands inside the source, where it closes the connection
+(source.py tells why). Whoever takes the chunks out decides what they mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from .._redact import words_of
+from ..errors import SourceError
+from .source import Request, Source
+
+__all__ = ["Pump"]
+
+
+class _End:
+    """In the queue after the last chunk."""
+
+
+_LATE_S = 0.1
+"""A timer that comes later than this was held up together with its loop, and so was the reading."""
+
+
+class Pump:
+    """Starts to read at once, on the running loop. `now` gives the arrival of each chunk."""
+
+    def __init__(self, source: Source, request: Request, *, now: Callable[[], float], name: str) -> None:
+        self.began = False
+        """It asked its source: there may be a connection to close."""
+        self.ended_s: float | None = None
+        self._now = now
+        self._left = False
+        self._inbox: asyncio.Queue[tuple[float, Any] | _End] = asyncio.Queue()
+        self.task = asyncio.get_running_loop().create_task(self._read(source, request), name=name)
+        self.task.add_done_callback(self._over)
+
+    async def _read(self, source: Source, request: Request) -> None:
+        self.began = True
+        try:
+            async for chunk in source.stream(request):
+                self._inbox.put_nowait((self._now(), chunk))
+                if self._left:  # the source ignored its cancellation
+                    return
+        except (KeyboardInterrupt, SystemExit) as error:  # would end the loop, and with it the kernel
+            raise SourceError(words_of(error)) from None
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self.ended_s = self._now()
+        if not task.cancelled():
+            task.exception()  # seen: it is judged by the driver, or no longer matters
+        self._inbox.put_nowait(_End())
+
+    async def take(self, timeout_s: float | None) -> tuple[float, Any] | None:
+        """The next chunk with its arrival, or None after the last. Raises TimeoutError where none comes in time, not
+        counting time in which the loop itself was held up.
+        """
+        loop = asyncio.get_running_loop()
+        while self._inbox.empty():
+            began = loop.time()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    return _chunk(await self._inbox.get())
+            except TimeoutError:
+                if timeout_s is None or loop.time() - began < timeout_s + _LATE_S:
+                    raise
+        return _chunk(self._inbox.get_nowait())
+
+    def leave(self) -> None:
+        """Let whoever waits in `take` go on, although the source has not ended."""
+        self._left = True
+        self._inbox.put_nowait(_End())
+
+    @property
+    def raised(self) -> BaseException | None:
+        """What ended the source: CancelledError where it was cancelled, None where it ended by itself, or has not."""
+        if not self.task.done():
+            return None
+        return asyncio.CancelledError() if self.task.cancelled() else self.task.exception()
+
+
+def _chunk(item: tuple[float, Any] | _End) -> tuple[float, Any] | None:
+    return None if isinstance(item, _End) else item

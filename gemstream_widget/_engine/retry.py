@@ -1,0 +1,63 @@
+"""Whether a request that failed is sent again, and when. Only before anything of the answer came: a second answer must
+never be mixed with the first.
+
+The codes are those the SDK's own retries know (google-genai, HttpRetryOptions), which are off unless the client sets
+them. RetryInfo: https://cloud.google.com/apis/design/errors#error_payloads
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import ApiError, ConnectionFailed, RunFailed, StreamStalled, StreamTruncated
+
+__all__ = ["LONGEST_S", "retry_wait_s"]
+
+
+LONGEST_S = 60.0
+"""Nobody is kept waiting longer than this for one attempt: a quota that needs more is told as an error."""
+
+_CODES = {408, 429, 500, 502, 503, 504}
+_FIRST_S = 1.0
+_JITTER = 0.2  # so that many runs that failed together do not come back together
+
+
+def retry_wait_s(error: RunFailed, attempt: int) -> float | None:
+    """Seconds to wait after `attempt` (1 for the first) failed with `error`, or None where trying again is no use.
+
+    What Gemini asks for in a RetryInfo counts; otherwise 1, 2, 4 ... seconds, up to a fifth less.
+    """
+    if isinstance(error, ApiError):
+        if error.code not in _CODES:
+            return None
+    elif not isinstance(error, ConnectionFailed | StreamTruncated | StreamStalled):
+        return None
+    wait_s = _asked_s(getattr(error, "details", None))
+    if wait_s is None:
+        wait_s = min(_FIRST_S * 2 ** (attempt - 1), LONGEST_S) * random.uniform(1 - _JITTER, 1)
+    return wait_s if wait_s <= LONGEST_S else None
+
+
+def _asked_s(details: Any) -> float | None:
+    """The retryDelay of the RetryInfo in an error body, or None."""
+    for entry in _entries(details):
+        if str(entry.get("@type", "")).endswith("google.rpc.RetryInfo"):
+            delay = re.fullmatch(r"(\d+(?:\.\d+)?)s", str(entry.get("retryDelay", "")))
+            if delay:
+                return float(delay[1])
+    return None
+
+
+def _entries(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
+    """Every object in the body: the SDK hands it over whole, Vertex wraps it in a list."""
+    if depth > 6:
+        return
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for held in value:
+            yield from _entries(held, depth + 1)

@@ -1,0 +1,111 @@
+"""Where chunks come from: the Source protocol, a list, and a stream that somebody else made.
+
+How a stream is left, measured on google-genai 3.4 with its three HTTP transports: `break`, `aclose()` or an exception
+thrown in leave the socket open until a garbage collection; cancelling a task that is suspended inside the SDK's
+`__anext__` closes it at once (https://github.com/googleapis/python-genai/issues/2425). So whoever reads a source must
+do it in a task whose only awaits are the source's, and cancel that task to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from .._plain import Wire
+from ..errors import SourceError
+
+__all__ = ["ListSource", "Request", "Source", "WatchedSource", "wire_of"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one step asks for. `contents` and `tools` are wire JSON; `config` is the SDK's GenerateContentConfig, or a
+    dict of its fields, as the user gave it.
+    """
+
+    model: str
+    contents: Sequence[Wire]
+    system: str | None = None
+    tools: Sequence[Wire] = ()
+    config: Any = None
+
+
+class Source(Protocol):
+    """Gives the chunks of a request as wire dicts, in order.
+
+    Cancelling the task that awaits the next chunk must end the stream and close what it holds. Errors should be ours
+    (errors.RunFailed); others are shown as SourceError.
+    """
+
+    def stream(self, request: Request) -> AsyncIterator[Wire]: ...
+
+
+class ListSource:
+    """Chunks from memory, one list per request: for tests, teaching and replay without timing.
+
+    An item may be an exception, which is raised in its place.
+    """
+
+    def __init__(self, *streams: Iterable[Any]) -> None:
+        self._streams = [list(s) for s in streams]
+        self.requests: list[Request] = []
+
+    async def stream(self, request: Request) -> AsyncIterator[Wire]:
+        self.requests.append(request)
+        number = len(self.requests)
+        if number > len(self._streams):
+            raise SourceError(f"This ListSource holds {len(self._streams)} streams; request {number} has none.")
+        for item in self._streams[number - 1]:
+            await asyncio.sleep(0)
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+
+_BREATH_S = 0.008
+
+
+class WatchedSource:
+    """Chunks from an async iterator that somebody else made: the SDK's objects, or wire dicts. Read once."""
+
+    def __init__(self, stream: AsyncIterator[Any]) -> None:
+        if not hasattr(stream, "__aiter__"):
+            raise TypeError(f"watch() takes an async iterator of chunks, not {type(stream).__name__}")
+        self._stream = stream
+
+    async def stream(self, request: Request) -> AsyncIterator[Wire]:
+        held_since, cancelled = time.monotonic(), False
+        async for chunk in self._stream:
+            yield wire_of(chunk) if hasattr(chunk, "model_dump") else chunk
+            if time.monotonic() - held_since > _BREATH_S:  # a stream that never waits: let others have the loop
+                try:
+                    await asyncio.sleep(0)
+                except asyncio.CancelledError:
+                    if cancelled:
+                        raise
+                    cancelled = True  # once more, inside the stream, where it closes what it holds; or never there
+                    cast(asyncio.Task[Any], asyncio.current_task()).cancel()
+                held_since = time.monotonic()
+
+
+def wire_of(chunk: Any) -> Wire:
+    """A chunk of the SDK as a wire dict. The SDK has dropped what it does not know, and decoded base64: it is written
+    back in the standard alphabet, as Gemini sends it.
+    """
+    wire: Wire = chunk.model_dump(mode="json", by_alias=True, exclude_none=True)
+    wire.pop("sdkHttpResponse", None)
+    for candidate in wire.get("candidates") or ():
+        for part in (candidate.get("content") or {}).get("parts") or ():
+            if "thoughtSignature" in part:
+                part["thoughtSignature"] = _standard_base64(part["thoughtSignature"])
+            blob = part.get("inlineData")
+            if blob and "data" in blob:
+                blob["data"] = _standard_base64(blob["data"])
+    return wire
+
+
+def _standard_base64(text: str) -> str:
+    return text.replace("-", "+").replace("_", "/")

@@ -1,0 +1,174 @@
+"""The card: an anywidget that tells a page about runs and hears what the page asks.
+
+Patches go out as custom messages, a few per second (pacer.py); what the page does comes in by message or by trait, on
+whichever thread the kernel chooses, and is only handed over to the run. docs/protocol.md describes both directions.
+
+Nothing secret may be a synced trait: traits and the bundle are saved in notebooks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable
+from contextvars import copy_context
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from .._plain import Wire
+from .._redact import words_of
+from .._run import Run
+from .._stream.values import StoppedBy
+from . import fastlane
+from .link import Link
+
+__all__ = ["Card"]
+
+
+_STATIC = Path(__file__).parent.parent / "static"
+_MODULES = ("approval", "highlight", "math")
+
+
+@cache
+def _bundle() -> str:
+    path = _STATIC / "widget.js"
+    if not path.exists():
+        raise FileNotFoundError(f"{path.name} is not built: run `make build` in the checkout, or install a wheel.")
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def _module(name: str) -> tuple[str, bytes]:
+    """A second JavaScript module that the page asks for when it first needs it: content hash and source."""
+    source = (_STATIC / f"{name}.js").read_bytes()
+    return hashlib.sha256(source).hexdigest()[:16], source
+
+
+class Card(anywidget.AnyWidget):
+    """Shows runs, live. Closing it stops them."""
+
+    _esm = traitlets.Unicode().tag(sync=True)
+    snapshot = traitlets.Any().tag(sync=True, to_json=lambda _, card: card._snapshot())
+    stop_run = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, runs: Iterable[Run] = ()) -> None:
+        bundle = _bundle()  # before anything is made: without it there is no card
+        self._sending = threading.Lock()
+        self._context = copy_context()
+        self._heard_early: list[Wire] = []  # by the fast lane, and still to come by the usual way
+        self._links = {run.id: Link(self, run) for run in runs}
+        super().__init__(_esm=bundle)
+        self.on_msg(self._on_message)
+        self.observe(self._on_stop_trait, "stop_run")
+        comm = self.comm
+        if comm is not None:
+            fastlane.watch(comm.comm_id, self._on_fast_lane)
+        for link in list(self._links.values()):
+            link.open()
+
+    def close(self) -> None:
+        """Close the card in every page and stop its runs. From any thread."""
+        if self.comm is not None:
+            fastlane.unwatch(self.comm.comm_id)
+        for link in list(self._links.values()):
+            link.run.stop(by="closed")
+            link.close()
+        self._as_its_cell(self.layout.close)  # a widget of its own, which ipywidgets keeps until then
+        self._as_its_cell(super().close)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        data["text/plain"] = "\n\n".join(link.run.text or repr(link.run) for link in list(self._links.values()))
+        return data, metadata
+
+    def _snapshot(self) -> Wire:
+        return {"runs": [link.feed.snapshot() for link in list(self._links.values())]}
+
+    def tell(self, messages: Iterable[Wire], buffers: list[bytes] | None = None) -> None:
+        """Send messages in order. From any thread: Jupyter's publishing socket takes them from all."""
+        with self._sending:
+            for message in messages:
+                self._as_its_cell(partial(self.send, message, buffers))
+
+    def tell_snapshot(self) -> None:
+        """Send the whole state. From any thread."""
+        self._as_its_cell(lambda: self.send_state("snapshot"))
+
+    def _as_its_cell(self, call: Callable[[], None]) -> None:
+        """Publish with the cell that made the card as the parent. ipykernel 7.0 cannot publish where there is none: in
+        what the fast lane or a thread of the user's hands over, and that is what tells of a Stop.
+        """
+        self._context.copy().run(call)
+
+    # -- what the page asks; on any thread, and some of it twice -----------------------------------------------------
+
+    def _on_message(self, _: Any, content: Any, buffers: Any) -> None:
+        if content in self._heard_early:
+            self._heard_early.remove(content)
+        elif isinstance(content, dict):
+            self._hear(content)
+
+    def _hear(self, content: Wire) -> None:
+        op = content.get("op")
+        if op == "stop":
+            self._stop(content.get("run"))
+        elif op == "resync":
+            wanted = content.get("run")
+            for link in list(self._links.values()):
+                if wanted is None or wanted == link.run.id:
+                    link.hand_over(link.resync)
+        elif op == "decide" and content.get("run") in self._links:
+            link = self._links[content["run"]]
+            link.hand_over(lambda: link.decide(content))
+        elif op == "revoke" and content.get("run") in self._links and isinstance(content.get("rule"), str):
+            link = self._links[content["run"]]
+            link.hand_over(lambda: link.revoke(content["rule"]))
+        elif op == "again" and content.get("run") in self._links and isinstance(content.get("how"), str):
+            link = self._links[content["run"]]
+            link.hand_over(lambda: self._again(link, content["how"]))
+        elif op == "module" and content.get("name") in _MODULES:
+            self._send_module(content["name"])
+
+    def _on_stop_trait(self, change: Any) -> None:
+        self._stop(change["new"])
+
+    def _on_fast_lane(self, data: dict[str, Any]) -> None:
+        """A comm message as it arrives, before the kernel handles it: a Stop or a decision. `_on_message` gets it too,
+        and must not take it for a second one.
+        """
+        content = data.get("content")
+        if data.get("method") == "custom" and isinstance(content, dict) and content.get("op") in ("stop", "decide"):
+            self._heard_early.append(content)
+            self._hear(content)
+        elif data.get("method") == "update" and (run := (data.get("state") or {}).get("stop_run")):
+            self._stop(run)
+
+    def _stop(self, run_id: Any, by: StoppedBy = "button") -> None:
+        link = self._links.get(run_id) if isinstance(run_id, str) else None
+        if link is not None:
+            link.run.stop(by=by)
+
+    def _again(self, link: Link, how: str) -> None:
+        """Start the run that goes on after one of ours, and show it below."""
+        if self.comm is None:  # closed meanwhile
+            return
+        try:
+            run = link.run.again(how)
+        except Exception as error:
+            self.tell([{"op": "refused", "run": link.run.id, "call": None, "message": words_of(error)}])
+            return
+        self.add(run)
+
+    def add(self, run: Run) -> None:
+        """Show one more run, below the others. On the run's loop."""
+        link = self._links[run.id] = Link(self, run)
+        link.open()
+
+    def _send_module(self, name: str) -> None:
+        if (_STATIC / f"{name}.js").exists():
+            content_id, source = _module(name)
+            self.tell([{"op": "module", "name": name, "id": content_id}], [source])

@@ -1,0 +1,111 @@
+"""Showing runs: `ask`, `watch`, and what happens when a Run is displayed."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import AsyncIterator, Iterable
+from typing import TYPE_CHECKING, Any
+
+from .._chat import DEFAULT_MODEL, Chat
+from .._engine.loops import Runner
+from .._engine.source import WatchedSource
+from .._run import Run
+from .._tools.policy import Policy
+
+if TYPE_CHECKING:
+    from google.genai import Client
+
+    from .card import Card
+
+__all__ = ["ask", "display_run", "watch"]
+
+
+_cards: dict[str, Card] = {}  # by run id, as long as it is not closed: ipywidgets keeps it so long, too
+_shown_in: dict[str, int] = {}  # run id to the execution count of the cell that showed it last
+
+
+def ask(
+    prompt: Any,
+    *,
+    model: str = DEFAULT_MODEL,
+    system: str | None = None,
+    tools: Iterable[Any] = (),
+    config: Any = None,
+    client: Client | None = None,
+    approve: Policy = "auto",
+    approval_timeout_s: float | None = None,
+    tool_timeout_s: float | None = None,
+    max_steps: int = 10,
+    retries: int | None = None,
+    idle_timeout_s: float | None = None,
+    runner: Runner = "loop",
+) -> Run:
+    """Ask once, and show the answer live in this cell. Returns the Run at once; the parameters are those of Chat.
+
+    `await` the result for the finished run. Outside a notebook it works the same and shows nothing.
+
+        ask("Explain CRDTs in three sentences", model="demo")
+    """
+    chat = Chat(
+        model=model,
+        system=system,
+        tools=tools,
+        config=config,
+        client=client,
+        approve=approve,
+        approval_timeout_s=approval_timeout_s,
+        tool_timeout_s=tool_timeout_s,
+        max_steps=max_steps,
+        retries=retries,
+        idle_timeout_s=idle_timeout_s,
+        runner=runner,
+    )
+    return _shown(chat.send(prompt))
+
+
+def watch(stream: AsyncIterator[Any], *, name: str = "watched stream", runner: Runner = "loop") -> Run:
+    """Show somebody else's stream: any async iterator of chunks, the SDK's objects or wire dicts. Returns the Run.
+
+    Stop cancels the task that reads the iterator; whether that closes its connection is up to the iterator.
+    """
+    return _shown(Chat(model=name, source=WatchedSource(stream), runner=runner).send(name))
+
+
+def _shown(run: Run) -> Run:
+    """The run, displayed if there is a notebook. A card that cannot be made leaves the run as it is, and says so."""
+    if _shell() is not None:
+        try:
+            display_run(run)
+        except Exception as error:
+            warnings.warn(f"Run {run.id} cannot be shown here ({error}); it goes on without a card.", stacklevel=3)
+    return run
+
+
+def _shell() -> Any:
+    """The running IPython shell, or None; without importing IPython, as a script need not have it loaded."""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module is not None else None
+    return shell if shell is not None and hasattr(shell, "kernel") else None
+
+
+def display_run(run: Run) -> None:
+    """Show a run in the cell that is running. A run already shown by this very cell is not shown twice."""
+    shell = _shell()
+    if shell is None:
+        print(repr(run))
+        return
+    if _shown_in.get(run.id) == shell.execution_count:
+        return
+    from IPython.display import display
+
+    from .card import Card
+
+    for closed in [run_id for run_id, card in _cards.items() if card.comm is None]:
+        del _cards[closed]
+        _shown_in.pop(closed, None)
+    card = _cards.get(run.id)
+    if card is None:
+        card = _cards[run.id] = Card([run])
+    _shown_in[run.id] = shell.execution_count
+    display(card)  # type: ignore[no-untyped-call]

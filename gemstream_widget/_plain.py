@@ -1,0 +1,65 @@
+"""Values from the wire, made fit for JSON, UTF-8 and the page.
+
+A chunk is kept as it came; what enters the state passes here. Lone surrogates (Gemini's JSON may escape half a pair)
+cannot be encoded and would break the comm of every widget in the kernel; NaN is no JSON; nesting without end would
+exhaust the stack of whoever copies it, and so would a value that holds itself.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+__all__ = ["MAX_DEPTH", "Json", "Wire", "clean", "clean_text"]
+
+Json: TypeAlias = dict[str, Any]
+"""An object of plain JSON."""
+Wire: TypeAlias = dict[str, Any]
+"""JSON in Gemini's own wire form: camelCase names, base64 text for bytes."""
+
+MAX_DEPTH = 100
+"""Containers inside containers that are kept; what is deeper becomes a note."""
+
+_FLOAT_BITS = 1024
+"""A larger integer is infinite to a page, and from 4300 digits on Python refuses to write it."""
+
+
+def clean_text(text: str) -> str:
+    """`text` without lone surrogates: each becomes U+FFFD."""
+    if text.isascii():
+        return text
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def clean(value: Any, above: tuple[int, ...] = ()) -> Any:
+    """`value` as plain JSON that shares no container with it. `above`: the containers it is in, by identity."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if value.bit_length() <= _FLOAT_BITS else hex(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)
+    if isinstance(value, dict | list | tuple):
+        if len(above) >= MAX_DEPTH:
+            return "(nested too deeply to show)"
+        if id(value) in above:
+            return "(holds itself)"
+        above = (*above, id(value))
+        if isinstance(value, dict):
+            return {clean_text(k if isinstance(k, str) else _words(k)): clean(v, above) for k, v in value.items()}
+        return [clean(v, above) for v in value]
+    return clean_text(_words(value))
+
+
+def _words(value: Any) -> str:
+    """`str(value)`, whatever its class makes of that."""
+    try:
+        return str(value)
+    except Exception as error:
+        return f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"

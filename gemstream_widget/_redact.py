@@ -1,0 +1,66 @@
+"""Texts without keys: whatever is shown, saved or logged of an error passes here."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from functools import cache
+from typing import Any
+
+__all__ = ["KEY_VARIABLES", "redact", "redact_all", "remember_key", "words_of"]
+
+
+KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+
+_SHORTEST = 8  # what is shorter would take pieces out of ordinary words
+_KEY_SHAPES = re.compile(r"(?<![\w-])(?:AIza[\w-]{20,}|AQ\.[\w-]{20,}|ya29\.[\w-]+)")
+_IN_ADDRESS = re.compile(r"(?<=[?&]key=)[^&\s\"']+")
+_known: set[str] = set()
+
+
+def remember_key(key: Any) -> None:
+    """A key that no text may show from now on: the one a client was made with need be in no variable."""
+    if isinstance(key, str) and len(key) >= _SHORTEST:
+        _known.add(key)
+
+
+def redact(text: str, *, addresses: bool = True) -> str:
+    """`text` without API keys: those of the environment and of clients, as they are, in addresses and in JSON, and
+    whatever has the shape of a Google key or token. `addresses`: also whatever an address gives as its `key`, which in
+    an error is one, and in what a tool returns need not be.
+    """
+    keys = {key for name in KEY_VARIABLES if len(key := os.environ.get(name, "")) >= _SHORTEST} | _known
+    for key in sorted(keys, key=len, reverse=True):  # one key may be the beginning of another
+        for form in _forms(key):
+            text = text.replace(form, "[key]")
+    text = _KEY_SHAPES.sub("[key]", text)
+    return _IN_ADDRESS.sub("[key]", text) if addresses else text
+
+
+@cache
+def _forms(key: str) -> set[str]:
+    """How a key may be written."""
+    from urllib.parse import quote, quote_plus
+
+    return {key, quote(key, safe=""), quote(key), quote_plus(key), json.dumps(key)[1:-1]}
+
+
+def redact_all(value: Any, *, addresses: bool = True) -> Any:
+    """Plain JSON without keys in any of its texts."""
+    if isinstance(value, str):
+        return redact(value, addresses=addresses)
+    if isinstance(value, dict):
+        return {redact_all(k, addresses=addresses): redact_all(v, addresses=addresses) for k, v in value.items()}
+    if isinstance(value, list):
+        return [redact_all(v, addresses=addresses) for v in value]
+    return value
+
+
+def words_of(error: BaseException) -> str:
+    """An exception's class and message, without keys."""
+    try:
+        said = str(error)
+    except Exception:  # somebody else's class
+        said = "it cannot be shown"
+    return redact(f"{type(error).__name__}: {said}")

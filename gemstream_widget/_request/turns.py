@@ -1,0 +1,108 @@
+"""What a run adds to the conversation, in wire form: its prompt, what the model said, and the responses to its calls.
+
+A call that goes into the history always brings its response along: without one, Gemini refuses this and every later
+request. A call that came only in part, or without a name, stays out. Thoughts are left out unless they carry a
+signature: Gemini takes both ways, as long as it is one of them throughout.
+https://ai.google.dev/gemini-api/docs/thought-signatures
+
+`opening` is the conversation so far, where the run asks again; its own prompt is in it.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+
+from .._plain import Wire
+from .._stream.parts import CallPart, Part, TextPart, ToolCall
+from .._stream.state import State
+from .._stream.values import Step
+from .pairing import OpenCall
+from .rules import SKIP_SIGNATURE
+
+__all__ = ["contents", "model_turn", "sent_calls", "unfinished"]
+
+
+STOPPED = "Stopped by the user before the call was run."
+FAILED = "The run failed before the call was run."
+NAMELESS = "A function call in your last answer had no name, so nothing was run for it."
+
+
+def contents(state: State, opening: list[Wire]) -> list[Wire]:
+    """The prompt, and what the model said.
+
+    A run that was stopped answers its open calls, so that Gemini accepts the next request. A run that failed before
+    the model said anything adds no prompt: it is most likely sent again.
+    """
+    added = _turns(state, state.steps)
+    if state.status == "failed" and not added:
+        return _without_prompt(opening)
+    return [*opening, *state.prompt, *added]
+
+
+def unfinished(state: State, opening: list[Wire]) -> list[Wire]:
+    """`contents` without the step that did not end well, which stays only where a tool of it began."""
+    steps = state.steps
+    began = steps and any(c.started_s is not None for c in state.tool_calls if c.step == steps[-1].index)
+    return [*opening, *state.prompt, *_turns(state, steps if began else steps[:-1])]
+
+
+def _turns(state: State, steps: Iterable[Step]) -> list[Wire]:
+    """What the model said in these steps, and the responses to its calls."""
+    turns: list[Wire] = []
+    for step in steps:
+        parts = state.parts_of(step.index)
+        calls, turn = sent_calls(parts), model_turn(parts)
+        responses = _responses(calls, state.status)
+        turns += [turn, *responses] if turn is not None else []
+        nameless = any(isinstance(p, CallPart) and not p.call.name for p in parts)
+        if nameless and (responses or not calls):  # responses come right after their calls, and this after them
+            turns.append({"role": "user", "parts": [{"text": NAMELESS}]})
+    return turns
+
+
+def model_turn(parts: Iterable[Part]) -> Wire | None:
+    """The model's Content of one step, or None where nothing of it can be sent back."""
+    kept: list[Wire] = []
+    orphaned = False  # a call that stays out carried the step's signature
+    for part in parts:
+        if part.thought and part.signature is None and isinstance(part, TextPart):
+            continue
+        wire = part.to_wire()
+        if wire:
+            if orphaned and "functionCall" in wire and "thoughtSignature" not in wire:
+                wire["thoughtSignature"] = base64.b64encode(SKIP_SIGNATURE).decode("ascii")
+                orphaned = False
+            kept.append(wire)
+        elif isinstance(part, CallPart) and part.signature:
+            orphaned = True
+    return {"role": "model", "parts": kept} if kept else None
+
+
+def sent_calls(parts: Iterable[Part]) -> list[ToolCall]:
+    """The calls that `model_turn` of the same parts sends back, without those the model's own side answered."""
+    calls = [p.call for p in parts if isinstance(p, CallPart) and p.data() is not None]
+    return [call for call in calls if not call.model_side]
+
+
+def _responses(calls: list[ToolCall], status: str) -> list[Wire]:
+    """The Content that answers the calls of one step, in call order; none while some are still to be answered."""
+    if not calls:
+        return []
+    reason = {"cancelled": STOPPED, "failed": FAILED}.get(status)
+    if reason is None and any(call.result is None for call in calls):
+        return []
+    responses = [OpenCall.of(c).answer(c.result if c.result is not None else {"error": reason}) for c in calls]
+    return [{"role": "user", "parts": responses}]
+
+
+def _without_prompt(opening: list[Wire]) -> list[Wire]:
+    """The contents without what the user said last, if the model has not answered it; its own calls' responses stay."""
+    end = len(opening)
+    while end and opening[end - 1].get("role") != "model" and not _responds(opening[end - 1]):
+        end -= 1
+    return opening[:end]
+
+
+def _responds(content: Wire) -> bool:
+    return any("functionResponse" in part for part in content["parts"])

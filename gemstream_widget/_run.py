@@ -1,0 +1,329 @@
+"""Run: one prompt until it ends, as its user sees it.
+
+What has happened is in its Record (record.py), what is going on is its Driver's (driver.py); here it is read, awaited,
+stopped and decided about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from typing import Any
+
+from ._archive.saved import restore, run_to_json
+from ._engine.driver import Driver, Options
+from ._engine.loops import running_loop
+from ._engine.source import Request
+from ._plain import Json, Wire
+from ._request import turns
+from ._stream.chunks import ChunkLog
+from ._stream.parts import Decision, Part, Scope, ToolCall
+from ._stream.readers import EventStream, Feed
+from ._stream.record import Record
+from ._stream.values import Receipt, Retry, Step, StoppedBy, Timing, Usage
+from ._tools.policy import Choice
+from .errors import GemstreamError, NothingToRepeat, RunCancelled, RunFailed
+
+__all__ = ["Run"]
+
+
+_INTERRUPT_S = 0.2
+"""ipykernel hears an interrupt only when its loop wakes, so a cell that awaits wakes it. Measured on 6.31 to 7.4:
+https://github.com/ipython/ipykernel/issues/881
+"""
+
+
+class Run:
+    """One prompt on its way, and everything that came back. Made by `Chat.send`, `ask` and `watch`.
+
+    Await it for the finished run (raises RunFailed or RunCancelled), iterate it for its events, `stop` it anywhere.
+    Everything here may be read from any thread; only the run's own loop changes it.
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        options: Options,
+        *,
+        request: Callable[[list[Wire]], Request],
+        offers: Callable[[Run, str], list[str]],
+        again: Callable[[Run, str], Run],
+    ) -> None:
+        """`request` makes the next request from the run's own contents; `offers` and `again` are the chat's."""
+        self.repairs: list[str] = []
+        """The codes of the repairs that the offer "repair" would make."""
+        self._record = record
+        self._offers = offers
+        self._again = again
+        self._grace_s = options.grace_s
+        self._driver = Driver(
+            record, options, request=lambda: request(self.contents()), about_to_end=self._about_to_end
+        )
+        self.cancel_event = self._driver.cancel_event
+        """Set by the first `stop`, for good. A tool that runs in a thread may look at it."""
+
+    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin on `loop`; called once, from any thread. What the run prints goes to the cell that called this."""
+        self._driver.start(loop)
+
+    def _restore(self, saved: Wire) -> None:
+        """Take over what `saved` (see saved.py) tells, before anything else. Where calls were waiting, the run can be
+        started, and waits for the same decisions; anything else that was going has ended.
+        """
+        self.repairs = saved["repairs"]
+        restore(saved, self._record, self._about_to_end)
+        if self.error is not None:
+            self.error.run = self
+
+    def _to_json(self) -> Json:
+        """The run as saved.py keeps it."""
+        return run_to_json(self._record, waiting=bool(self.pending), repairs=self.repairs)
+
+    def _about_to_end(self, state: str) -> list[str]:
+        """Just before the end as `state`: the error gets its run, and the chat says what may follow."""
+        if self.error is not None:
+            self.error.run = self
+        return self._offers(self, state)
+
+    # -- what it holds ----------------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        return self._record.id
+
+    @property
+    def model(self) -> str:
+        return self._record.state.model
+
+    @property
+    def status(self) -> str:
+        """A state of machine.RUN_TABLE."""
+        return self._record.status
+
+    @property
+    def done(self) -> bool:
+        return self._record.done
+
+    @property
+    def text(self) -> str:
+        """All text of all steps, joined."""
+        with self._record.lock:
+            return self._record.state.text(thought=False)
+
+    @property
+    def thoughts(self) -> str:
+        """All thoughts of all steps, joined."""
+        with self._record.lock:
+            return self._record.state.text(thought=True)
+
+    @property
+    def parts(self) -> list[Part]:
+        return list(self._record.state.parts)
+
+    @property
+    def steps(self) -> list[Step]:
+        """The requests so far, each with its outcome, finish reason and usage."""
+        return list(self._record.state.steps)
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        """The calls the model asked for, in order, each with its state."""
+        with self._record.lock:
+            return self._record.state.tool_calls
+
+    @property
+    def pending(self) -> list[ToolCall]:
+        """The calls that wait for a decision: see `approve` and `deny`."""
+        return self._driver.pending
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """Who decided what, in order."""
+        return sorted((c.decision for c in self.tool_calls if c.decision is not None), key=lambda d: d.otid)
+
+    @property
+    def usage(self) -> Usage:
+        """Gemini's counters over all steps; None where never reported."""
+        return self._record.state.usage
+
+    @property
+    def timing(self) -> Timing:
+        return self._record.state.timing
+
+    @property
+    def finish_reason(self) -> str | None:
+        """The last step's finish reason, as Gemini spells it."""
+        steps = self._record.state.steps
+        return steps[-1].finish_reason if steps else None
+
+    @property
+    def error(self) -> RunFailed | None:
+        """What made the run fail, or None."""
+        return self._record.error
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """How the Stop went, or None where nothing was cut."""
+        return self._record.state.receipt
+
+    @property
+    def retries(self) -> list[Retry]:
+        """The attempts that failed before anything of the answer came, so that another was to follow."""
+        return list(self._record.state.retries)
+
+    @property
+    def chunks(self) -> ChunkLog:
+        """Every chunk as it came, with its arrival in seconds since the run's start."""
+        return self._record.chunks
+
+    @property
+    def now_s(self) -> float:
+        """Seconds since the run's start, on the run's clock; stands still at its end."""
+        return self._record.now()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop the run lives on, once it is started."""
+        return self._driver.loop
+
+    def snapshot(self) -> Wire:
+        """The state as plain JSON (docs/protocol.md); signatures as base64 text, as they came."""
+        return self._record.snapshot()
+
+    def contents(self) -> list[Wire]:
+        """What this run adds to the conversation, in wire form: the prompt, and what the model said.
+
+        A run that was stopped answers its open calls, so that Gemini accepts the next request. A run that failed before
+        the model said anything adds no prompt: it is most likely sent again.
+        """
+        with self._record.lock:
+            return turns.contents(self._record.state, self._record.opening)
+
+    def _unfinished(self) -> list[Wire]:
+        """What a run that ended too early leaves for one that asks again: `contents` without the step that did not end
+        well, which stays only where a tool of it began. What a tool did is never asked for twice.
+        """
+        with self._record.lock:
+            return turns.unfinished(self._record.state, self._record.opening)
+
+    def again(self, how: str) -> Run:
+        """Go on after a run that did not end well: `how` is one of the state's `offers`. The new run of the same chat,
+        started. Raises NothingToRepeat, and what `Chat.send` raises.
+        """
+        if how not in self._record.state.offers:
+            raise NothingToRepeat(f"Run {self.id} is {self.status} and offers no {how!r}: send a prompt instead.")
+        return self._again(self, how)
+
+    # -- waiting ----------------------------------------------------------------------------------------------------
+
+    def __await__(self) -> Generator[Any, None, Run]:
+        return self._outcome().__await__()
+
+    async def _outcome(self) -> Run:
+        __tracebackhide__ = True  # IPython leaves such frames out: the reader's own line is what matters
+        await self.wait()
+        return self._raise_or_self()
+
+    async def wait(self) -> Run:
+        """The run, when it has ended; never raises for how it ended. May be awaited on any loop.
+
+        Cancelling this wait (a kernel interrupt does) stops the run, waits for its end, and passes the cancellation on.
+        """
+        try:
+            self._driver.notice_closed_loop()
+            done = asyncio.wrap_future(self._record.ended)
+            while not (await asyncio.wait({done}, timeout=_INTERRUPT_S))[0]:
+                pass
+            return self
+        except asyncio.CancelledError:
+            self.stop(by="interrupt")
+            await asyncio.wait({asyncio.wrap_future(self._record.ended)}, timeout=self._grace_s + 1)
+            raise
+
+    def result(self, timeout_s: float | None = None) -> Run:
+        """Block until the run has ended; for scripts with `runner="thread"`. Raises as `await run` does, and
+        TimeoutError after `timeout_s` seconds.
+        """
+        here = running_loop()
+        if here is not None and here is self.loop and not self.done:
+            raise GemstreamError(
+                f"run.result() would block the event loop that run {self.id} needs: await the run instead, "
+                'or use Chat(runner="thread").'
+            )
+        __tracebackhide__ = True
+        self._driver.notice_closed_loop()
+        self._record.ended.result(timeout_s)
+        return self._raise_or_self()
+
+    def _raise_or_self(self) -> Run:
+        __tracebackhide__ = True
+        if self.error is not None:
+            raise self.error
+        if self.status == "cancelled":
+            raise RunCancelled(self)
+        return self
+
+    def __aiter__(self) -> EventStream:
+        """Events (events.py) from the run's start, however late this is asked for: what came before is summed up as
+        whole parts.
+        """
+        return self._record.events(on_cancel=lambda: self.stop(by="interrupt"))
+
+    # -- stopping ---------------------------------------------------------------------------------------------------
+
+    def stop(self, *, by: StoppedBy = "code") -> bool:
+        """Stop the run: from any thread, at any moment, as often as you like. Returns at once.
+
+        True if this call asked first, False if the run had ended or a Stop had been asked for: then nothing changes.
+        """
+        return self._driver.stop(by)
+
+    # -- deciding ---------------------------------------------------------------------------------------------------
+
+    def approve(self, call_id: str, args: Wire | None = None, *, scope: Scope = "once") -> None:
+        """Let a pending call run, with its own arguments or with `args`; from any thread.
+
+        `scope` "run" or "chat" makes a rule: later calls of the same tool run without asking. Raises DecisionRefused,
+        and changes nothing, where the call does not wait any more or the arguments do not fit.
+        """
+        self._decide(call_id, Choice(verdict="approve", by="code", args=args, scope=scope))
+
+    def deny(self, call_id: str, reason: str | None = None, *, scope: Scope = "once") -> None:
+        """Deny a pending call; the model reads the reason. From any thread; raises DecisionRefused like `approve`."""
+        self._decide(call_id, Choice(verdict="deny", by="code", reason=reason, scope=scope))
+
+    def _decide(self, call_id: str, choice: Choice) -> None:
+        """Do with a pending call what somebody chose. From any thread; raises DecisionRefused like `approve`."""
+        self._driver.decide(call_id, choice)
+
+    def revoke(self, rule_id: str) -> bool:
+        """Take back a rule that a decision made; False where there is none. From any thread."""
+        return self._driver.revoke(rule_id)
+
+    async def next_pending(self) -> list[ToolCall]:
+        """Wait until a call waits for a decision; the calls that do, or none when the run ends first."""
+        async for _ in self:
+            if held := self.pending:
+                return held
+        return self.pending
+
+    # -- showing ----------------------------------------------------------------------------------------------------
+
+    def _feed(self) -> Feed:
+        """A new feed of patches for a card. From any thread."""
+        return self._record.feed()
+
+    def _drop_feed(self, feed: Feed) -> None:
+        """Stop telling a feed. From any thread."""
+        self._record.drop_feed(feed)
+
+    def _ipython_display_(self) -> None:
+        """Displayed, a run is its card. The one import upwards: who displays it asks the run."""
+        from ._notebook.display import display_run
+
+        display_run(self)
+
+    def __repr__(self) -> str:
+        said = self.text
+        said = said if len(said) <= 60 else said[:57] + "..."
+        return f"<Run {self.id} {self.status} {said!r}>"

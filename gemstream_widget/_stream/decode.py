@@ -1,0 +1,389 @@
+"""Wire chunk to events, without I/O: the one place that knows what a Gemini chunk means.
+
+A Decoder reads one run: `begin` a step, `push` its chunks in order, `end` it. It never raises for what a model or a
+server sent, however odd: what it does not understand becomes an `other` part or a step detail, and the chunk itself is
+kept by the run. The single exception is an error object in the stream, which is raised as ApiError.
+
+Rules that come from recorded traffic:
+- A finish reason is not the end of the stream: streams with code execution send STOP, go on, and send STOP again. The
+  last one counts, and calls are judged only when the stream has ended.
+- A signature belongs to exactly the part it came on, which is therefore never joined with a neighbour.
+- Candidates are told apart by `index`, not by position.
+- Function call arguments may come in pieces (Vertex): see `_call`.
+  https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .._plain import Wire, clean, clean_text
+from ..errors import ApiError
+from .events import (
+    ArgsChanged,
+    CallStateChanged,
+    Event,
+    PartEnded,
+    PartStarted,
+    StepDetail,
+    StepEnded,
+    StepStarted,
+    TextAdded,
+    UsageReported,
+)
+from .machine import CALL_TABLE, next_state
+from .outcome import outcome_of
+from .values import Step
+
+__all__ = ["Decoder"]
+
+
+PART_KINDS = {
+    "text": "text",
+    "functionCall": "call",
+    "executableCode": "code",
+    "codeExecutionResult": "code_result",
+    "inlineData": "file",
+    "fileData": "file",
+}
+"""Wire name of a part's data to the kind of part it makes; anything else is `other`."""
+
+_PART_MARKS = frozenset({"thought", "thoughtSignature"})
+_TEXT_FIELDS = frozenset({"text", *_PART_MARKS})
+_PLAIN_DETAILS = {"modelVersion": "model_version", "responseId": "response_id", "promptFeedback": "prompt_feedback"}
+_CANDIDATE_DETAILS = {"finishReason": "finish_reason", "finishMessage": "finish_message"}
+_CANDIDATE_LISTS = {
+    "citationMetadata": ("citations", ("citationSources", "citations")),
+    "urlContextMetadata": ("url_context", ("urlMetadata",)),
+}
+_NO_NAME = "The function call has no name, so nothing could be run."
+
+
+class Decoder:
+    """Reads the chunks of one run. Not thread-safe: call it on the run's loop."""
+
+    def __init__(self) -> None:
+        self._parts = 0  # parts so far: the next index
+        self._open: int | None = None  # index of the text part that may still grow
+        self._open_thought = False
+        self._streaming: PartStarted | None = None  # the call whose arguments still come
+        self._calls: dict[str, PartStarted] = {}  # calls of this step that nobody has answered yet, by our id
+        self._call_count = 0
+        self._content = False
+        self._chunks = 0
+        self._step = Step(index=-1, started_s=0.0)
+
+    @property
+    def calls(self) -> list[str]:
+        """Our ids of the calls that wait for an answer, in order."""
+        return list(self._calls)
+
+    def begin(self, step: int, at_s: float) -> list[Event]:
+        """Start a step. `step` counts from 0."""
+        self._step = Step(index=step, started_s=at_s)
+        self._calls = {}
+        self._call_count = 0
+        self._content = False
+        self._chunks = 0
+        return [StepStarted(step, at_s)]
+
+    def push(self, chunk: Any, number: int, at_s: float) -> list[Event]:
+        """The events of one chunk; `number` counts the chunks of the run. Raises ApiError for an error object."""
+        events: list[Event] = []
+        if self._chunks == 0:
+            self._detail(events, "first_chunk_s", at_s)
+        self._chunks += 1
+        if not isinstance(chunk, dict):
+            self._detail(events, "other", chunk, "not an object")
+            return events
+        for name, value in chunk.items():
+            if name == "candidates":
+                if isinstance(value, list):
+                    for position, candidate in enumerate(value):
+                        self._candidate(events, candidate, position, number, at_s)
+                elif value is not None:
+                    self._detail(events, "other", value, name)
+            elif name == "usageMetadata" and isinstance(value, dict):
+                events.append(UsageReported(self._step.index, _counts(value)))
+            elif name in ("error", "$error") and isinstance(value, dict) and "candidates" not in chunk:
+                raise _api_error(clean(value))
+            else:
+                self._plain(events, str(name), value)
+        return events
+
+    def end(self, at_s: float, outcome: str | None = None) -> list[Event]:
+        """Close what is open and end the step. `outcome` is given where the stream did not end by itself."""
+        events: list[Event] = []
+        self._close_text(events)
+        self._close_call(events, whole=outcome is None)
+        self._step.chunk_count = self._chunks
+        if outcome is None:
+            outcome = outcome_of(self._step, content=self._content, calls=bool(self._calls))
+        events.append(StepEnded(self._step.index, at_s, outcome, self._chunks))
+        return events
+
+    # -- chunk and candidate ------------------------------------------------------------------------------------
+
+    def _plain(self, events: list[Event], name: str, value: Any) -> None:
+        field = _PLAIN_DETAILS.get(name)
+        if field is None or not isinstance(value, dict if field == "prompt_feedback" else str):
+            if name != "createTime":
+                self._detail(events, "other", value, name)
+        elif value and getattr(self._step, field) != value:  # an empty id never replaces one reported before
+            setattr(self._step, field, clean(value))
+            self._detail(events, field, value)
+
+    def _detail(self, events: list[Event], name: str, value: Any, key: str | None = None) -> None:
+        events.append(StepDetail(self._step.index, name, clean(value), None if key is None else clean_text(key)))
+
+    def _candidate(self, events: list[Event], candidate: Any, position: int, number: int, at_s: float) -> None:
+        if not isinstance(candidate, dict):
+            self._detail(events, "other", candidate, "candidates")
+            return
+        if candidate.get("index", position) not in (0, None):
+            self._detail(events, "candidates", candidate)
+            return
+        for name, value in candidate.items():
+            if name == "content":
+                self._parts_of(events, value, number, at_s)
+            elif name == "index":
+                continue
+            elif name in _CANDIDATE_DETAILS:
+                field, text = _CANDIDATE_DETAILS[name], value if isinstance(value, str) else str(clean(value))
+                if value is not None and getattr(self._step, field) != text:
+                    setattr(self._step, field, text)
+                    self._detail(events, field, text)
+            elif name == "groundingMetadata" and isinstance(value, dict):
+                value = clean(value)
+                if value and value not in self._step.grounding[-1:]:
+                    self._step.grounding.append(value)
+                    self._detail(events, "grounding", value)
+            elif name in _CANDIDATE_LISTS and isinstance(value, dict):
+                self._entries(events, name, value)
+            else:
+                self._detail(events, "other", value, name)
+
+    def _entries(self, events: list[Event], name: str, value: Wire) -> None:
+        """Collect the entries of a metadata list that later chunks repeat."""
+        field, keys = _CANDIDATE_LISTS[name]
+        kept: list[Wire] = getattr(self._step, field)
+        for key in keys:
+            entries = value.get(key)
+            for entry in clean(entries) if isinstance(entries, list) else ():
+                if isinstance(entry, dict) and entry not in kept:
+                    kept.append(entry)
+                    self._detail(events, field, entry)
+
+    def _parts_of(self, events: list[Event], content: Any, number: int, at_s: float) -> None:
+        parts = content.get("parts") if isinstance(content, dict) else None
+        for part in parts if isinstance(parts, list) else ():
+            if not isinstance(part, dict):
+                self._whole(events, "other", {"value": clean(part)}, {}, number, at_s)
+            elif isinstance(part.get("text"), str) and (part["text"] or part.keys() <= _TEXT_FIELDS):
+                self._text(events, part, number, at_s)
+            else:
+                self._data(events, clean(part), number, at_s)
+
+    # -- text -----------------------------------------------------------------------------------------------------
+
+    def _text(self, events: list[Event], part: Wire, number: int, at_s: float) -> None:
+        text = clean_text(part["text"])
+        thought = part.get("thought") is True
+        if len(part) == 1 or (len(part) == 2 and "thought" in part):  # nothing but text, and perhaps its mark
+            if not text:
+                return
+            if self._open is not None and self._open_thought is thought:
+                events.append(TextAdded(self._open, text, number, at_s))
+                return
+            self._start(events, "text", {}, part, number, at_s, text=text)
+            self._open, self._open_thought = self._parts - 1, thought
+            return
+        self._whole(events, "text", {}, clean(part), number, at_s, text=text)
+
+    def _close_text(self, events: list[Event]) -> None:
+        if self._open is not None:
+            events.append(PartEnded(self._open))
+            self._open = None
+
+    # -- everything else ------------------------------------------------------------------------------------------
+
+    def _data(self, events: list[Event], part: Wire, number: int, at_s: float) -> None:
+        for name, kind in PART_KINDS.items():
+            value = part.get(name)
+            if isinstance(value, dict):
+                if kind == "call":
+                    self._call(events, value, part, number, at_s)
+                else:
+                    self._whole(events, kind, {name: value}, part, number, at_s)
+                return
+        if part.get("thoughtSignature") is not None and not (part.keys() - _PART_MARKS):
+            self._whole(events, "text", {}, part, number, at_s, text=None)
+        else:
+            self._whole(events, "other", {k: v for k, v in part.items() if k not in _PART_MARKS}, part, number, at_s)
+
+    def _start(
+        self,
+        events: list[Event],
+        kind: str,
+        raw: Wire,
+        part: Wire,
+        number: int,
+        at_s: float,
+        *,
+        text: str | None = "",
+        call_id: str | None = None,
+    ) -> PartStarted:
+        """Open a part. `raw` holds its data, `part` the whole wire part with its marks and whatever else it has."""
+        self._close_text(events)
+        self._close_call(events)
+        signature = part.get("thoughtSignature")
+        extra = {}
+        if kind != "other" and len(part) > 1:
+            extra = {k: v for k, v in part.items() if k not in _TEXT_FIELDS and k not in PART_KINDS}
+        started = PartStarted(
+            index=self._parts,
+            step=self._step.index,
+            kind=kind,
+            at_s=at_s,
+            chunk=number,
+            text=text,
+            raw=raw,
+            signature=signature if isinstance(signature, str) else None,
+            thought=part.get("thought") is True,
+            extra=extra,
+            call_id=call_id,
+        )
+        events.append(started)
+        self._parts += 1
+        self._content = True
+        return started
+
+    def _whole(
+        self, events: list[Event], kind: str, raw: Wire, part: Wire, number: int, at_s: float, *, text: str | None = ""
+    ) -> None:
+        """A part that comes in one piece. `text` is None where a text part has no text field, only a signature."""
+        started = self._start(events, kind, raw, part, number, at_s, text=text)
+        events.append(PartEnded(started.index))
+        answer = raw.get("functionResponse")
+        if isinstance(answer, dict):
+            self._answered(events, answer)
+
+    # -- function calls -------------------------------------------------------------------------------------------
+
+    def _call(self, events: list[Event], call: Wire, part: Wire, number: int, at_s: float) -> None:
+        """A functionCall, whole or in pieces.
+
+        A piece with a name opens a call; pieces without one belong to the open call. A piece without `willContinue`
+        ends it, and so do a new name, another part and the end of the stream. `{"willContinue": true}` alone is a
+        keep-alive, `{}` the terminator.
+        """
+        name = call.get("name")
+        more = call.get("willContinue") is True
+        pieces = call.get("partialArgs")
+        pieces = pieces if isinstance(pieces, list) else []
+        if not name and self._streaming is not None and call.get("args") is None:
+            self._pieces(events, self._streaming, pieces, number, at_s)
+            if not more:
+                self._close_call(events)
+            return
+        if not name and call.get("args") is None and not pieces and call.get("id") is None:
+            return  # a keep-alive or a terminator with no call open; the chunk itself is kept by the run
+        if name and not more and not pieces:
+            started = self._open_call(events, call, part, number, at_s)
+            events.append(PartEnded(started.index))
+            return
+        started = self._open_call(events, call, part, number, at_s)
+        started.streaming = True
+        self._streaming = started
+        self._pieces(events, started, pieces, number, at_s)
+        if not more or not name:
+            self._close_call(events)
+
+    def _open_call(self, events: list[Event], call: Wire, part: Wire, number: int, at_s: float) -> PartStarted:
+        call_id = f"s{self._step.index}c{self._call_count}"
+        self._call_count += 1
+        started = self._start(events, "call", {"functionCall": call}, part, number, at_s, call_id=call_id)
+        self._calls[call_id] = started
+        return started
+
+    def _pieces(self, events: list[Event], started: PartStarted, pieces: list[Any], number: int, at_s: float) -> None:
+        for piece in pieces:
+            if not isinstance(piece, dict):
+                continue
+            path = _json_path(piece.get("jsonPath"))
+            for name in ("stringValue", "numberValue", "boolValue", "nullValue"):
+                if name in piece:
+                    value = None if name == "nullValue" else piece[name]
+                    append = name == "stringValue" and isinstance(value, str)
+                    events.append(ArgsChanged(started.index, path, value, append, number, at_s))
+
+    def _close_call(self, events: list[Event], *, whole: bool = True) -> None:
+        """End the call whose arguments were coming. Not `whole`: the stream was cut in the middle of them."""
+        started, self._streaming = self._streaming, None
+        if started is None:
+            return
+        call_id = started.call_id or ""
+        named = bool(started.raw.get("functionCall", {}).get("name"))
+        if not named:
+            self._calls.pop(call_id, None)
+            state = next_state(CALL_TABLE, "streaming_args", "refused")
+            events.append(CallStateChanged(call_id, started.index, state, {"error": _NO_NAME}))
+        elif whole:
+            state = next_state(CALL_TABLE, "streaming_args", "end")
+            events.append(CallStateChanged(call_id, started.index, state))
+        events.append(PartEnded(started.index))
+
+    def _answered(self, events: list[Event], answer: Wire) -> None:
+        """A functionResponse from the model's own side: the call it answers is not ours to run."""
+        for call_id, started in self._calls.items():
+            call = started.raw.get("functionCall", {})
+            same_id = call.get("id") is not None and call.get("id") == answer.get("id")
+            if same_id or (call.get("name") == answer.get("name") and None in (call.get("id"), answer.get("id"))):
+                del self._calls[call_id]
+                state = next_state(CALL_TABLE, "requested", "answered")
+                fields = {"result": answer.get("response"), "model_side": True}
+                events.append(CallStateChanged(call_id, started.index, state, fields))
+                return
+
+
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d{1,4})\]|\[(?:'([^']*)'|\"([^\"]*)\")\]")
+_MAX_DEPTH = 64
+
+
+def _json_path(path: Any) -> tuple[str | int, ...]:
+    """The keys of an RFC 9535 path such as `$.recipe.ingredients[0].amount`. What is no such path is one plain key."""
+    if not isinstance(path, str) or not path.startswith("$"):
+        return (str(path),)
+    keys: list[str | int] = []
+    at = 1
+    while at < len(path) and len(keys) < _MAX_DEPTH:
+        step = _STEP.match(path, at)
+        if step is None:
+            return (path,)
+        name, index, single, double = step.groups()
+        keys.append(int(index) if index is not None else next(k for k in (name, single, double) if k is not None))
+        at = step.end()
+    return tuple(keys) if keys and at >= len(path) and isinstance(keys[0], str) else (path,)
+
+
+_LARGEST_COUNT = 2**53
+"""Above it a page's numbers are not exact, and far above it Python refuses to write them."""
+
+
+def _counts(usage: Wire) -> Wire:
+    """`usage` as it came, unless it holds a number that is no count."""
+    for value in usage.values():
+        if isinstance(value, int) and abs(value) > _LARGEST_COUNT:
+            return {n: v for n, v in usage.items() if not isinstance(v, int) or abs(v) <= _LARGEST_COUNT}
+    return usage
+
+
+def _api_error(error: Wire) -> ApiError:
+    code = error.get("code")
+    return ApiError(
+        code if isinstance(code, int) else None,
+        str(error["status"]) if error.get("status") else None,
+        str(error.get("message") or "Gemini sent an error without a message"),
+        error.get("details"),
+    )

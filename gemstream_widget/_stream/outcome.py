@@ -1,0 +1,120 @@
+"""How a step ended, in one word and in words a person understands.
+
+Outcomes: `completed`, `calls` (ended well and asked for function calls), `truncated` (cut at a limit), `blocked`,
+`malformed` (an unreadable function call), `incomplete` (no finish reason came), `empty` (nothing came at all),
+`error` (the source raised), `stopped`.
+
+Finish and block reasons: https://ai.google.dev/api/generate-content#FinishReason and #BlockReason. A reason that is not
+in the table is taken as an ordinary end and named to the reader: new ones appear before libraries know them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from ..errors import EmptyResponse, MalformedCall, PromptBlocked, ResponseBlocked, RunFailed, StreamTruncated
+from .values import Step
+
+__all__ = ["BLOCK_REASONS", "FINISH_REASONS", "failure_of", "notice_of", "outcome_of"]
+
+
+class Finish(NamedTuple):
+    outcome: str
+    words: str
+
+
+_RIGHTS = "It repeats a source too closely."
+_SAFETY = "It was judged unsafe."
+
+FINISH_REASONS: Final[Mapping[str, Finish]] = {
+    "STOP": Finish("completed", ""),
+    "MAX_TOKENS": Finish("truncated", "The answer reached the output limit. Raise max_output_tokens, or ask to go on."),
+    "SAFETY": Finish("blocked", _SAFETY),
+    "RECITATION": Finish("blocked", _RIGHTS),
+    "LANGUAGE": Finish("blocked", "It is in a language the model does not support."),
+    "BLOCKLIST": Finish("blocked", "It holds a blocked term."),
+    "PROHIBITED_CONTENT": Finish("blocked", "It may hold prohibited content."),
+    "SPII": Finish("blocked", "It may hold sensitive personal information."),
+    "IMAGE_SAFETY": Finish("blocked", "The image was judged unsafe."),
+    "IMAGE_PROHIBITED_CONTENT": Finish("blocked", "The image may hold prohibited content."),
+    "IMAGE_RECITATION": Finish("blocked", "The image repeats a source too closely."),
+    "MODEL_ARMOR": Finish("blocked", "Model Armor refused it."),
+    "MALFORMED_FUNCTION_CALL": Finish("malformed", "The call is not valid."),
+    "MALFORMED_RESPONSE": Finish("malformed", "The response is not valid."),
+    "UNEXPECTED_TOOL_CALL": Finish("malformed", "It called a tool although none was offered."),
+    "TOO_MANY_TOOL_CALLS": Finish("malformed", "It called tools too many times in a row."),
+    "MISSING_THOUGHT_SIGNATURE": Finish("malformed", "A thought signature is missing from the history."),
+    "IMAGE_OTHER": Finish("truncated", "The image could not be made, for a reason Gemini does not name."),
+    "NO_IMAGE": Finish("truncated", "The model was to make an image and made none."),
+    "OTHER": Finish("truncated", "Gemini ended the answer for a reason it does not name."),
+    "FINISH_REASON_UNSPECIFIED": Finish("truncated", "Gemini ended the answer without saying why."),
+    "CONTINUATION": Finish("truncated", "Gemini paused the answer; ask to go on."),
+}
+
+BLOCK_REASONS: Final[Mapping[str, str]] = {
+    "SAFETY": "It was judged unsafe.",
+    "BLOCKLIST": "It holds a blocked term.",
+    "PROHIBITED_CONTENT": "It may hold prohibited content.",
+    "IMAGE_SAFETY": "Its image was judged unsafe.",
+    "MODEL_ARMOR": "Model Armor refused it.",
+    "JAILBREAK": "It looks like an attempt to get around the model's rules.",
+    "OTHER": "Gemini does not say why.",
+}
+
+
+def _block_reason(step: Step) -> str | None:
+    reason = (step.prompt_feedback or {}).get("blockReason")
+    return str(reason) if reason else None
+
+
+def outcome_of(step: Step, *, content: bool, calls: bool) -> str:
+    """The outcome of a step whose stream was read to its end. `content`: any part came; `calls`: some wait."""
+    if _block_reason(step) and not content:
+        return "blocked"
+    if step.finish_reason is None:
+        return "incomplete" if content else "empty"
+    known = FINISH_REASONS.get(step.finish_reason)
+    outcome = known.outcome if known else "completed"
+    return "calls" if calls and outcome in ("completed", "truncated") else outcome
+
+
+def failure_of(step: Step) -> RunFailed | None:
+    """The error a step's outcome means for its run, or None where the run may go on or end well."""
+    reason = step.finish_reason or ""
+    words = FINISH_REASONS[reason].words if reason in FINISH_REASONS else ""
+    detail = f" Gemini adds: {step.finish_message}" if step.finish_message else ""
+    if step.outcome == "blocked":
+        block = _block_reason(step)
+        if block and not step.finish_reason:
+            message = (step.prompt_feedback or {}).get("blockReasonMessage")
+            told = f" Gemini adds: {message}" if message else ""
+            return PromptBlocked(block, f"{BLOCK_REASONS.get(block, '')} Reason given: {block}.{told}".strip())
+        return ResponseBlocked(reason, f"{words} Finish reason: {reason}.{detail}")
+    if step.outcome == "malformed":
+        return MalformedCall(reason, f"{words} Finish reason: {reason}.{detail}")
+    if step.outcome == "incomplete":
+        return StreamTruncated(
+            f"The stream ended after {step.chunk_count} chunks without a finish reason; "
+            "Gemini sends one with every whole answer."
+        )
+    if step.outcome == "empty":
+        return EmptyResponse(
+            f"The stream ended after {step.chunk_count} chunks that held no content and no finish reason."
+        )
+    return None
+
+
+def notice_of(step: Step, *, content: bool) -> dict[str, str] | None:
+    """What a reader should know of a step that ended well: {"level", "title", "message"}, or None."""
+    reason = step.finish_reason or ""
+    if step.outcome == "truncated":
+        title = "Cut at the output limit" if reason == "MAX_TOKENS" else "The answer may be incomplete"
+        return {"level": "warn", "title": title, "message": f"{FINISH_REASONS[reason].words} Finish reason: {reason}."}
+    if step.outcome == "completed" and reason not in FINISH_REASONS:
+        message = f"This version does not know the finish reason {reason}."
+        return {"level": "info", "title": "Ended for a new reason", "message": message}
+    if step.outcome == "completed" and not content:
+        message = f"The model ended without saying anything. Finish reason: {reason}."
+        return {"level": "warn", "title": "Nothing was said", "message": message}
+    return None

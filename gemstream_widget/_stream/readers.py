@@ -1,0 +1,124 @@
+"""Readers of a run: `EventReader` for `async for event in run`, `PatchReader` for a card.
+
+Neither has a transport. Operations are joined while they wait: text for one string becomes one append, and of several
+values for one place only the last is sent. So the size of a batch follows the text, not the number of chunks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from threading import RLock
+from typing import Any
+
+from .._plain import Wire
+from .events import Event, RunEnded
+from .patch import Op, Path
+
+__all__ = ["EventStream", "Feed"]
+
+
+class EventStream:
+    """The events of a run, from its start to its end, for one reader on one event loop.
+
+    The record holds its readers weakly: leaving the loop neither stops the run nor leaks. Cancelling a task that waits
+    for the next event stops the run (`on_cancel`), as cancelling `await run` does.
+    """
+
+    def __init__(self, so_far: Sequence[Event], on_cancel: Callable[[], object]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[Event] = asyncio.Queue()
+        self._on_cancel = on_cancel
+        self._over = False
+        for event in so_far:
+            self._queue.put_nowait(event)
+
+    def put(self, events: Sequence[Event]) -> None:
+        """Hand over events; from any thread."""
+        if self._loop.is_closed():
+            return
+        self._loop.call_soon_threadsafe(self._extend, events)
+
+    def _extend(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._queue.put_nowait(event)
+
+    def __aiter__(self) -> EventStream:
+        return self
+
+    async def __anext__(self) -> Event:
+        if self._over:
+            raise StopAsyncIteration
+        try:
+            event = await self._queue.get()
+        except asyncio.CancelledError:
+            self._on_cancel()
+            raise
+        self._over = isinstance(event, RunEnded)
+        return event
+
+
+class Feed:
+    """The batches of one run for one card. All methods may be called from any thread.
+
+    `snapshot_of` gives the run's state and clock; `lock` is the record's, so that a snapshot and the batches that
+    follow it never overlap or leave a gap.
+    """
+
+    def __init__(self, run: str, lock: RLock, snapshot_of: Callable[[], tuple[Wire, float]]) -> None:
+        self.run = run
+        self.changed: Callable[[bool], None] = lambda urgent: None
+        self._lock = lock
+        self._snapshot_of = snapshot_of
+        self._seq = 0
+        self._sealed: list[tuple[int, list[Op]]] = []
+        self._waiting: list[list[Any]] = []  # [op, path, value]; of appends, the pieces
+        self._latest: dict[Path, list[Any]] = {}  # the last waiting operation on a path, where joining it is safe
+
+    @property
+    def seq(self) -> int:
+        """The number of the last batch that was closed."""
+        return self._seq
+
+    def push(self, ops: Iterable[Op]) -> None:
+        """Add operations, in order. Called by the record, under its lock."""
+        latest = self._latest
+        for op, path, value in ops:
+            held = latest.get(path)
+            container = op == "=" and isinstance(value, dict | list)
+            if held is not None and held[0] == op and not container:
+                if op == "+":
+                    held[2].append(value)
+                else:
+                    held[2] = value
+                continue
+            entry = [op, path, [value] if op == "+" else value]
+            self._waiting.append(entry)
+            if container:
+                latest.clear()  # others may reach into this value: nothing joins across it
+            else:
+                latest[path] = entry
+
+    def _seal(self) -> None:
+        if self._waiting:
+            self._seq += 1
+            ops: list[Op] = [(op, path, "".join(v) if op == "+" else v) for op, path, v in self._waiting]
+            self._sealed.append((self._seq, ops))
+            self._waiting.clear()
+            self._latest.clear()
+
+    def take(self) -> list[Wire]:
+        """Everything that waits, as patch messages in order."""
+        with self._lock:
+            self._seal()
+            sealed, self._sealed = self._sealed, []
+        return [{"op": "patch", "run": self.run, "seq": seq, "ops": ops} for seq, ops in sealed]
+
+    def snapshot(self) -> Wire:
+        """`{"seq", "at_s", "state"}`: the state after batch `seq`. Whatever waits is closed into that batch first, and
+        is still sent: a page that already has the snapshot drops it by its number.
+        """
+        with self._lock:
+            self._seal()
+            state, at_s = self._snapshot_of()
+            return {"seq": self._seq, "at_s": at_s, "state": state}

@@ -1,0 +1,160 @@
+"""Record: everything that has happened in one run, and who is told of it.
+
+A chunk is kept before it is decoded, and what it means is in the state before anyone is told.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from typing import Any
+from weakref import WeakSet
+
+from .._plain import Wire
+from ..errors import RunFailed
+from .chunks import ChunkLog
+from .decode import Decoder
+from .events import ArgsChanged, Event, RunEnded, StepDetail, TextAdded, UsageReported
+from .machine import RUN_TABLE, is_terminal
+from .parts import CallPart
+from .readers import EventStream, Feed
+from .state import State
+
+__all__ = ["Record"]
+
+
+_QUIET = (TextAdded, ArgsChanged, UsageReported, StepDetail)  # events that may wait for the next flush
+
+_log = logging.getLogger(__name__)
+
+
+class Record:
+    """The chunks of one run, the state they have led to, and its readers: feeds of cards, and streams of events.
+
+    `prompt` and `opening` are wire Contents; `opening` is the conversation so far, where the run asks again, its own
+    prompt included. `clock` counts seconds. Changed on the run's loop only; read from any thread, under `lock` where a
+    change must not come in between.
+    """
+
+    def __init__(
+        self,
+        *,
+        run: str,
+        model: str,
+        demo: bool,
+        prompt: list[Wire],
+        opening: Sequence[Wire] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.opening = list(opening)
+        self.state = State(run=run, model=model, demo=demo, prompt=prompt, started_at=time.time())
+        self.chunks = ChunkLog()
+        self.error: RunFailed | None = None
+        """What made the run fail."""
+        self.ended: Future[None] = Future()
+        """Done once the terminal event is told."""
+        self.lock = threading.RLock()
+        self._decoder = Decoder()
+        self._clock = clock
+        self._t0 = clock()
+        self._feeds: list[Feed] = []
+        self._readers: WeakSet[EventStream] = WeakSet()
+
+    @property
+    def id(self) -> str:
+        return self.state.id
+
+    @property
+    def status(self) -> str:
+        """A state of machine.RUN_TABLE."""
+        return self.state.status
+
+    @property
+    def done(self) -> bool:
+        return is_terminal(RUN_TABLE, self.state.status)
+
+    def snapshot(self) -> Wire:
+        """The state as docs/protocol.md describes it, at one moment. From any thread."""
+        with self.lock:
+            return self.state.snapshot()
+
+    def now(self) -> float:
+        """Seconds since the run's start; stands still at its end."""
+        ended_s = self.state.timing.ended_s
+        return round(self._clock() - self._t0, 6) if ended_s is None else ended_s
+
+    def go_on_from(self, started_at: float, now_s: float) -> None:
+        """The run began before this record, at `started_at` (Unix time); `now_s` seconds of it are over."""
+        self.state.timing.started_at = started_at
+        self._t0 -= now_s
+
+    # -- what happens -----------------------------------------------------------------------------------------------
+
+    def begin_step(self, at_s: float) -> None:
+        """The next request goes out."""
+        self.publish(self._decoder.begin(len(self.state.steps), at_s))
+
+    def add_chunk(self, chunk: Any, at_s: float) -> None:
+        """A chunk of the step came. Raises ApiError for an error object, which is kept all the same."""
+        number = self.chunks.append(self.state.steps[-1].index, at_s, chunk)
+        self.publish(self._decoder.push(chunk, number, at_s))
+
+    def end_step(self, at_s: float, outcome: str | None = None) -> None:
+        """The step is over. `outcome` is given where its stream did not end by itself."""
+        self.publish(self._decoder.end(at_s, outcome))
+
+    @property
+    def calls(self) -> list[CallPart]:
+        """The calls of the last step that its stream left to be answered, in order."""
+        return [part for call in self._decoder.calls if (part := self.state.call_part(call)) is not None]
+
+    def end(self, event: RunEnded) -> None:
+        """The run is over, and whoever waits for that goes on."""
+        try:
+            self.publish([event])
+        finally:
+            if not self.ended.done():
+                self.ended.set_result(None)
+
+    # -- who is told ------------------------------------------------------------------------------------------------
+
+    def publish(self, events: Iterable[Event]) -> None:
+        """Record, then tell: what a reader is told of is already in the state."""
+        urgent = False
+        told = list(events)
+        with self.lock:
+            for event in told:
+                ops = self.state.apply(event)
+                urgent = urgent or not isinstance(event, _QUIET)
+                for feed in self._feeds:
+                    feed.push(ops)
+            readers, feeds = list(self._readers), list(self._feeds)
+        for reader in readers:
+            reader.put(told)
+        for feed in feeds:
+            try:
+                feed.changed(urgent)
+            except Exception:  # a card that cannot be told must not decide how the run goes
+                _log.exception("a card of run %s could not be told", self.id)
+
+    def events(self, on_cancel: Callable[[], object]) -> EventStream:
+        """All events, for a reader on the loop that is running: what came before is summed up (State.recap)."""
+        with self.lock:
+            reader = EventStream(self.state.recap(), on_cancel)
+            self._readers.add(reader)
+        return reader
+
+    def feed(self) -> Feed:
+        """A new feed of patches for a card. From any thread."""
+        with self.lock:
+            feed = Feed(self.id, self.lock, lambda: (self.state.snapshot(), self.now()))
+            self._feeds.append(feed)
+        return feed
+
+    def drop_feed(self, feed: Feed) -> None:
+        """Stop telling a feed. From any thread."""
+        with self.lock:
+            self._feeds = [f for f in self._feeds if f is not feed]

@@ -1,0 +1,163 @@
+"""Values of a run that are not parts: usage, timing, steps, receipts, retries.
+
+All times are seconds since the run's start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from .._plain import Wire
+
+__all__ = ["Receipt", "Retry", "Step", "Timing", "Usage"]
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# counters, steps, receipts
+
+USAGE_FIELDS: dict[str, str] = {
+    "promptTokenCount": "prompt_token_count",
+    "candidatesTokenCount": "candidates_token_count",
+    "thoughtsTokenCount": "thoughts_token_count",
+    "toolUsePromptTokenCount": "tool_use_prompt_token_count",
+    "cachedContentTokenCount": "cached_content_token_count",
+    "totalTokenCount": "total_token_count",
+}
+"""Gemini's counters: wire name to the name used here."""
+
+
+@dataclass(slots=True)
+class Usage:
+    """Token counters under Gemini's names. None is "never reported", 0 is "reported 0".
+
+    Within a step each counter holds its last reported value (they are cumulative, and may fall); over steps they add
+    up. `raw` is the last usageMetadata object as it came.
+    """
+
+    prompt_token_count: int | None = None
+    candidates_token_count: int | None = None
+    thoughts_token_count: int | None = None
+    tool_use_prompt_token_count: int | None = None
+    cached_content_token_count: int | None = None
+    total_token_count: int | None = None
+    raw: Wire | None = None
+
+    def report(self, raw: Wire) -> None:
+        """Take over what one usageMetadata object reports."""
+        self.raw = raw
+        for wire_name, name in USAGE_FIELDS.items():
+            value = raw.get(wire_name)
+            if isinstance(value, int):
+                setattr(self, name, value)
+
+    def __add__(self, other: Usage) -> Usage:
+        total = Usage(raw=other.raw if other.raw is not None else self.raw)
+        for name in USAGE_FIELDS.values():
+            a, b = getattr(self, name), getattr(other, name)
+            setattr(total, name, b if a is None else a if b is None else a + b)
+        return total
+
+    def to_json(self) -> dict[str, int]:
+        """The reported counters only."""
+        return {n: v for n in USAGE_FIELDS.values() if (v := getattr(self, n)) is not None}
+
+
+@dataclass(slots=True)
+class Timing:
+    """`started_at` is Unix time in seconds; the others are seconds since then, None while not reached."""
+
+    started_at: float
+    first_chunk_s: float | None = None
+    first_text_s: float | None = None
+    ended_s: float | None = None
+
+
+STEP_LISTS = ("grounding", "citations", "url_context", "candidates")
+
+
+@dataclass(slots=True)
+class Step:
+    """One request and its stream. `outcome`: see outcome.py; `other` holds whatever else came, by wire name."""
+
+    index: int
+    started_s: float
+    first_chunk_s: float | None = None
+    ended_s: float | None = None
+    chunk_count: int = 0
+    outcome: str | None = None
+    finish_reason: str | None = None
+    finish_message: str | None = None
+    model_version: str | None = None
+    response_id: str | None = None
+    prompt_feedback: Wire | None = None
+    grounding: list[Wire] = field(default_factory=list)
+    citations: list[Wire] = field(default_factory=list)
+    url_context: list[Wire] = field(default_factory=list)
+    candidates: list[Wire] = field(default_factory=list)
+    other: Wire = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+
+    def to_json(self) -> Wire:
+        ended = self.ended_s is not None
+        return {
+            "index": self.index,
+            "started_s": self.started_s,
+            "first_chunk_s": self.first_chunk_s,
+            "ended_s": self.ended_s,
+            "chunk_count": self.chunk_count if ended else None,
+            "outcome": self.outcome,
+            "finish_reason": self.finish_reason,
+            "finish_message": self.finish_message,
+            "model_version": self.model_version,
+            "response_id": self.response_id,
+            "usage": self.usage.to_json() if ended else {},
+            "prompt_feedback": self.prompt_feedback,
+            "grounding": list(self.grounding),
+            "citations": list(self.citations),
+            "url_context": list(self.url_context),
+            "candidates": list(self.candidates),
+            "other": dict(self.other),
+        }
+
+
+StoppedBy: TypeAlias = Literal["button", "code", "interrupt", "closed"]
+
+
+@dataclass(slots=True, frozen=True)
+class Receipt:
+    """How a Stop went.
+
+    `by` tells who asked, `when` at what point of the run; `asked_s` is when Stop was asked for, `closed_s` when the
+    connection was closed (None where none was open, or where it had not ended within the grace time); `chunks_after`
+    counts the chunks that arrived in between (they are kept); `tokens` is the last reported total.
+    """
+
+    by: StoppedBy
+    when: str
+    asked_s: float
+    closed_s: float | None
+    chunks_after: int
+    tokens: int | None
+
+    def to_json(self) -> Wire:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(slots=True, frozen=True)
+class Retry:
+    """A request that failed before anything of the answer came, and is sent again at `until_s`.
+
+    `step` is the step it failed in, `attempt` its number among those that are tried (1 to `of`), `title` and `message`
+    are its error's.
+    """
+
+    step: int
+    attempt: int
+    of: int
+    title: str
+    message: str
+    failed_s: float
+    until_s: float
+
+    def to_json(self) -> Wire:
+        return {name: getattr(self, name) for name in self.__slots__}

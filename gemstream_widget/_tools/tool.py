@@ -1,0 +1,209 @@
+"""Tools: any function, its declaration for Gemini, and running it with arguments that were checked first.
+
+The JSON schema comes from the signature, its type hints and the docstring, by pydantic; the same types check and
+convert what the model sends before anything runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+import threading
+import typing
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from contextvars import copy_context
+from functools import update_wrapper
+from typing import Any, overload
+
+from .._plain import Wire
+from ..errors import ToolError, ToolTimedOut
+from .policy import Policy, Verdict
+from .signature import _docstring, _fields, _model_of, _schema
+
+__all__ = ["Tool", "ToolSet", "tool"]
+
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")  # as Gemini requires it
+
+
+class Tool:
+    """A function the model may ask for. Still callable as the function it was.
+
+    `declaration` is what Gemini is told, `approve` its policy and `timeout_s` how long it may run (None: the
+    chat's).
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        approve: Policy | None = None,
+        timeout_s: float | None = None,
+    ) -> None:
+        if not callable(function):
+            raise ToolError(f"A tool is a function, not {type(function).__name__}: {function!r}.")
+        if approve is not None and not callable(approve) and approve not in typing.get_args(Verdict):
+            raise ToolError(f'approve is "auto", "ask", "never" or a function of the call, not {approve!r}.')
+        self.function = function
+        self.name = str(name or getattr(function, "__name__", type(function).__name__))
+        if not _NAME.fullmatch(self.name):
+            raise ToolError(
+                f"{self.name!r} is no name for a tool: use letters, digits and _, with name=... if need be."
+            )
+        self.approve = approve
+        self.timeout_s = timeout_s
+        self.is_async = inspect.iscoroutinefunction(function)
+        self.doc, self._described = _docstring(function)
+        self._model = _model_of(function, self.name, self._described)
+        self.parameters: Wire = _schema(self._model)
+        update_wrapper(self, function, updated=())
+
+    @property
+    def declaration(self) -> Wire:
+        """The functionDeclaration, in wire form."""
+        out: Wire = {"name": self.name, "description": self.doc or self.name}
+        if self.parameters.get("properties"):
+            out["parametersJsonSchema"] = self.parameters
+        return out
+
+    def check(self, args: Wire) -> dict[str, Any]:
+        """`args` as the types the function declares. Raises ToolError with words the model can act on."""
+        from pydantic import ValidationError
+
+        try:
+            checked = self._model.model_validate(args)
+        except ValidationError as error:
+            faults = (f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
+            raise ToolError(f"The arguments do not fit {self.name}: {'; '.join(faults)}.") from error
+        return {name: getattr(checked, field) for name, field in _fields(self.function).items()}
+
+    async def run(
+        self,
+        values: dict[str, Any],
+        timeout_s: float | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Any:
+        """Call the function with checked values: an async one on this loop, another on a thread with the same context.
+
+        Raises what it raises, and ToolTimedOut after its own `timeout_s`, or else after the one given here. Cancelling
+        this cancels an async function; one in a thread cannot be ended, and is left to itself.
+        """
+        limit_s = timeout_s if self.timeout_s is None else self.timeout_s
+        limit = asyncio.timeout(limit_s)
+        try:
+            async with limit:
+                if self.is_async:
+                    if stopped():
+                        raise asyncio.CancelledError
+                    return await self.function(**values)
+                return await _on_a_thread(lambda: self.function(**values), stopped)
+        except TimeoutError:
+            if limit.expired():  # else it is the function's own
+                raise ToolTimedOut(f"The tool did not end within {limit_s:g} s.") from None
+            raise
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<Tool {self.name}>"
+
+
+async def _on_a_thread(function: Callable[[], Any], stopped: Callable[[], bool]) -> Any:
+    """Call it on a thread of its own, unless a Stop came first: one that never ends would hold a pool's for good, and
+    the process's end up.
+    """
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[Any] = loop.create_future()
+    context = copy_context()
+
+    def tell(set_it: Callable[[Any], None], value: Any) -> None:
+        if not result.done():
+            set_it(value)
+
+    def work() -> None:
+        told: tuple[Callable[[Any], None], Any]
+        try:
+            if stopped():
+                return
+            told = result.set_result, context.run(function)
+        except BaseException as error:
+            told = result.set_exception, RuntimeError(str(error)) if isinstance(error, StopIteration) else error
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+            loop.call_soon_threadsafe(tell, *told)
+
+    threading.Thread(target=work, name="gemstream tool", daemon=True).start()
+    return await result
+
+
+@overload
+def tool(function: Callable[..., Any], /) -> Tool: ...
+@overload
+def tool(
+    *, name: str | None = None, approve: Policy | None = None, timeout_s: float | None = None
+) -> Callable[[Callable[..., Any]], Tool]: ...
+def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Make a function a tool, as a decorator with or without options.
+
+    @tool(approve="ask", timeout_s=30)
+    def delete_file(path: str) -> str:
+        \"\"\"Delete one file.\"\"\"
+    """
+    if function is not None:
+        return Tool(function, **options)
+    return lambda function: Tool(function, **options)
+
+
+class ToolSet:
+    """The tools of a chat: what Gemini is told of, and the ones that we can run, by name.
+
+    Takes functions and Tools (run by us), wire Tools and single declarations, and the SDK's own objects of both kinds
+    (told to Gemini, answered by the caller). Raises ToolError for anything else and for two functions of one name.
+    """
+
+    def __init__(self, tools: Iterable[Any]) -> None:
+        self.ours: dict[str, Tool] = {}
+        functions: list[Wire] = []
+        others: list[Wire] = []
+        for given in tools:
+            wire = _as_wire(given)
+            if wire is None:
+                made = given if isinstance(given, Tool) else Tool(given)
+                self.ours.setdefault(made.name, made)
+                functions.append(made.declaration)
+            elif "name" in wire:
+                functions.append(wire)
+            elif held := wire.get("functionDeclarations") or wire.get("function_declarations"):
+                functions.extend(_as_wire(f) or {} for f in held)
+            else:
+                others.append(wire)
+        names = [f.get("name") for f in functions]
+        for name in names:
+            if names.count(name) > 1:
+                raise ToolError(f"Two tools are named {name!r}: give each its own name.")
+        self.wire: list[Wire] = ([{"functionDeclarations": functions}] if functions else []) + others
+        self._declared = set(names)
+
+    def hands_over(self, name: str) -> bool:
+        """Whether a call of this name is the caller's to answer: declared without a function, or declared elsewhere
+        (in the config) where we run no tools at all.
+        """
+        return name not in self.ours and (name in self._declared or not self.ours)
+
+
+def _as_wire(given: Any) -> Wire | None:
+    if isinstance(given, dict) and given:
+        return given
+    dump = getattr(given, "model_dump", None)  # the SDK's Tool and FunctionDeclaration, without importing the SDK
+    if dump is not None and not isinstance(given, type):
+        wire: Wire = dump(mode="json", by_alias=True, exclude_none=True)
+        return wire
+    if callable(given):
+        return None
+    raise ToolError(
+        "A tool is a function, or a declaration such as {'name': 'get_weather', 'description': '...', 'parameters': "
+        f"{{...}}}}; this is {type(given).__name__}: {given!r}."
+    )

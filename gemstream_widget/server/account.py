@@ -1,0 +1,86 @@
+"""What the server saw of one request: its account of who sent what, and who hung up when."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+__all__ = ["Outcome", "RequestRecord"]
+
+
+Outcome = Literal["answered", "refused", "cut", "client closed", "server closed"]
+
+
+@dataclass(eq=False)
+class RequestRecord:
+    """One request. Written on the server's thread, readable from any.
+
+    Times are `time.perf_counter()` seconds.
+    """
+
+    number: int
+    """Counts the server's requests from 1."""
+    connection: int
+    """The client's port: the same for requests that share a connection."""
+    method: str
+    path: str
+    """Path and query, without the key."""
+    headers: dict[str, str] = field(repr=False)
+    """Lower-case names; the key is left out."""
+    model: str | None = None
+    body: dict[str, Any] | None = field(default=None, repr=False)
+    """The request's JSON."""
+    started: float = field(default_factory=time.perf_counter)
+    status: int | None = None
+    """The HTTP status sent."""
+    bytes_sent: int = 0
+    """Bytes of the body handed to the socket."""
+    sent_at: list[float] = field(default_factory=list, repr=False)
+    """When each chunk was handed to the socket."""
+    chunks_after_close: int = 0
+    """Chunks handed to the socket after the client's close was noticed. The server stops, so it stays 0."""
+    finished: float | None = None
+    """When the answer was over, in whatever way."""
+    outcome: Outcome | None = None
+    client_closed_at: float | None = None
+    """When the client was seen to close (FIN or RST) before the answer was complete."""
+    _done: threading.Event = field(default_factory=threading.Event, repr=False)
+    _closed: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    @property
+    def chunks_sent(self) -> int:
+        """How many chunks were handed to the socket."""
+        return len(self.sent_at)
+
+    def chunks_since(self, at: float) -> int:
+        """How many chunks were handed to the socket after this `time.perf_counter()` moment."""
+        return sum(1 for sent in self.sent_at if sent > at)
+
+    def wait_done(self, timeout_s: float | None = None) -> bool:
+        """Block until the answer is over; False when the time ran out first."""
+        return self._done.wait(timeout_s)
+
+    def wait_closed(self, timeout_s: float | None = None) -> bool:
+        """Block until the client was seen to close before the answer was complete; False when time ran out first."""
+        return self._closed.wait(timeout_s)
+
+    def note_chunk(self) -> None:
+        """A chunk went out."""
+        self.sent_at.append(time.perf_counter())
+        if self.client_closed_at is not None:
+            self.chunks_after_close += 1
+
+    def note_closed(self) -> None:
+        """The client is gone."""
+        if self.client_closed_at is None and self.outcome is None:
+            self.client_closed_at = time.perf_counter()
+            self._closed.set()
+
+    def note_end(self, outcome: Outcome) -> None:
+        """The answer is over; the first word counts."""
+        if self.outcome is None:
+            self.outcome = outcome
+            self.finished = time.perf_counter()
+            self._done.set()

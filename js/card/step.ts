@@ -1,0 +1,133 @@
+// One request and what it brought: its parts as blocks, then where they come from.
+
+import { h } from "../dom/dom.ts";
+import type { Block } from "../parts/block.ts";
+import { CallCard } from "../parts/call.ts";
+import { CodeOutput, CodeRun } from "../parts/code_run.ts";
+import { FileView } from "../parts/file.ts";
+import { Prose } from "../parts/prose.ts";
+import { Raw, rawBlock } from "../parts/raw.ts";
+import { Reasoning } from "../parts/reasoning.ts";
+import { sources } from "../parts/sources.ts";
+import type { Json, JsonObject, Part, RunState, Step } from "../protocol.ts";
+import type { PartChange } from "../state/changes.ts";
+import { isEmptyText, isReasoning } from "../state/questions.ts";
+import type { RunContext } from "./context.ts";
+
+export class StepView {
+  readonly root = h("div", { class: "step" });
+  readonly #flow = h("div", { class: "flow" });
+  readonly #notes = h("div", { class: "notes" });
+  readonly #owners = new Map<number, Block>();
+  readonly #blocks: Block[] = [];
+  readonly #context: RunContext;
+  readonly #signal: AbortSignal;
+  readonly #state: () => RunState;
+  #newest = -1;
+  #shownNotes = "";
+
+  constructor(context: RunContext, signal: AbortSignal, state: () => RunState) {
+    this.#context = context;
+    this.#signal = signal;
+    this.#state = state;
+    this.root.append(this.#flow, this.#notes);
+  }
+
+  /** Draws a part for the first time or again. False: it cannot be drawn in place, the run has to start anew. */
+  part(part: Part, change: PartChange): boolean {
+    const owner = this.#owners.get(part.index);
+    if (owner) return owner.change(part, change);
+    // A part without text draws nothing; what comes around it is still one flow.
+    if (isEmptyText(part)) return true;
+    if (part.index < this.#newest) return false;
+    this.#newest = part.index;
+    let block = this.#blocks.at(-1);
+    if (block?.accepts(part)) block.add(part);
+    else {
+      block?.close(part);
+      block = this.#make(part);
+      this.#blocks.push(block);
+      this.#flow.append(block.root);
+      this.root.classList.add("filled");
+    }
+    this.#owners.set(part.index, block);
+    return true;
+  }
+
+  /** Nothing more comes into this step; `next` is the first part of the next one, if any. */
+  close(next: Part | null): void {
+    this.#blocks.at(-1)?.close(next);
+  }
+
+  tick(now_s: number): void {
+    this.#blocks.at(-1)?.tick?.(now_s);
+  }
+
+  /** Something is drawn. */
+  get isFilled(): boolean {
+    return this.root.classList.contains("filled");
+  }
+
+  /** The prose that may still grow, if the last thing here is prose. */
+  get open(): HTMLElement | undefined {
+    return this.#blocks.at(-1)?.prose;
+  }
+
+  paintNotes(step: Step): void {
+    const { grounding, citations, url_context, prompt_feedback, candidates } = step;
+    const other = withoutCalm(step.other);
+    const now = JSON.stringify([grounding, citations, url_context, prompt_feedback, candidates, other]);
+    if (now === this.#shownNotes) return;
+    this.#shownNotes = now;
+    const raw = (label: string, value: Json) => rawBlock(label, value, this.#signal);
+    this.#notes.replaceChildren(...sources(step));
+    if (prompt_feedback) this.#notes.append(raw(feedbackWords(prompt_feedback.blockReason), prompt_feedback));
+    if (candidates.length) this.#notes.append(raw("Other candidates of this answer", candidates));
+    const names = Object.keys(other);
+    if (names.length > 0) this.#notes.append(raw(`Also in the answer: ${names.join(", ")}`, other));
+    if (this.#notes.firstChild) this.root.classList.add("filled");
+  }
+
+  #make(part: Part): Block {
+    return isReasoning(part)
+      ? new Reasoning(part, this.#context, this.#signal, (inner) => this.#plain(inner, this.#signal))
+      : this.#plain(part, this.#signal);
+  }
+
+  #plain(part: Part, signal: AbortSignal): Block {
+    switch (part.kind) {
+      case "text":
+      case "thought":
+        return new Prose(part, this.#context, signal);
+      case "call":
+        return new CallCard(part, this.#context, signal, () => this.#state().status === "completed");
+      case "code":
+        return new CodeRun(part, this.#context, signal);
+      case "code_result":
+        return new CodeOutput(part, signal);
+      case "file":
+        return new FileView(part, signal);
+      default:
+        return new Raw("A part this version cannot draw", part.raw ?? null, signal);
+    }
+  }
+}
+
+/** Safety ratings that found nothing come with many answers and say nothing; all else that came is worth a line. */
+function withoutCalm(other: JsonObject): JsonObject {
+  const { safetyRatings, ...rest } = other ?? {};
+  const calm = (rating: Json) =>
+    typeof rating === "object" &&
+    rating !== null &&
+    !Array.isArray(rating) &&
+    rating.probability === "NEGLIGIBLE" &&
+    !rating.blocked;
+  const isCalm = safetyRatings === undefined || (Array.isArray(safetyRatings) && safetyRatings.every(calm));
+  return isCalm ? rest : { safetyRatings, ...rest };
+}
+
+function feedbackWords(reason: Json | undefined): string {
+  return typeof reason === "string"
+    ? `Gemini blocked the prompt: ${reason}`
+    : "What Gemini said about the prompt";
+}

@@ -1,0 +1,32 @@
+// The sentences of the form.
+import type { Call, Scope } from "../../protocol.ts";
+import { count, duration } from "../../words/formats.ts";
+
+export const scopes: readonly [Scope, string][] = [
+  ["once", "this call"],
+  ["run", "this run"],
+  ["chat", "this chat"],
+];
+
+/** The rule a decision makes; the kernel words it the same way once it is made. */
+export function ruleWords(tool: string, scope: Scope): string {
+  if (scope === "once") return "";
+  return `Approve: every later call of ${tool} runs without asking, in this ${scope}. Deny: every one is denied.`;
+}
+
+/** Whole seconds, rounded up: "1 s" is said until nothing is left. */
+export function deadlineWords(deadline_s: number, now_s: number): string {
+  const left_s = Math.ceil(deadline_s - now_s);
+  if (left_s <= 0) return "Time is up";
+  return `Denied in ${left_s < 60 ? `${left_s} s` : duration(left_s)} if nobody decides`;
+}
+
+export function waitingWords(calls: number, edited: number): string {
+  return `${count(calls, "call waits", "calls wait")} for you${edited > 0 ? `, ${edited} edited` : ""}`;
+}
+
+/** How to decide where this form cannot. */
+export function codeWords(call: Pick<Call, "id">): string {
+  const id = JSON.stringify(call.id);
+  return `run.approve(${id}) or run.deny(${id})`;
+}

@@ -1,0 +1,418 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Op, RunState } from "../protocol.ts";
+import { Changes } from "../state/changes.ts";
+import type { RunEntry } from "../state/entry.ts";
+import { runState, TestModel, textPart } from "../testing.ts";
+import { Store, type StoreListener } from "./kernel.ts";
+
+let model: TestModel;
+let life: AbortController;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  vi.spyOn(console, "warn").mockImplementation(() => {});
+  model = new TestModel();
+  life = new AbortController();
+});
+afterEach(() => {
+  life.abort();
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const hello = () => runState({ parts: [textPart(0, "He")] });
+const append = (text: string): Op => ["+", ["parts", 0, "text"], text];
+
+/** A store that knows run r1 up to patch 1. */
+function open(state: RunState = hello()): { store: Store; run: RunEntry } {
+  model.traits.snapshot = { runs: [{ seq: 1, at_s: 0.5, state }] };
+  const store = new Store(model, life.signal);
+  model.sent.length = 0;
+  model.snap(1, state);
+  return { store, run: store.runs.get("r1")! };
+}
+
+const text = (run: RunEntry) => run.state.parts.map((part) => ("text" in part ? part.text : "")).join("|");
+
+class View implements StoreListener {
+  readonly seen: string[] = [];
+  readonly changes = new Changes();
+
+  ops(run: RunEntry, ops: readonly Op[]): void {
+    this.seen.push(`ops ${run.id} ${ops.length}`);
+    this.changes.note(ops);
+  }
+  snapshot(run: RunEntry, old: RunState): void {
+    this.seen.push(`snapshot ${run.id}`);
+    this.changes.noteSnapshot(old, run.state);
+  }
+  added(run: RunEntry): void {
+    this.seen.push(`added ${run.id}`);
+  }
+  link(run: RunEntry): void {
+    this.seen.push(`link ${run.id}`);
+  }
+}
+
+describe("a store", () => {
+  it("asks for everything at the start and reads the trait", () => {
+    model.traits.snapshot = { runs: [{ seq: 4, at_s: 0.5, state: hello() }] };
+    const store = new Store(model, life.signal);
+    expect(model.sent).toEqual([{ op: "resync", run: null, have: 0 }]);
+    expect(store.runs.get("r1")?.seq).toBe(4);
+  });
+
+  it("applies the next patch", () => {
+    const { run } = open();
+    model.patch(2, append("llo"));
+    model.patch(3, append("!"), ["=", ["tokens"], 7]);
+    expect(text(run)).toBe("Hello!");
+    expect(run.state.tokens).toBe(7);
+    expect(model.sent).toEqual([]);
+  });
+
+  it("leaves the trait's own value alone", () => {
+    const state = hello();
+    open(state);
+    model.patch(2, append("llo"));
+    expect(state.parts[0]).toMatchObject({ text: "He" });
+  });
+
+  it("drops a duplicate and a late patch", () => {
+    const { run } = open();
+    model.patch(2, append("llo"));
+    model.patch(2, append("llo"));
+    model.patch(1, append("XX"));
+    expect(text(run)).toBe("Hello");
+    expect(model.sent).toEqual([]);
+  });
+
+  it("asks once for what is missing and goes on from the answer", () => {
+    const { run } = open();
+    model.patch(3, append("o"));
+    model.patch(4, append("!"));
+    expect(model.take("resync")).toEqual([{ op: "resync", run: "r1", have: 1 }]);
+    expect(text(run)).toBe("He");
+    model.snap(3, runState({ parts: [textPart(0, "Hello")] }));
+    expect(text(run)).toBe("Hello!");
+    model.patch(5, append("?"));
+    expect(text(run)).toBe("Hello!?");
+  });
+
+  it("puts patches in order when they only overtook each other", () => {
+    const { run } = open();
+    model.patch(3, append("o"));
+    model.patch(2, append("ll"));
+    expect(text(run)).toBe("Hello");
+    model.snap(2, runState({ parts: [textPart(0, "Hell")] }));
+    expect(text(run)).toBe("Hello");
+  });
+
+  it("asks about a run it does not know", () => {
+    const { store } = open();
+    model.emit("msg:custom", { op: "patch", run: "r2", seq: 5, ops: [] }, []);
+    model.beat(5, "streaming", "r3");
+    expect(model.take("resync").map((message) => "run" in message && message.run)).toEqual(["r2", "r3"]);
+    model.snap(5, runState({ id: "r2" }));
+    expect([...store.runs.keys()]).toEqual(["r1", "r2"]);
+  });
+
+  it("starts a run whose first patch carries its whole state", () => {
+    const { store } = open();
+    const state = runState({ id: "r2" });
+    const ops = [["=", [], state]];
+    model.emit("msg:custom", { op: "patch", run: "r2", seq: 1, ops }, []);
+    expect(store.runs.get("r2")?.seq).toBe(1);
+    expect(model.sent).toEqual([]);
+  });
+
+  it("is content with a beat that agrees and asks after one that does not", () => {
+    const { run } = open();
+    model.beat(1);
+    expect(model.sent).toEqual([]);
+    model.beat(2);
+    expect(model.take("resync")).toEqual([{ op: "resync", run: "r1", have: 1 }]);
+    model.snap(2, runState({ parts: [textPart(0, "Hey")] }));
+    expect(text(run)).toBe("Hey");
+  });
+
+  it("gets the last message back when that was the lost one", () => {
+    const { run } = open();
+    model.beat(2, "completed");
+    model.snap(2, runState({ status: "completed", ended_s: 2, parts: [textPart(0, "Hello")] }));
+    expect(run.ended).toBe(true);
+    expect(text(run)).toBe("Hello");
+    model.beat(2, "completed");
+    expect(model.take("resync")).toHaveLength(1);
+  });
+
+  it("follows a kernel that names a lower number than its own", () => {
+    const { run } = open();
+    model.patch(2, append("llo"));
+    model.beat(1);
+    model.snap(1, runState({ parts: [textPart(0, "A")] }));
+    expect(text(run)).toBe("A");
+    model.patch(2, append("B"));
+    expect(text(run)).toBe("AB");
+  });
+
+  it("ignores a snapshot older than what it has", () => {
+    const { run } = open();
+    model.patch(2, append("llo"));
+    model.snap(1, hello());
+    expect(text(run)).toBe("Hello");
+  });
+
+  it("asks anew when a patch does not fit", () => {
+    const { run } = open();
+    model.patch(2, ["+", ["parts", 9, "text"], "x"]);
+    expect(model.take("resync")).toEqual([{ op: "resync", run: "r1", have: 1 }]);
+    model.snap(2, runState({ parts: [textPart(0, "Hello")] }));
+    expect(text(run)).toBe("Hello");
+  });
+
+  it("asks again every 1.5 s while a run goes, and gives up when nothing waits for it", () => {
+    open();
+    model.patch(3, append("o"));
+    vi.advanceTimersByTime(15_000);
+    expect(model.take("resync")).toHaveLength(11);
+    model.snap(3, runState({ status: "completed", parts: [textPart(0, "Hello")] }));
+    vi.advanceTimersByTime(15_000);
+    expect(model.sent).toEqual([]);
+    model.beat(9, "completed");
+    vi.advanceTimersByTime(60_000);
+    expect(model.take("resync")).toHaveLength(5);
+  });
+
+  it("asks about a run that goes on and is not spoken of any more", () => {
+    const { run } = open();
+    for (let beat = 0; beat < 3; beat++) {
+      vi.advanceTimersByTime(5000);
+      model.beat(1);
+    }
+    expect(model.take("resync")).toEqual([]);
+    vi.advanceTimersByTime(9000);
+    expect(model.take("resync")[0]).toEqual({ op: "resync", run: "r1", have: 1 });
+    model.snap(7, runState({ status: "completed" }));
+    expect(run.ended).toBe(true);
+    vi.advanceTimersByTime(60_000);
+    expect(model.take("resync")).toEqual([]);
+  });
+
+  it("merges the trait when it is newer", () => {
+    const { run } = open();
+    const state = runState({ status: "completed", parts: [textPart(0, "Hello")] });
+    model.traits.snapshot = { runs: [{ seq: 7, at_s: 3, state }] };
+    model.emit("change:snapshot");
+    expect(run.seq).toBe(7);
+    expect(text(run)).toBe("Hello");
+    model.traits.snapshot = { runs: [{ seq: 2, at_s: 1, state: hello() }] };
+    model.emit("change:snapshot");
+    expect(text(run)).toBe("Hello");
+  });
+
+  it.each([
+    ["nothing", null],
+    ["a word", "hello"],
+    ["another protocol", { op: "dance" }],
+    ["no op", { run: "r1" }],
+    ["a snapshot of nothing", { op: "snap", run: "r1", seq: 9, at_s: 1, state: null }],
+  ])("survives %s as a message", (_, message) => {
+    const { run } = open();
+    model.emit("msg:custom", message, []);
+    expect(text(run)).toBe("He");
+  });
+});
+
+describe("Stop", () => {
+  it("goes out by trait and by message, names its run and shows at once", () => {
+    const { store, run } = open();
+    store.stop("r1");
+    expect(model.traits.stop_run).toBe("r1");
+    expect(model.saves).toBe(1);
+    expect(model.take("stop")).toEqual([{ op: "stop", run: "r1" }]);
+    expect(run.stopping).toBe(true);
+  });
+
+  it("is repeated until the kernel takes it", () => {
+    const { store, run } = open();
+    store.stop("r1");
+    model.take("stop");
+    vi.advanceTimersByTime(1600);
+    expect(model.take("stop")).toHaveLength(1);
+    model.patch(2, ["=", ["status"], "cancelled"]);
+    vi.advanceTimersByTime(20_000);
+    expect(model.take("stop")).toEqual([]);
+    expect(run.stopping).toBe(false);
+  });
+
+  it("asks nothing of a run that ended or does not exist", () => {
+    const { store } = open(runState({ status: "completed" }));
+    store.stop("r1");
+    store.stop("r9");
+    expect(model.take("stop")).toEqual([]);
+    expect(model.saves).toBe(0);
+  });
+
+  it("works when the host refuses traits, and when it refuses messages", () => {
+    const { store } = open();
+    model.save_changes = () => {
+      throw new Error("no traits here");
+    };
+    store.stop("r1");
+    expect(model.take("stop")).toHaveLength(1);
+    model.send = () => {
+      throw new Error("no messages here");
+    };
+    store.stop("r1");
+    expect(model.traits.stop_run).toBe("r1");
+  });
+});
+
+describe("views", () => {
+  it("hear the same, each on its own", () => {
+    const { store } = open();
+    const [one, two] = [new View(), new View()];
+    const second = new AbortController();
+    store.subscribe(one, life.signal);
+    store.subscribe(two, second.signal);
+    model.patch(2, append("llo"));
+    second.abort();
+    model.patch(3, append("!"));
+    expect(one.seen).toEqual(["ops r1 1", "ops r1 1"]);
+    expect(two.seen).toEqual(["ops r1 1"]);
+  });
+
+  it("get appended text as it came and everything else as a part to read", () => {
+    const { store } = open();
+    const view = new View();
+    store.subscribe(view, life.signal);
+    view.changes.clear();
+    model.patch(2, append("l"), append("lo"));
+    model.patch(
+      3,
+      ["=", ["parts", 1], { kind: "text", text: "new" }],
+      ["=", ["tokens"], 3],
+      ["=", ["steps", 0], {}],
+    );
+    expect(view.changes.parts.get(0)).toEqual({ appended: ["l", "lo"], whole: false });
+    expect(view.changes.parts.get(1)?.whole).toBe(true);
+    expect([...view.changes.fields, ...view.changes.steps]).toEqual(["tokens", 0]);
+    expect(view.changes.reset).toBe(false);
+  });
+
+  it("go on after a snapshot that grew from what they drew, and start anew after any other", () => {
+    const { store } = open();
+    const view = new View();
+    store.subscribe(view, life.signal);
+    view.changes.clear();
+    model.beat(5);
+    model.snap(5, runState({ parts: [textPart(0, "Hello"), textPart(1, "you")] }));
+    expect(view.changes.reset).toBe(false);
+    expect(view.changes.parts.size).toBe(2);
+    model.beat(6);
+    model.snap(6, runState({ parts: [textPart(0, "Bye")] }));
+    expect(view.changes.reset).toBe(true);
+  });
+
+  it("hear nothing after the model's end, and no timer is left", () => {
+    const { store } = open();
+    const view = new View();
+    store.subscribe(view, new AbortController().signal);
+    model.patch(9, append("x"));
+    life.abort();
+    model.patch(2, append("x"));
+    expect(view.seen).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
+    expect([...model.listeners.values()].every((set) => set.size === 0)).toBe(true);
+  });
+});
+
+describe("the clock", () => {
+  it("runs on this page and takes the least delayed word of the kernel", () => {
+    const { run } = open();
+    const now = performance.now();
+    expect(run.clock.read(now)).toBeCloseTo(1);
+    model.beat(1, "streaming", "r1", 3);
+    expect(run.clock.read(now + 500)).toBeCloseTo(3.5);
+    model.beat(1, "streaming", "r1", 2.8);
+    expect(run.clock.read(now)).toBeCloseTo(3);
+    model.beat(1, "streaming", "r1", 0.2);
+    expect(run.clock.read(now)).toBeCloseTo(0.2);
+  });
+});
+
+describe("decisions", () => {
+  const choice = { hash: "h1", verdict: "approve", args: { a: 1 }, reason: null, scope: "run" } as const;
+
+  it("are sent as they are and remembered for every view", () => {
+    const { store, run } = open();
+    const view = new View();
+    store.subscribe(view, life.signal);
+    store.decide("r1", "s0c0", choice);
+    expect(model.take("decide")).toEqual([{ op: "decide", run: "r1", call: "s0c0", ...choice }]);
+    expect(run.decisions.get("s0c0")).toMatchObject({ hash: "h1", verdict: "approve", refused: null });
+    expect(view.seen).toEqual(["link r1"]);
+  });
+
+  it("that are refused keep the kernel's words until the next one", () => {
+    const { store, run } = open();
+    const refuse = (call: string) =>
+      model.emit("msg:custom", { op: "refused", run: "r1", call, message: "Too late." }, []);
+    store.decide("r1", "s0c0", choice);
+    refuse("s0c0");
+    refuse("s0c1");
+    expect(run.decisions.get("s0c0")).toMatchObject({ hash: "h1", refused: "Too late." });
+    expect(run.decisions.get("s0c1")).toMatchObject({ hash: null, refused: "Too late." });
+    store.decide("r1", "s0c0", choice);
+    expect(run.decisions.get("s0c0")?.refused).toBeNull();
+  });
+
+  it("about unknown runs go nowhere", () => {
+    const { store } = open();
+    store.decide("r9", "s0c0", choice);
+    model.emit("msg:custom", { op: "refused", run: "r9", call: "s0c0", message: "x" }, []);
+    expect(model.sent).toEqual([]);
+  });
+
+  it("can be taken back as rules", () => {
+    const { store } = open();
+    store.revoke("r1", "x1");
+    expect(model.sent).toEqual([{ op: "revoke", run: "r1", rule: "x1" }]);
+  });
+});
+
+describe("asking again", () => {
+  it("is sent once, told to every view, and a refusal keeps the kernel's words", () => {
+    const { store, run } = open();
+    const view = new View();
+    store.subscribe(view, life.signal);
+    store.again("r1", "retry");
+    expect(model.take("again")).toEqual([{ op: "again", run: "r1", how: "retry" }]);
+    expect(run.again).toEqual({ refused: null });
+    model.emit("msg:custom", { op: "refused", run: "r1", call: null, message: "It went on." }, []);
+    expect(run.again).toEqual({ refused: "It went on." });
+    expect(run.decisions.size).toBe(0);
+    expect(view.seen).toEqual(["link r1", "link r1"]);
+  });
+
+  it("may be repeated where no answer comes", () => {
+    vi.useFakeTimers();
+    const { store, run } = open();
+    store.again("r1", "retry");
+    vi.advanceTimersByTime(4999);
+    expect(run.again).toEqual({ refused: null });
+    vi.advanceTimersByTime(1);
+    expect(run.again).toBeNull();
+    vi.useRealTimers();
+  });
+
+  it("is for a page that a kernel speaks to", () => {
+    model.traits.snapshot = { runs: [{ seq: 1, at_s: 0.5, state: hello() }] };
+    const store = new Store(model, life.signal);
+    expect(store.runs.size).toBe(1);
+    expect(store.heard).toBe(false);
+    model.beat(1, "streaming", "r1", 1);
+    expect(store.heard).toBe(true);
+  });
+});

@@ -1,0 +1,61 @@
+// Applies the two operations of the protocol to a state, in place.
+import type { Json, Op, Path } from "../protocol.ts";
+
+export class PatchError extends Error {}
+
+type Container = Json[] | { [key: string]: Json };
+
+/**
+ * Applies `ops` to `state` and returns it; an empty path replaces the state itself. Throws PatchError when a path does
+ * not fit, which means that this page no longer has what the kernel has; the state is then of no further use.
+ */
+export function applyOps<T>(state: T, ops: readonly Op[]): T {
+  let root = state as Json;
+  for (const [op, path, value] of ops) {
+    if (path.length === 0) {
+      root = op === "=" ? value : appended(root, value, path);
+      continue;
+    }
+    const holder = walk(root, path);
+    const key = path[path.length - 1]!;
+    put(holder, key, op === "=" ? value : appended(get(holder, key, path), value as string, path), path);
+  }
+  return root as T;
+}
+
+function walk(root: Json, path: Path): Container {
+  let here = root;
+  for (let i = 0; i < path.length - 1; i++) here = get(asContainer(here, path), path[i]!, path);
+  return asContainer(here, path);
+}
+
+function asContainer(value: Json, path: Path): Container {
+  if (typeof value !== "object" || value === null) throw misfit(path);
+  return value;
+}
+
+function get(holder: Container, key: string | number, path: Path): Json {
+  // Own properties only: argument names are the model's words, and "__proto__" is one of them.
+  if (!Object.hasOwn(holder, key)) throw misfit(path);
+  return (holder as { [key: string]: Json })[key]!;
+}
+
+function put(holder: Container, key: string | number, value: Json, path: Path): void {
+  if (Array.isArray(holder)) {
+    if (typeof key !== "number" || !(key >= 0 && key <= holder.length)) throw misfit(path);
+    holder[key] = value;
+  } else if (key === "__proto__") {
+    Object.defineProperty(holder, key, { value, writable: true, enumerable: true, configurable: true });
+  } else {
+    holder[key] = value;
+  }
+}
+
+function appended(old: Json, text: string, path: Path): string {
+  if (typeof old !== "string" || typeof text !== "string") throw misfit(path);
+  return old + text;
+}
+
+function misfit(path: Path): PatchError {
+  return new PatchError(`a patch does not fit the state at ${JSON.stringify(path)}`);
+}
