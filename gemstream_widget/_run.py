@@ -18,7 +18,7 @@ from ._engine.driver import Driver
 from ._engine.loops import running_loop
 from ._engine.options import Options
 from ._engine.source import Request, Source
-from ._plain import Json, Wire
+from ._plain import Json, Wire, shorten
 from ._request import turns
 from ._stream.chunks import ChunkLog
 from ._stream.parts import Decision, Part, Scope, ToolCall
@@ -377,6 +377,4 @@ class Run:
         display_run(self)
 
     def __repr__(self) -> str:
-        said = self.text
-        said = said if len(said) <= 60 else said[:57] + "..."
-        return f"<Run {self.id} {self.status} {said!r}>"
+        return f"<Run {self.id} {self.status} {shorten(self.text, 60)!r}>"
