@@ -19,7 +19,7 @@ from gemstream_widget.server import LocalGemini
 from gemstream_widget.server.demo.prose import compose
 from gemstream_widget.server.example import example
 from gemstream_widget.server.reply import fold
-from gemstream_widget.server.signatures import Mint
+from gemstream_widget.server.signatures import Issuer
 
 from .local import Json, Raw, ask, frames, parts, play, refusal, said
 
@@ -327,12 +327,12 @@ PARTS = st.one_of(
 def test_a_signature_holds_for_its_part_only(part: Json, other: Json) -> None:
     import base64
 
-    signature = base64.b64decode(Mint().signature(part))
-    assert Mint().issued(signature, {**part, "thoughtSignature": "any"})
-    assert Mint().issued(signature, json.loads(json.dumps(part)))
-    assert Mint().issued(signature, other) is (other == part)
-    assert not Mint().issued(signature[:-1], part)
-    assert not Mint().issued(b"", part)
+    signature = base64.b64decode(Issuer().signature(part))
+    assert Issuer().issued(signature, {**part, "thoughtSignature": "any"})
+    assert Issuer().issued(signature, json.loads(json.dumps(part)))
+    assert Issuer().issued(signature, other) is (other == part)
+    assert not Issuer().issued(signature[:-1], part)
+    assert not Issuer().issued(b"", part)
 
 
 # --- recordings -------------------------------------------------------------------------------------------------------

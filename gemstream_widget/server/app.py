@@ -18,9 +18,9 @@ from .account import RequestRecord
 from .errors import Refusal, error_body
 from .exchange import CutOff, Exchange, reset
 from .faults import Fault
+from .framing import to_json
 from .models import describe
 from .service import Service, read_body
-from .wire import to_json
 
 __all__ = ["Server", "application"]
 
@@ -168,7 +168,7 @@ class GenerateHandler(BaseHandler):
         if fault is None or fault.status is None:
             actions, scripted = self.service.answer(body, model=model, version=version, vertex=self._vertex)
             fault = fault or scripted
-        exchange = Exchange(self, self.record, fault, self.service.speed, self.service.mint.remember)
+        exchange = Exchange(self, self.record, fault, self.service.speed, self.service.issuer.remember)
         if fault.status is not None:
             await exchange.hold_headers()
             await self._fail(fault)

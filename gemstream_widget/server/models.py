@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+
+from .._plain import Json
 
 __all__ = ["DEMO_MODELS", "describe"]
 
@@ -31,7 +32,7 @@ DEMO_MODELS = {
 }
 
 
-def describe(name: str) -> dict[str, Any]:
+def describe(name: str) -> Json:
     """A model as `GET /v1beta/models` shows it."""
     title = DEMO_MODELS[name].title if name in DEMO_MODELS else f"Recording {name}"
     return {

@@ -1,6 +1,6 @@
 """What the demo model says to a plain prompt: always the same for the same words, and honest about what it is.
 
-It knows a handful of topics (`knowledge`). About anything else it says only what can be seen in the prompt.
+It knows a handful of topics (`topics`). About anything else it says only what can be seen in the prompt.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _plain_sentences(prompt: str) -> list[str]:
     return [
         f"You asked about **{subject}**, and I am the demo model: a script on your machine that streams like Gemini.",
         "I know your words and nothing about the world, so I will not make up facts.",
-        'Ask a real model with `model="gemini-2.5-flash"` and a key, and the same cell shows its answer.',
+        'Question a real model with `model="gemini-2.5-flash"` and a key, and the same cell shows its answer.',
         "Everything you see here, the reasoning, the chunks, the token counts and Stop, works the same with it.",
         "Start a line of the prompt with `@say` to write my answer yourself.",
     ]
