@@ -56,7 +56,7 @@ def violations(body: Json, *, model: str, vertex: bool = False, issued: Issued |
     `body` is wire JSON, in camelCase, snake_case or a mix; null means absent. `model` decides about signatures (Gemini
     3 needs them). `issued` is for a server that knows which signatures it gave out. Never raises for JSON.
 
-    >>> refused = violations({"contents": [{"role": "bot", "parts": [{"text": "hi"}]}]}, model="gemini-2.5-flash")
+    >>> refused = violations({"contents": [{"role": "bot", "parts": [{"text": "hi"}]}]}, model="gemini-3.8-flash")
     >>> refused[0].message
     'Please use a valid role: user, model.'
     """

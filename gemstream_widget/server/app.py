@@ -199,10 +199,10 @@ class ModelsHandler(BaseHandler):
 
     async def _list(self, version: str, model: str | None) -> None:
         self.check_key()
-        if model is not None and not self.service.has_model(model):
+        if model is not None and not self.service.has_model(model, version):
             raise Refusal.unknown_model(model, version)
         self.set_header("Content-Type", "application/json; charset=UTF-8")
-        names = self.service.model_names()
+        names = self.service.model_names(version)
         self.write(to_json(describe(model) if model else {"models": [describe(name) for name in names]}))
 
 

@@ -54,17 +54,18 @@ class Service:
         del self.requests[: -self.keep]
         return record
 
-    def model_names(self) -> list[str]:
-        """All models, demo and recordings."""
-        return [*DEMO_MODELS, *(f"recordings/{name}" for name in self.recordings.names())]
+    def model_names(self, version: str = "v1beta") -> list[str]:
+        """All models of this version of the API, demo and recordings."""
+        demo_models = (name for name, model in DEMO_MODELS.items() if model.answers(version))
+        return [*demo_models, *(f"recordings/{name}" for name in self.recordings.names())]
 
-    def has_model(self, name: str) -> bool:
+    def has_model(self, name: str, version: str) -> bool:
         """Whether requests to this model are answered."""
-        return name in DEMO_MODELS or self.recordings.find(name) is not None
+        return (name in DEMO_MODELS and DEMO_MODELS[name].answers(version)) or self.recordings.find(name) is not None
 
     def answer(self, body: Json, *, model: str, version: str, vertex: bool) -> tuple[Actions, Fault]:
         """What is answered to a `generateContent` body, and how it travels. Raises Refusal."""
-        if not self.has_model(model):
+        if not self.has_model(model, version):
             raise Refusal.unknown_model(model, version)
         recorded = self.recordings.find(model)
         lines = read_lines(recorded) if recorded else []
