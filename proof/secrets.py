@@ -293,7 +293,10 @@ async def _runs(wire: Wire, key: str, planted: str, about: str, rows: _Rows) -> 
     await _one(_chat(nowhere), "hi", f"{about}, nobody listens", rows)
     odd = connect(base_url="no-such-scheme://host", api_key=key)
     await _one(_chat(odd), "hi", f"{about}, no such address", rows)
-    await _one(_chat(client, config={"temperature": "warm"}), "hi", f"{about}, config", rows)
+    try:
+        _chat(client, config={"temperature": key})
+    except gem.InvalidOption as error:
+        rows.look("run", f"{about}, config", str(error), repr(error))
 
 
 def _chat(client: Any, **options: Any) -> gem.Chat:

@@ -101,11 +101,11 @@ async def play(count: int, tokens: list[Token]) -> list[Wire]:
         model.take(token)
         if token[0] == "stop":
             run.stop()
-        elif token[0] == "timeout" and (acting := run._driver._acting) is not None:
+        elif token[0] == "timeout" and (acting := run._driver._calls) is not None:
             for waiting in run.pending:
                 part = run._record.state.call_part(waiting.id)
                 assert part is not None
-                acting._settled(part, "timeout", "timeout")
+                acting._record_decision(part, "timeout", "timeout")
         elif token[0] == "decide":
             n, how = token[1], token[2]
             with suppress(gem.DecisionRefused):

@@ -11,6 +11,7 @@ import os
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, get_args
 from weakref import WeakKeyDictionary
@@ -23,6 +24,7 @@ from ..errors import (
     GemstreamError,
     HistoryError,
     InvalidChunk,
+    InvalidOption,
     MissingKey,
     SourceError,
     StreamTruncated,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from google.genai import Client
     from google.genai.types import GenerateContentConfig
 
-__all__ = ["GeminiSource", "connect"]
+__all__ = ["GeminiSource", "check_config", "connect"]
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -173,6 +175,27 @@ def _config(request: Request) -> GenerateContentConfig:
         # Without this Gemini reasons but does not tell. Older and special models refuse the setting.
         config.thinking_config = types.ThinkingConfig(include_thoughts=True)
     return config
+
+
+def check_config(config: Any) -> None:
+    """Raise InvalidOption where `config` holds a setting that the SDK does not know, or a value that does not fit. A
+    dict is checked by the SDK itself, which is imported for it.
+    """
+    if config is None or (not isinstance(config, dict) and hasattr(config, "model_dump")):
+        return
+    if not isinstance(config, dict):
+        raise InvalidOption(f"config is a GenerateContentConfig or a dict of its fields, not {config!r}.")
+    from google.genai import types
+    from pydantic import ValidationError
+
+    try:
+        types.GenerateContentConfig.model_validate(config)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        close = get_close_matches(name, types.GenerateContentConfig.model_fields, n=1)
+        meant = f" Did you mean {close[0]!r}?" if close and close[0] != name else ""
+        raise InvalidOption(f"config: {first['msg']} at {name!r}.{meant}") from None
 
 
 def _contents(contents: Sequence[Wire]) -> list[Any]:

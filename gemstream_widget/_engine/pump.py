@@ -26,29 +26,35 @@ _LATE_S = 0.1
 
 
 class Pump:
-    """Starts to read at once, on the running loop. `now` gives the arrival of each chunk."""
+    """One stream and its queue, on one loop. `now` gives the arrival of each chunk."""
 
-    def __init__(self, source: Source, request: Request, *, now: Callable[[], float], name: str) -> None:
+    task: asyncio.Task[None]
+    """Reads the source, from `start` on. Cancel it to close the connection."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
         self.began = False
         """It asked its source: there may be a connection to close."""
         self.ended_s: float | None = None
         self._now = now
-        self._left = False
+        self._abandoned = False
         self._inbox: asyncio.Queue[tuple[float, Any] | _End] = asyncio.Queue()
+
+    def start(self, source: Source, request: Request, *, name: str) -> None:
+        """Begin to read, on the running loop."""
         self.task = asyncio.get_running_loop().create_task(self._read(source, request), name=name)
-        self.task.add_done_callback(self._over)
+        self.task.add_done_callback(self._ended)
 
     async def _read(self, source: Source, request: Request) -> None:
         self.began = True
         try:
             async for chunk in source.stream(request):
                 self._inbox.put_nowait((self._now(), chunk))
-                if self._left:  # the source ignored its cancellation
+                if self._abandoned:  # the source ignored its cancellation
                     return
         except (KeyboardInterrupt, SystemExit) as error:  # would end the loop, and with it the kernel
             raise SourceError(words_of(error)) from None
 
-    def _over(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[None]) -> None:
         self.ended_s = self._now()
         if not task.cancelled():
             task.exception()  # seen: it is judged by the driver, or no longer matters
@@ -69,10 +75,15 @@ class Pump:
                     raise
         return _chunk(self._inbox.get_nowait())
 
-    def leave(self) -> None:
+    def abandon(self) -> None:
         """Let whoever waits in `take` go on, although the source has not ended."""
-        self._left = True
+        self._abandoned = True
         self._inbox.put_nowait(_End())
+
+    def rest(self) -> list[tuple[float, Any]]:
+        """The chunks that arrived and were not taken."""
+        items = [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
+        return [item for item in items if not isinstance(item, _End)]
 
     @property
     def raised(self) -> BaseException | None:

@@ -56,7 +56,7 @@ class RunEnded:
     error: Wire | None = None
     receipt: Receipt | None = None
     offers: Sequence[str] = ()
-    """What the reader may ask for next: "repair", "retry", "continue"."""
+    """What the reader may ask for next: "repair", "anew", "continue"."""
 
 
 @dataclass(slots=True)

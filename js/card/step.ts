@@ -11,6 +11,7 @@ import { Reasoning } from "../parts/reasoning.ts";
 import { sources } from "../parts/sources.ts";
 import type { Json, JsonObject, Part, RunState, Step } from "../protocol.ts";
 import type { PartChange } from "../state/changes.ts";
+import { jsonText } from "../state/exact.ts";
 import { isEmptyText, isReasoning } from "../state/questions.ts";
 import type { RunContext } from "./context.ts";
 
@@ -76,7 +77,7 @@ export class StepView {
   paintNotes(step: Step): void {
     const { grounding, citations, url_context, prompt_feedback, candidates } = step;
     const other = withoutCalm(step.other);
-    const now = JSON.stringify([grounding, citations, url_context, prompt_feedback, candidates, other]);
+    const now = jsonText([grounding, citations, url_context, prompt_feedback, candidates, other]);
     if (now === this.#shownNotes) return;
     this.#shownNotes = now;
     const raw = (label: string, value: Json) => rawBlock(label, value, this.#signal);

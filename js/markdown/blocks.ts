@@ -323,12 +323,12 @@ export class Blocks {
     const rebuild = (line: string): HTMLElement | null => {
       const table = lex(header + line, this.#references.links).tokens[0];
       const row = table?.type === "table" ? (table as Tokens.Table).rows[0] : undefined;
-      return row === undefined ? null : buildRow(row, "td");
+      return row === undefined ? null : buildRow(row, "td", token.header.length);
     };
     const rows = token.rows.map((row, index) => {
       const line = lines[index] ?? "";
       const unknown = index < count && this.#references.readsUnknown(line, result.links);
-      return (unknown ? rebuild(line) : null) ?? buildRow(row, "td");
+      return (unknown ? rebuild(line) : null) ?? buildRow(row, "td", token.header.length);
     });
     open.update(rows, count).forEach((element, index) => {
       const line = lines[index] ?? "";

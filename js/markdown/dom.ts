@@ -165,8 +165,12 @@ export function buildTableShell(token: Tokens.Table): TableParts {
   return { element, table };
 }
 
-/** One row of cells. */
-export function buildRow(cells: readonly Tokens.TableCell[], name: "th" | "td"): HTMLTableRowElement {
+/** One row of cells. Where it has fewer than `columns`, one empty cell stands for the rest. */
+export function buildRow(
+  cells: readonly Tokens.TableCell[],
+  name: "th" | "td",
+  columns = cells.length,
+): HTMLTableRowElement {
   const row = document.createElement("tr");
   for (const cell of cells) {
     const element = document.createElement(name);
@@ -175,6 +179,11 @@ export function buildRow(cells: readonly Tokens.TableCell[], name: "th" | "td"):
     appendInline(element, cell.tokens);
     row.append(element);
   }
+  if (cells.length < columns) {
+    const rest = document.createElement(name);
+    if (columns - cells.length > 1) rest.colSpan = columns - cells.length;
+    row.append(rest);
+  }
   return row;
 }
 
@@ -182,7 +191,7 @@ function buildTable(token: Tokens.Table): HTMLElement {
   const { element, table } = buildTableShell(token);
   if (token.rows.length > 0) {
     const body = document.createElement("tbody");
-    for (const row of token.rows) body.append(buildRow(row, "td"));
+    for (const row of token.rows) body.append(buildRow(row, "td", token.header.length));
     table.append(body);
   }
   return element;

@@ -1,7 +1,8 @@
 /** marked's Lexer with bounds: depth, length of formatted text, and no exception ever. */
 import { Lexer, type MarkedOptions, type Token, Tokenizer, type Tokens } from "marked";
-import { MAX_DEPTH, MAX_INLINE, MAX_MARKS } from "./limits.ts";
-import { type HoldsMath, mathExtensions, mathHooks, mayHoldMath, newInlineRun } from "./math_syntax.ts";
+import { BLANK_LINE, Reading } from "./ahead.ts";
+import { MAX_DEPTH, MAX_INLINE, MAX_MARKS, MAX_WORD } from "./limits.ts";
+import { type HoldsMath, mathExtensions, mathHooks, mayHoldMath } from "./math_syntax.ts";
 
 /** The links known so far, by normalised label. */
 export type Links = Record<string, { href: string; title: string | null | undefined }>;
@@ -25,26 +26,82 @@ export function formattedLength(text: string): number {
   return cut > MAX_INLINE / 2 ? cut : MAX_INLINE;
 }
 
-const UNDERLINE = /\n {0,3}(?:=+|-+)[ \t]*(?:\n|$)/;
+/** The underline of a heading, seen from the line end before it. */
+const UNDERLINE = /\n {0,3}(?:=+|-+)[ \t]*(?:\n|$)/g;
+
+/** The lines that may stand over an underline: marked 18.2.1's own expression without the underline. */
+const HEADING_LINES = headingLines(Lexer.rules.block.gfm.lheading);
+
+function headingLines({ source, flags }: RegExp): RegExp | null {
+  const [lines, underline] = source.split("+?)\\n {0,3}(=+|-+)", 2);
+  return underline === undefined ? null : new RegExp(`${lines}+)`, flags);
+}
 
 class BoundedTokenizer extends Tokenizer {
-  /** The last text in which no underline was found; nor is there one in what it ends with. */
-  #plainText = "";
+  get #bounded(): BoundedLexer {
+    return this.lexer as unknown as BoundedLexer;
+  }
 
-  /** marked 18.2.1 looks for an underline from every line of a list item's text to the end of the item. */
+  /** marked 18.2.1 looks for an underline from every line of a list item's text to the end of its paragraph. */
   override lheading(src: string): Tokens.Heading | undefined {
-    if (this.#plainText.endsWith(src)) return undefined;
-    if (UNDERLINE.test(src)) return super.lheading(src);
-    this.#plainText = src;
-    return undefined;
+    const { reading } = this.#bounded;
+    if (reading.isPlain(src) || reading.ahead.find(UNDERLINE, src) < 0) return undefined;
+    const heading = super.lheading(src);
+    if (heading === undefined) reading.plain(src, HEADING_LINES?.exec(src)?.[0].length ?? 0);
+    return heading;
   }
 
   /** marked 18.2.1 lets a title run over blank lines, so a definition could change long after its end. */
   override def(src: string): Tokens.Def | undefined {
     if (!/^ {0,3}\[/.test(src)) return undefined;
-    const blank = src.search(/\n[ \t]*\n/);
+    const blank = this.#bounded.reading.ahead.find(BLANK_LINE, src);
     return super.def(blank < 0 ? src : src.slice(0, blank + 1));
   }
+
+  /** marked 18.2.1 fills every row up to the header's width: a wide header over many short rows would never end. */
+  override table(src: string): Tokens.Table | undefined {
+    const [raw, , , body = ""] = this.rules.block.table.exec(src) ?? [];
+    if (raw === undefined) return undefined;
+    const second = raw.indexOf("\n", raw.indexOf("\n") + 1);
+    const table = super.table(second < 0 ? raw : raw.slice(0, second + 1));
+    if (table === undefined) return undefined;
+    const rows = body.trim() === "" ? [] : body.replace(/\n[ \t]*$/, "").split("\n");
+    return {
+      ...table,
+      raw: raw.replace(/\n+$/, ""),
+      rows: rows.map((row) =>
+        cellTexts(row, table.header.length).map((text, column) => ({
+          text,
+          tokens: this.lexer.inline(text),
+          header: false,
+          align: table.align[column] ?? null,
+        })),
+      ),
+    };
+  }
+
+  /** marked 18.2.1 looks for the end of a comment or an instruction from each of its beginnings. */
+  override tag(src: string): Tokens.Tag | undefined {
+    if (!src.startsWith("<!") && !src.startsWith("<?")) return super.tag(src);
+    const close = src.startsWith("<!--")
+      ? "-->"
+      : src.startsWith("<![")
+        ? "]]>"
+        : src[1] === "?"
+          ? "?>"
+          : ">";
+    return this.#bounded.reading.ahead.find(close, src, 2) < 0 ? undefined : super.tag(src);
+  }
+}
+
+/** The cells of a row, as many as it has and no more than `most`. A pipe after a backslash is none between cells. */
+function cellTexts(row: string, most: number): string[] {
+  const cells = row
+    .replace(/(\\*)\|/g, (pipe, slashes: string) => (slashes.length % 2 === 0 ? `${slashes} |` : pipe))
+    .split(/ \|/);
+  if (cells[0]?.trim() === "") cells.shift();
+  if (cells.at(-1)?.trim() === "") cells.pop();
+  return cells.slice(0, most).map((cell) => cell.trim().replaceAll("\\|", "|"));
 }
 
 function hasManyMarks(text: string): boolean {
@@ -54,11 +111,31 @@ function hasManyMarks(text: string): boolean {
   return false;
 }
 
+/** What marked 18.2.1 takes for the letters of an address when it looks for the @ after them. */
+const ADDRESS_LETTER = /[a-zA-Z0-9.!#$%&'*+/=?_`{|}~-]/;
+
+/** True when an @ comes after more than MAX_WORD letters that could begin an address. */
+function hasLongAddress(text: string): boolean {
+  for (let at = text.indexOf("@"); at >= 0 && at < MAX_INLINE; at = text.indexOf("@", at + 1)) {
+    let start = at;
+    while (start > 0 && at - start <= MAX_WORD && ADDRESS_LETTER.test(text.charAt(start - 1))) start--;
+    if (at - start > MAX_WORD) return true;
+  }
+  return false;
+}
+
 class BoundedLexer extends Lexer implements HoldsMath {
   /** The text may go on. */
   growing = false;
   #blockDepth = 0;
   #inlineDepth = 0;
+  #reading: Reading | null = null;
+
+  /** What is known of the text that is being read, which inside a container or emphasis is a text of its own. */
+  get reading(): Reading {
+    this.#reading ??= new Reading();
+    return this.#reading;
+  }
 
   /** Text inside a container is read again with it, so only the outermost has to wait. */
   get holdsMath(): boolean {
@@ -72,7 +149,7 @@ class BoundedLexer extends Lexer implements HoldsMath {
     }
     this.#blockDepth++;
     try {
-      return super.blockTokens(src, tokens, clipped) as never;
+      return this.#inText(() => super.blockTokens(src, tokens, clipped)) as never;
     } finally {
       this.#blockDepth--;
     }
@@ -83,21 +160,29 @@ class BoundedLexer extends Lexer implements HoldsMath {
       tokens.push(plain(src));
       return tokens;
     }
-    if (this.#inlineDepth === 0 && hasManyMarks(src)) {
+    if (this.#inlineDepth === 0 && (hasManyMarks(src) || hasLongAddress(src))) {
       tokens.push(plain(src));
       return tokens;
     }
     const cut = formattedLength(src);
     this.#inlineDepth++;
-    newInlineRun();
     try {
-      super.inlineTokens(cut < src.length ? src.slice(0, cut) : src, tokens);
+      this.#inText(() => super.inlineTokens(cut < src.length ? src.slice(0, cut) : src, tokens));
     } finally {
       this.#inlineDepth--;
-      newInlineRun();
     }
     if (cut < src.length) tokens.push(plain(src.slice(cut), "rest"));
     return tokens;
+  }
+
+  #inText<T>(read: () => T): T {
+    const outer = this.#reading;
+    this.#reading = null;
+    try {
+      return read();
+    } finally {
+      this.#reading = outer;
+    }
   }
 }
 
@@ -119,8 +204,7 @@ function capMarkers(text: string): string {
   );
 }
 
-const tokenizer = new BoundedTokenizer();
-const OPTIONS: MarkedOptions = { gfm: true, tokenizer };
+const OPTIONS: MarkedOptions = { gfm: true, tokenizer: new BoundedTokenizer() };
 const MATH_OPTIONS: MarkedOptions = { ...OPTIONS, extensions: mathExtensions };
 const MASKED_MATH_OPTIONS: MarkedOptions = { ...MATH_OPTIONS, hooks: mathHooks };
 

@@ -9,6 +9,9 @@ export const MAX_INLINE = 32_768;
 /** Text with more emphasis marks than this is not formatted: the parser's cost grows with their square. */
 export const MAX_MARKS = 1_500;
 
+/** A paragraph with a longer word before an @ is not formatted: from each of its letters on it may be an address. */
+export const MAX_WORD = 1_000;
+
 /** A larger open block is parsed again only after growing by GROWTH, which keeps the total linear. */
 export const REPARSE_ABOVE = 8_192;
 export const GROWTH = 1.15;

@@ -5,6 +5,7 @@
  * so that "between $5 and $10" stays a price.
  */
 import type { MarkedOptions, TokenizerThis, Tokens } from "marked";
+import { type Ahead, BLANK_LINE, type Reading } from "./ahead.ts";
 import { MAX_MATH } from "./limits.ts";
 
 export interface MathToken extends Tokens.Generic {
@@ -17,71 +18,46 @@ export interface MathToken extends Tokens.Generic {
 const DOLLARS =
   /^(?:\$\$((?:\\[\s\S]|[^$\\])+?)\$\$|\$(?![\s$])((?:\\[\s\S]|[^$\\])*?(?:\\\S|[^\s$\\]))\$(?![\d$]))/;
 const BLOCK_OPEN = /^ {0,3}(\$\$|\\\[)/;
+const OPEN_INLINE = /\$|\\[([]/g;
+const OPEN_BLOCK = /\n {0,3}(?:\$\$|\\\[)/g;
 
 /** True when the text can hold a formula at all; the extensions cost time, so they are left out otherwise. */
 export function mayHoldMath(text: string): boolean {
   return text.includes("$") || text.includes("\\(") || text.includes("\\[");
 }
 
-/** Where the next `mark` is. Within one run of inline text each question is about a shorter end of the same text. */
-class NextMark {
-  #known = false;
-  #fromEnd = 0;
-
-  readonly #mark: string;
-
-  constructor(mark: string) {
-    this.#mark = mark;
-  }
-
-  forget(): void {
-    this.#known = false;
-  }
-
-  /** The position of the mark after the first two characters, or -1. */
-  in(text: string): number {
-    if (this.#known && this.#fromEnd === 0) return -1;
-    if (this.#known && text.length - this.#fromEnd >= 2) return text.length - this.#fromEnd;
-    const at = text.indexOf(this.#mark, 2);
-    this.#known = true;
-    this.#fromEnd = at < 0 ? 0 : text.length - at;
-    return at;
-  }
-}
-
-const roundClose = new NextMark("\\)");
-const squareClose = new NextMark("\\]");
-
-/** A lexer that is told whether the text may go on: only then is there a point in waiting for a closing mark. */
+/** A lexer that knows its text. */
 export interface HoldsMath {
+  /** The text may go on: only then is there a point in waiting for a closing mark. */
   readonly holdsMath: boolean;
+  readonly reading: Reading;
 }
 
-/** To be called where a run of inline text begins, and where the run around it goes on. */
-export function newInlineRun(): void {
-  roundClose.forget();
-  squareClose.forget();
+/** The formula in dollars at the start of the text, if one is there. Looks no further than MAX_MATH. */
+function dollarsAt(src: string): MathToken | undefined {
+  const match = DOLLARS.exec(src.slice(0, MAX_MATH));
+  if (match === null) return undefined;
+  return { type: "math", raw: match[0], text: match[1] ?? match[2] ?? "", display: match[1] !== undefined };
 }
 
-/** The formula at the start of the text, if one is there. Looks no further than MAX_MATH. */
-function formulaAt(src: string): MathToken | undefined {
-  if (src.charCodeAt(0) === 36) {
-    const match = DOLLARS.exec(src.slice(0, MAX_MATH));
-    if (match === null) return undefined;
-    return { type: "math", raw: match[0], text: match[1] ?? match[2] ?? "", display: match[1] !== undefined };
-  }
+function bracketsAt(src: string, ahead: Ahead): MathToken | undefined {
   const open = src.slice(0, 2);
   if (open !== "\\(" && open !== "\\[") return undefined;
-  const end = (open === "\\(" ? roundClose : squareClose).in(src);
+  const end = ahead.find(open === "\\(" ? "\\)" : "\\]", src, 2);
   if (end < 0 || end > MAX_MATH) return undefined;
   const text = src.slice(2, end);
   if (text.trim() === "") return undefined;
   return { type: "math", raw: src.slice(0, end + 2), text, display: open === "\\[" };
 }
 
+function holder({ lexer }: TokenizerThis): HoldsMath {
+  return lexer as unknown as HoldsMath;
+}
+
 function inlineMath(this: TokenizerThis, src: string): MathToken | undefined {
   const first = src.charCodeAt(0);
-  return first === 36 || first === 92 ? formulaAt(src) : undefined; // $ or backslash
+  if (first === 36) return dollarsAt(src); // $
+  return first === 92 ? bracketsAt(src, holder(this).reading.ahead) : undefined; // backslash
 }
 
 /**
@@ -90,15 +66,19 @@ function inlineMath(this: TokenizerThis, src: string): MathToken | undefined {
  * lines may look like list items or rules, and only the closing mark or a blank line tells.
  */
 function blockMath(this: TokenizerThis, src: string): MathToken | undefined {
+  const { reading, holdsMath } = holder(this);
+  return formulaLines(src, reading.ahead, holdsMath);
+}
+
+function formulaLines(src: string, ahead: Ahead, holdsMath: boolean): MathToken | undefined {
   const open = BLOCK_OPEN.exec(src);
   if (open === null) return undefined;
   const start = open[0].length;
   const close = open[1] === "$$" ? "$$" : "\\]";
-  const blank = src.slice(start).search(/\n[ \t]*\n/);
-  const limit = blank < 0 ? src.length : start + blank;
-  const end = src.indexOf(close, start);
-  if (end < 0 || end >= limit) {
-    if ((this.lexer as Partial<HoldsMath>).holdsMath !== true) return undefined;
+  const blank = ahead.find(BLANK_LINE, src, start);
+  const end = ahead.find(close, src, start);
+  if (end < 0 || (blank >= 0 && end >= blank)) {
+    if (!holdsMath) return undefined;
     // One more than the bound: the last character may be half of the closing mark.
     if (blank >= 0 || src.length - start > MAX_MATH + 1) return undefined;
     return { type: "math_open", raw: src, text: src, display: true };
@@ -110,12 +90,17 @@ function blockMath(this: TokenizerThis, src: string): MathToken | undefined {
 }
 
 function nextInline(this: TokenizerThis, src: string): number | undefined {
-  const at = src.search(/\$|\\[([]/);
+  const at = holder(this).reading.ahead.find(OPEN_INLINE, src);
   return at < 0 ? undefined : at;
 }
 
 function nextBlock(this: TokenizerThis, src: string): number | undefined {
-  const at = src.search(/\n {0,3}(?:\$\$|\\\[)/);
+  const { reading, holdsMath } = holder(this);
+  const at = reading.ahead.findBy("formula", src, (text) => {
+    for (const { index } of text.matchAll(OPEN_BLOCK))
+      if (formulaLines(text.slice(index + 1), reading.beyond, holdsMath) !== undefined) return index;
+    return -1;
+  });
   return at < 0 ? undefined : at + 1;
 }
 
@@ -124,7 +109,7 @@ function maskMath(src: string): string {
   let masked = "";
   let done = 0;
   for (let at = src.indexOf("$"); at >= 0; at = src.indexOf("$", Math.max(done, at + 1))) {
-    const formula = formulaAt(src.slice(at, at + MAX_MATH));
+    const formula = dollarsAt(src.slice(at, at + MAX_MATH));
     if (formula === undefined) continue;
     masked += `${src.slice(done, at)}[${"a".repeat(formula.raw.length - 2)}]`;
     done = at + formula.raw.length;

@@ -3,6 +3,7 @@
 import { h, setText } from "../dom/dom.ts";
 import { icon } from "../dom/icons.ts";
 import type { Call, CallPart, Display, Json, JsonObject, Part } from "../protocol.ts";
+import { jsonText, same } from "../state/exact.ts";
 import { count } from "../words/formats.ts";
 import { callChip } from "../words/phase.ts";
 import { decisionWords } from "../words/sentences.ts";
@@ -117,7 +118,7 @@ export class CallCard implements Block, CallSeat {
       if (value === undefined) view.root.replaceChildren("not set");
       else view.update(value);
       const was = this.was.get(key)!;
-      if (!was.hidden || used === args || JSON.stringify(own(args, key)) === JSON.stringify(value)) continue;
+      if (!was.hidden || used === args || same(own(args, key), value)) continue;
       was.hidden = false;
       was.append("model asked: ", visibleText(short(own(args, key))));
     }
@@ -125,7 +126,7 @@ export class CallCard implements Block, CallSeat {
 
   #paintEnd(call: Call): void {
     const { state, error, result, display, traceback } = call;
-    const key = [state, error, JSON.stringify(result), display?.kind].join();
+    const key = [state, error, jsonText(result ?? null), display?.kind].join();
     if (key === this.#shownEnd) return;
     this.#shownEnd = key;
     this.#end.replaceChildren();
@@ -169,6 +170,6 @@ function own(args: JsonObject, key: string): Json | undefined {
 }
 
 function short(value: Json | undefined): string {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "not set");
+  const text = typeof value === "string" ? value : value === undefined ? "not set" : jsonText(value);
   return text.length > 120 ? `${text.slice(0, 120)}…` : text;
 }

@@ -2,6 +2,7 @@
 
 import { button, h } from "../dom/dom.ts";
 import type { Json } from "../protocol.ts";
+import { jsonText } from "../state/exact.ts";
 import { count } from "../words/formats.ts";
 
 /** Characters and lines shown before "Show all"; what is wide has room for more. */
@@ -47,7 +48,7 @@ export function pretty(value: Json, limit = Number.POSITIVE_INFINITY): string {
   };
   const print = (item: Json, indent: string) => {
     if (typeof item !== "object" || item === null) {
-      put(typeof item === "string" ? JSON.stringify(item.slice(0, limit)) : String(item));
+      put(jsonText(typeof item === "string" ? item.slice(0, limit) : item));
       return;
     }
     const [open, close] = Array.isArray(item) ? "[]" : "{}";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Op, RunState } from "../protocol.ts";
+import type { CallPart, Op, Part, Path, RunState } from "../protocol.ts";
 import { Changes } from "../state/changes.ts";
 import type { RunEntry } from "../state/entry.ts";
 import { runState, TestModel, textPart } from "../testing.ts";
@@ -76,6 +76,37 @@ describe("a store", () => {
     open(state);
     model.patch(2, append("llo"));
     expect(state.parts[0]).toMatchObject({ text: "He" });
+  });
+
+  it("holds large whole numbers exactly, in patches, snapshots and the trait", () => {
+    const call = (n: unknown) =>
+      ({ ...textPart(0, ""), kind: "call", call: { args: { n } } }) as unknown as Part;
+    const whole: Path[] = [["parts", 0, "call", "args", "n"]];
+    const digits = "7310582946120375811";
+    const held = (run: RunEntry) => (run.state.parts[0] as CallPart).call.args.n;
+    model.traits.snapshot = {
+      runs: [{ seq: 1, at_s: 0, state: runState({ parts: [call(digits)] }), whole }],
+    };
+    const store = new Store(model, life.signal);
+    const run = store.runs.get("r1")!;
+    expect(held(run)).toBe(7310582946120375811n);
+    model.patch(2, ["=", ["parts", 0, "call", "args"], { n: "18446744073709551616" }, [["n"]]]);
+    expect(held(run)).toBe(2n ** 64n);
+    const state = runState({ parts: [call("-18446744073709551616")] });
+    model.emit("msg:custom", { op: "snap", run: "r1", seq: 3, at_s: 1, state, whole }, []);
+    expect(held(run)).toBe(-(2n ** 64n));
+  });
+
+  it("takes no snapshot whose numbers are not where they should be", () => {
+    const { run } = open();
+    model.emit(
+      "msg:custom",
+      { op: "snap", run: "r1", seq: 2, at_s: 1, state: hello(), whole: [["model"]] },
+      [],
+    );
+    expect(run.seq).toBe(1);
+    model.snap(2, hello());
+    expect(run.seq).toBe(2);
   });
 
   it("drops a duplicate and a late patch", () => {
@@ -343,7 +374,7 @@ describe("the clock", () => {
 });
 
 describe("decisions", () => {
-  const choice = { hash: "h1", verdict: "approve", args: { a: 1 }, reason: null, scope: "run" } as const;
+  const choice = { hash: "h1", verdict: "approve", args: '{"a":1}', reason: null, scope: "run" } as const;
 
   it("are sent as they are and remembered for every view", () => {
     const { store, run } = open();

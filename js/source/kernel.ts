@@ -9,10 +9,10 @@ import type {
   PatchMessage,
   RefusedMessage,
   RunState,
-  SnapMessage,
   Snapshot,
 } from "../protocol.ts";
 import { RunEntry } from "../state/entry.ts";
+import { withWhole } from "../state/exact.ts";
 import { isEnded } from "../state/questions.ts";
 
 /** What the store needs of an anywidget model; hosts differ in the rest. */
@@ -130,7 +130,7 @@ export class Store {
     if (!isMessage(message)) return;
     this.heard = true;
     if (message.op === "patch") this.#patch(message);
-    else if (message.op === "snap") this.#snap(message.run, message);
+    else if (message.op === "snap") quietly(() => this.#snap(message.run, message));
     else if (message.op === "beat") this.#beat(message);
     else if (message.op === "refused") this.#refused(message);
   }
@@ -166,8 +166,9 @@ export class Store {
     return run;
   }
 
-  #snap(id: string, { seq, at_s, state }: Pick<SnapMessage, "seq" | "at_s" | "state">): void {
+  #snap(id: string, { seq, at_s, state, whole }: Snapshot["runs"][number]): void {
     if (!isState(state, id)) return;
+    withWhole(state, whole);
     const now = this.#now();
     this.#waiting.delete(id);
     this.#waiting.delete(null);
@@ -222,10 +223,11 @@ export class Store {
     quietly(() => {
       snapshot = this.#model.get("snapshot") as Snapshot;
     });
-    for (const { seq, at_s, state } of snapshot?.runs ?? []) {
-      const known = this.runs.get(state.id);
+    for (const run of snapshot?.runs ?? []) {
+      const { id } = run.state;
+      const known = this.runs.get(id);
       // The host keeps the trait's value, so what we change in place must be ours.
-      if (!known || seq > known.seq) this.#snap(state.id, { seq, at_s, state: structuredClone(state) });
+      if (!known || run.seq > known.seq) quietly(() => this.#snap(id, structuredClone(run)));
     }
   }
 

@@ -1,5 +1,6 @@
 // Applies the two operations of the protocol to a state, in place.
 import type { Json, Op, Path } from "../protocol.ts";
+import { WholeError, withWhole } from "./exact.ts";
 
 export class PatchError extends Error {}
 
@@ -11,16 +12,25 @@ type Container = Json[] | { [key: string]: Json };
  */
 export function applyOps<T>(state: T, ops: readonly Op[]): T {
   let root = state as Json;
-  for (const [op, path, value] of ops) {
+  for (const op of ops) {
+    const path = op[1];
     if (path.length === 0) {
-      root = op === "=" ? value : appended(root, value, path);
+      root = op[0] === "=" ? given(op) : appended(root, op[2], path);
       continue;
     }
     const holder = walk(root, path);
     const key = path[path.length - 1]!;
-    put(holder, key, op === "=" ? value : appended(get(holder, key, path), value as string, path), path);
+    put(holder, key, op[0] === "=" ? given(op) : appended(get(holder, key, path), op[2], path), path);
   }
   return root as T;
+}
+
+function given([, path, value, whole]: Extract<Op, { 0: "=" }>): Json {
+  try {
+    return withWhole(value, whole);
+  } catch (error) {
+    throw error instanceof WholeError ? misfit(path) : error;
+  }
 }
 
 function walk(root: Json, path: Path): Container {

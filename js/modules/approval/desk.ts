@@ -83,6 +83,7 @@ export class RunDesk implements Desk {
         {
           decide: (choice) => this.#context.store.decide(this.#run.id, call.id, choice),
           changed: () => this.#paintTray(waitingCalls(this.#run.state)),
+          say: (sentence) => this.#context.announce(sentence),
         },
         life.signal,
       );

@@ -67,8 +67,10 @@ export class Tray {
 
   #paintAll(): void {
     const open = this.#forms.filter((form) => form.open);
-    setText(this.#words, waitingWords(this.#forms.length, this.#forms.filter((form) => form.edited).length));
-    this.#approve.disabled = open.length === 0 || !open.every((form) => form.valid);
+    const edited = this.#forms.filter((form) => form.edited).length;
+    const held = this.#forms.filter((form) => !form.seen).length;
+    setText(this.#words, waitingWords(this.#forms.length, edited, held));
+    this.#approve.disabled = open.length === 0 || !open.every((form) => form.valid && form.seen);
     this.#deny.disabled = open.length === 0;
     for (const each of [this.#approve, this.#deny])
       toggleAttribute(each, "aria-disabled", this.#rests || each.disabled ? null : "true");
