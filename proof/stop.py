@@ -36,7 +36,7 @@ __all__ = ["collector_off", "measure"]
 T = TypeVar("T")
 
 _SENDS_PER_CHAT = 5  # several Stops in one history
-_MODELS = ("demo", "gemini-2.5-flash")  # with ids and required signatures, and without
+_MODELS = ("demo", "gemini-2.5-flash-lite")  # with ids and required signatures, and without
 _WAYS = ("loop", "thread", "twice")
 _PIECE = 50  # moments between two collections
 _FINE = "@every 0\n@say fine"

@@ -190,7 +190,7 @@ async def accepted(histories: list[list[Wire]]) -> None:
 
         async def send(history: list[Wire]) -> None:
             contents = [*history, {"role": "user", "parts": [text("@say fine")]}]
-            chunks = [c async for c in GeminiSource(client).stream(Request("gemini-2.5-flash", contents))]
+            chunks = [c async for c in GeminiSource(client).stream(Request("gemini-2.5-flash-lite", contents))]
             assert chunks[-1]["candidates"][0]["finishReason"] == "STOP"
 
         for history in histories:
@@ -215,7 +215,7 @@ tokens_of_three = st.lists(
 def test_sampled_senseless_orders_of_three_calls(tokens: list[Token]) -> None:
     contents = asyncio.run(play(3, tokens))
     body = {"contents": [*contents, {"role": "user", "parts": [text("next")]}]}
-    assert not violations(body, model="gemini-2.5-flash")
+    assert not violations(body, model="gemini-2.5-flash-lite")
 
 
 def test_the_model_can_fail() -> None:

@@ -92,7 +92,7 @@ def test_a_call_that_came_without_its_signature_is_marked(server: gem.LocalGemin
 
     async def main() -> None:
         async with client_of(server, "httpx2") as client:
-            chat = gem.Chat(client=client, model="gemini-3-pro-preview", tools=[look])
+            chat = gem.Chat(client=client, model="gemini-3.8-flash", tools=[look])
             prompt = '@part {"functionCall": {"name": "look", "args": {}}}\n@then\n@say fine'
             run = await chat.send(prompt).wait()
             assert run.snapshot()["offers"] == ["repair"]
@@ -106,7 +106,7 @@ def test_a_call_that_came_without_its_signature_is_marked(server: gem.LocalGemin
 def test_signatures_that_gemini_takes_for_corrupted_are_dropped(server: gem.LocalGemini) -> None:
     async def main() -> None:
         async with client_of(server, "httpx2") as client:
-            chat = gem.Chat(client=client, model="gemini-3-pro-preview")
+            chat = gem.Chat(client=client, model="gemini-3.8-flash")
             foreign = {"functionCall": {"name": "look", "args": {}}, "thoughtSignature": "Zm9yZWlnbg=="}
             chat._earlier = [USER, {"role": "model", "parts": [foreign]}, ANSWER, SAID]
             assert chat.check() == []
@@ -121,7 +121,7 @@ def test_signatures_that_gemini_takes_for_corrupted_are_dropped(server: gem.Loca
 def test_a_repair_may_be_chosen_after_the_chat_was_loaded(server: gem.LocalGemini, tmp_path: Path) -> None:
     async def main() -> None:
         async with client_of(server, "httpx2") as client:
-            model = "gemini-3-pro-preview"
+            model = "gemini-3.8-flash"
             chat = gem.Chat(client=client, model=model)
             foreign = {"functionCall": {"name": "look", "args": {}}, "thoughtSignature": "Zm9yZWlnbg=="}
             chat._earlier = [USER, {"role": "model", "parts": [foreign]}, ANSWER, SAID]
@@ -165,7 +165,7 @@ def test_after_a_repair_a_partial_answer_is_resumed_not_retried() -> None:
 def test_a_refusal_without_a_repair_offers_none(server: gem.LocalGemini) -> None:
     async def main() -> None:
         async with client_of(server, "httpx2") as client:
-            chat = gem.Chat(client=client, config={"temperature": 7}, model="gemini-2.5-flash")
+            chat = gem.Chat(client=client, config={"temperature": 7}, model="gemini-2.5-flash-lite")
             run = await chat.send("hi").wait()
             assert isinstance(run.error, gem.ApiError)
             assert run.snapshot()["offers"] == ["anew"]

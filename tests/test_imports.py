@@ -18,6 +18,11 @@ ROOMS = ("_plain _redact errors", "_stream", "_request", "_tools", "_engine", "_
 """From the ground up: a room may import the ones below it. CONTRIBUTING.md draws the house from this list."""
 BESIDE = {"server": {"_plain", "_request", "_engine", "errors"}, "events": {"_stream"}}
 """Rooms that nothing imports but by name, inside a function, and what they may import."""
+SERVER = (
+    "account errors example faults framing models question signatures", "actions reply", "exchange recordings script",
+    "demo", "service", "app", "local", "__init__ __main__",
+)  # fmt: skip
+"""The local Gemini's own rooms, from the ground up."""
 UPWARDS = {("_run", "_notebook"): "displaying a run asks the room that draws it"}
 ALLOWED = {
     "google": {"_engine.gemini"},
@@ -95,6 +100,17 @@ def test_imports_point_down_and_hosts_are_named_where_they_may_be(name: str) -> 
         else:
             same_floor = FLOOR[target] == FLOOR[room] == 0
             assert FLOOR[target] < FLOOR[room] or same_floor, f"{name} imports {module[1:]}, which is above it"
+
+
+def test_the_local_gemini_is_built_from_the_ground_up() -> None:
+    floor = {room: number for number, rooms in enumerate(SERVER) for room in rooms.split()}
+    within = [name.removeprefix("server.") for name in MODULES if name.startswith("server.")] + ["__init__"]
+    assert {room_of(name) for name in within} == {*floor}
+    for name in within:
+        for module, _, _ in imports("server" if name == "__init__" else f"server.{name}"):
+            if module.startswith(".server."):
+                target = room_of(module.removeprefix(".server."))
+                assert floor[target] < floor[room_of(name)] or target == room_of(name), f"{name} imports {module}"
 
 
 def circles() -> list[set[str]]:

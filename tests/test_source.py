@@ -68,7 +68,7 @@ def test_older_models_are_not_asked_for_thoughts() -> None:
 def test_a_signature_goes_back_byte_for_byte(server: gem.LocalGemini) -> None:
     async def main() -> tuple[gem.Run, gem.Run]:
         async with client_of(server, "httpx2") as client:
-            chat = gem.Chat(client=client, tools=[{"name": "f", "description": "d"}], model="gemini-3-pro-preview")
+            chat = gem.Chat(client=client, tools=[{"name": "f", "description": "d"}], model="gemini-3.8-flash")
             first = await chat.send("@call f {}\n@then\n@say done")
             response = {"functionResponse": {"id": "s0c0", "response": {"ok": True}}}
             return first, await chat.send(response)

@@ -19,7 +19,7 @@ from .._plain import Wire, clean
 from .pairing import OpenCall
 from .rules import SKIP_SIGNATURE, SKIPPED, Body, Function, RoleRun, violations
 from .shapes import Violation
-from .wire import DATA_FIELDS, FIELDS, camel, decode_base64, field
+from .wire import DATA_FIELDS, FIELDS, camel, decode_base64, get
 
 __all__ = ["BEFORE", "UNKNOWN", "Refusal", "refusals", "repaired"]
 
@@ -157,8 +157,8 @@ def _without(value: Any, violation: Violation) -> _Mended:
 
 
 def _with_role(content: Wire, violation: Violation) -> _Mended:
-    said, parts = content["role"], field(content, "parts")
-    calls = isinstance(parts, list) and any(isinstance(p, dict) and field(p, "functionCall") for p in parts)
+    said, parts = content["role"], get(content, "parts")
+    calls = isinstance(parts, list) and any(isinstance(p, dict) and get(p, "functionCall") for p in parts)
     role = "model" if calls or str(said).lower() in _MODEL_ROLES else "user"
     return [{**content, "role": role}], [f"Changes the role {_short(said)} of {violation.path[:-5]} to {role!r}."]
 
@@ -166,11 +166,11 @@ def _with_role(content: Wire, violation: Violation) -> _Mended:
 def _with_known_fields(value: Wire, violation: Violation) -> _Mended:
     _, j, name = _place(violation.path)
     kind = camel(name) or ("part" if j >= 0 else "content")
-    message = field(value, kind) if name else value
+    message = get(value, kind) if name else value
     unknown = {k: v for k, v in message.items() if v is not None and camel(k) not in FIELDS[kind]}
     known = {k: v for k, v in message.items() if k not in unknown}
     done = []
-    if kind == "content" and isinstance(unknown.get("content"), str) and not field(value, "parts"):
+    if kind == "content" and isinstance(unknown.get("content"), str) and not get(value, "parts"):
         known["parts"] = [{"text": unknown.pop("content")}]  # as other providers write a message
         done = [f"Makes the text of {violation.path} a part: {_short(known['parts'][0]['text'])}."]
     if unknown:
@@ -179,11 +179,11 @@ def _with_known_fields(value: Wire, violation: Violation) -> _Mended:
 
 
 def _split(part: Wire, violation: Violation) -> _Mended:
-    kinds = [name for name in DATA_FIELDS if field(part, name) is not None]
+    kinds = [name for name in DATA_FIELDS if get(part, name) is not None]
     home = "functionCall" if "functionCall" in kinds else kinds[0]  # of the signature: calls need one
     rest = {k: v for k, v in part.items() if camel(k) not in DATA_FIELDS}
     thought = {k: v for k, v in rest.items() if k == "thought"}
-    parts = [{**(rest if name == home else thought), name: field(part, name)} for name in kinds]
+    parts = [{**(rest if name == home else thought), name: get(part, name)} for name in kinds]
     return parts, [f"Splits {violation.path}: one part for each of {', '.join(kinds)}."]
 
 
@@ -197,8 +197,8 @@ def _with_right_types(contents: Any, found: Sequence[Violation]) -> _Mended:
 def _with_right_type(value: Any, violation: Violation) -> _Mended:
     _, j, place = _place(violation.path)
     outer, _, name = place.rpartition(".")
-    message = field(value, camel(outer)) if outer else value
-    wrong = field(message, camel(name)) if name else value
+    message = get(value, camel(outer)) if outer else value
+    wrong = get(message, camel(name)) if name else value
     done = [f"Makes {violation.path} a text: {_short(wrong)}."]
     new: Any = _text(wrong)
     if not place:  # a content or part
@@ -219,14 +219,14 @@ def _with_base64(part: Wire, violation: Violation) -> _Mended:
     where = f"contents[{i}].parts[{j}]"
     if place == "thought_signature":
         return [_with(part, "thoughtSignature", None)], [f"Removes the signature of {where}: it cannot be read."]
-    note = f"(Here was a file of type {field(field(part, 'inlineData'), 'mimeType')}. Its data could not be read.)"
+    note = f"(Here was a file of type {get(get(part, 'inlineData'), 'mimeType')}. Its data could not be read.)"
     others = {k: v for k, v in part.items() if camel(k) in DATA_FIELDS and camel(k) != "inlineData"}
     words = f"Replaces the file {where}, whose data cannot be read, by the text {note!r}."
     return [*([others] if others else []), {"text": note}], [words]
 
 
 def _without_streaming(part: Wire, violation: Violation) -> _Mended:
-    call = _with(_with(field(part, "functionCall"), "partialArgs", None), "willContinue", None)
+    call = _with(_with(get(part, "functionCall"), "partialArgs", None), "willContinue", None)
     return [_with(part, "functionCall", call)], [f"Removes partialArgs and willContinue from {violation.path}."]
 
 
@@ -235,7 +235,7 @@ def _without_streaming(part: Wire, violation: Violation) -> _Mended:
 
 
 def _skipping(part: Wire, violation: Violation) -> _Mended:
-    name = field(field(part, "functionCall"), "name")
+    name = get(get(part, "functionCall"), "name")
     words = f"Marks the call {name}, whose signature is lost, with the value that asks Gemini to skip the check."
     return [_with(part, "thoughtSignature", _SKIP)], [words]
 
@@ -247,7 +247,7 @@ def _unsigned(contents: Any) -> _Mended:
         for i, content in enumerate(contents if isinstance(contents, list) else ())
         if isinstance(content, dict) and isinstance(parts := content.get("parts"), list)
         for j, part in enumerate(parts)
-        if isinstance(part, dict) and decode_base64(field(part, "thoughtSignature")) not in (None, *SKIPPED)
+        if isinstance(part, dict) and decode_base64(get(part, "thoughtSignature")) not in (None, *SKIPPED)
     ]
     if not signed:
         return contents, []

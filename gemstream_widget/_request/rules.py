@@ -21,7 +21,7 @@ from typing import Any
 
 from .._plain import Json
 from .shapes import Violation, shape_violations, unknown_name
-from .wire import camel, decode_base64, field
+from .wire import camel, decode_base64, get
 
 __all__ = [
     "SKIPPED",
@@ -56,7 +56,7 @@ def violations(body: Json, *, model: str, vertex: bool = False, issued: Issued |
     `body` is wire JSON, in camelCase, snake_case or a mix; null means absent. `model` decides about signatures (Gemini
     3 needs them). `issued` is for a server that knows which signatures it gave out. Never raises for JSON.
 
-    >>> refused = violations({"contents": [{"role": "bot", "parts": [{"text": "hi"}]}]}, model="gemini-2.5-flash")
+    >>> refused = violations({"contents": [{"role": "bot", "parts": [{"text": "hi"}]}]}, model="gemini-3.8-flash")
     >>> refused[0].message
     'Please use a valid role: user, model.'
     """
@@ -77,8 +77,8 @@ def needs_signatures(model: str) -> bool:
 def current_turn(contents: list[Json]) -> int:
     """Index of the content the current turn starts with: the user's last that is not only function responses."""
     for i in range(len(contents) - 1, -1, -1):
-        parts = field(contents[i], "parts")
-        if field(contents[i], "role") != "model" and any(field(part, "functionResponse") is None for part in parts):
+        parts = get(contents[i], "parts")
+        if get(contents[i], "role") != "model" and any(get(part, "functionResponse") is None for part in parts):
             return i
     return 0
 
@@ -93,12 +93,12 @@ class Function:
 
     @property
     def name(self) -> str | None:
-        value: str | None = field(self.message, "name")
+        value: str | None = get(self.message, "name")
         return value
 
     @property
     def id(self) -> str | None:
-        value: str | None = field(self.message, "id")
+        value: str | None = get(self.message, "id")
         return value
 
 
@@ -117,8 +117,8 @@ class RoleRun:
         return [
             Function(f"contents[{i}].parts[{j}]", part, message)
             for i, content in self.contents
-            for j, part in enumerate(field(content, "parts"))
-            if (message := field(part, kind)) is not None
+            for j, part in enumerate(get(content, "parts"))
+            if (message := get(part, kind)) is not None
         ]
 
     def open_calls(self) -> list[Function]:
@@ -144,11 +144,11 @@ class Body:
 
     @property
     def contents(self) -> list[Json]:
-        found: list[Json] = field(self.body, "contents")
+        found: list[Json] = get(self.body, "contents")
         return found
 
     def runs(self) -> list[RoleRun]:
-        numbered = groupby(enumerate(self.contents), key=lambda item: field(item[1], "role") or "user")
+        numbered = groupby(enumerate(self.contents), key=lambda item: get(item[1], "role") or "user")
         return [RoleRun(role, tuple(group)) for role, group in numbered]
 
 
@@ -172,15 +172,15 @@ def _tool_names(request: Body) -> Iterator[Violation]:
 
 def _tool_config(request: Body) -> Iterator[Violation]:
     declared = any(True for _ in _declared(request.body))
-    config = field(request.body, "toolConfig") or {}
+    config = get(request.body, "toolConfig") or {}
     calling = _message(config, "functionCallingConfig")
-    if field(calling, "mode") in ("ANY", "VALIDATED") and not declared:
+    if get(calling, "mode") in ("ANY", "VALIDATED") and not declared:
         yield Violation(  # https://github.com/UKGovernmentBEIS/inspect_ai/issues/2462
             "no_functions", "toolConfig.functionCallingConfig",
             "Function calling config is set without function_declarations.",
             "Declare a tool, or set the mode to AUTO.",
         )  # fmt: skip
-    if field(calling, "streamFunctionCallArguments") is not None and not request.vertex:  # wording ours
+    if get(calling, "streamFunctionCallArguments") is not None and not request.vertex:  # wording ours
         yield Violation(
             "vertex_only", "toolConfig.functionCallingConfig",
             unknown_name("streamFunctionCallArguments", "tool_config.function_calling_config"),
@@ -188,7 +188,7 @@ def _tool_config(request: Body) -> Iterator[Violation]:
         )  # fmt: skip
     names = {camel(name) for tool in _tools(request.body) for name, value in tool.items() if value is not None}
     both = declared and names & _BUILT_IN_TOOLS and needs_signatures(request.model)
-    if both and not field(config, "includeServerSideToolInvocations"):
+    if both and not get(config, "includeServerSideToolInvocations"):
         yield Violation(  # https://github.com/cloudwego/eino-ext/issues/761
             "built_in_and_functions", "toolConfig",
             "Please enable tool_config.include_server_side_tool_invocations to use Built-in tools with Function "
@@ -198,20 +198,20 @@ def _tool_config(request: Body) -> Iterator[Violation]:
 
 
 def _tools(body: Json) -> list[Json]:
-    return [tool for tool in field(body, "tools") or () if isinstance(tool, dict)]
+    return [tool for tool in get(body, "tools") or () if isinstance(tool, dict)]
 
 
 def _declared(body: Json) -> Iterator[tuple[str, str]]:
     """(path of the name, name) of every function declaration."""
     for t, tool in enumerate(_tools(body)):
-        declarations = field(tool, "functionDeclarations")
+        declarations = get(tool, "functionDeclarations")
         for d, declaration in enumerate(declarations if isinstance(declarations, list) else ()):
             if isinstance(declaration, dict):
-                yield f"tools[{t}].function_declarations[{d}].name", str(field(declaration, "name") or "")
+                yield f"tools[{t}].function_declarations[{d}].name", str(get(declaration, "name") or "")
 
 
 def _message(message: Json, name: str) -> Json:
-    value = field(message, name)
+    value = get(message, name)
     return value if isinstance(value, dict) else {}
 
 
@@ -275,8 +275,8 @@ def _responses_match(calls: list[Function], responses: list[Function]) -> Iterat
 
 
 def _ends_with_user(request: Body) -> Iterator[Violation]:
-    ends_with_model = field(request.contents[-1], "role") == "model"
-    if ends_with_model and field(request.body, "continuationToken") is None:
+    ends_with_model = get(request.contents[-1], "role") == "model"
+    if ends_with_model and get(request.body, "continuationToken") is None:
         yield Violation(  # https://github.com/crewAIInc/crewAI/pull/6973
             "ends_with_model", f"contents[{len(request.contents) - 1}]",
             "Please ensure that multiturn requests ends with a user role or a function response.",
@@ -290,7 +290,7 @@ def _calls_are_signed(request: Body) -> Iterator[Violation]:
     turn = current_turn(request.contents)
     for run in request.runs():
         calls = run.functions("functionCall") if run.role == "model" and run.start >= turn else []
-        if calls and field(calls[0].part, "thoughtSignature") is None:  # https://github.com/1jehuang/jcode/issues/518
+        if calls and get(calls[0].part, "thoughtSignature") is None:  # https://github.com/1jehuang/jcode/issues/518
             yield Violation(
                 "missing_signature", calls[0].path,
                 "Function call is missing a thought_signature in functionCall parts. This is required for tools to "
@@ -306,8 +306,8 @@ def _signatures_are_ours(request: Body) -> Iterator[Violation]:
     if request.issued is None:
         return
     for i, content in enumerate(request.contents):
-        for j, part in enumerate(field(content, "parts")):
-            signature = decode_base64(field(part, "thoughtSignature"))
+        for j, part in enumerate(get(content, "parts")):
+            signature = decode_base64(get(part, "thoughtSignature"))
             if signature and signature not in SKIPPED and not request.issued(signature, part):
                 # https://github.com/google-gemini/gemini-cli/issues/13467; Vertex: decolua/9router#301
                 message = (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._plain import Json
-from .wire import DATA_FIELDS, FIELDS, camel, decode_base64, field, snake
+from .wire import DATA_FIELDS, FIELDS, camel, decode_base64, get, snake
 
 __all__ = ["Violation", "shape_violations"]
 
@@ -40,9 +40,9 @@ class Violation:
 def shape_violations(body: Json, *, vertex: bool) -> Iterator[Violation]:
     """What is wrong with the body's contents and settings, each looked at by itself."""
     for name, wanted in _TOP_LEVEL.items():
-        if not isinstance(value := field(body, name), wanted | None):
+        if not isinstance(value := get(body, name), wanted | None):
             yield _wrong_type(name, f"a JSON {'list' if wanted is list else 'object'}", value)
-    contents = field(body, "contents")
+    contents = get(body, "contents")
     if not contents:
         yield Violation(  # wording ours
             "no_contents", "contents", "* GenerateContentRequest.contents: contents is not specified\n",
@@ -50,7 +50,7 @@ def shape_violations(body: Json, *, vertex: bool) -> Iterator[Violation]:
         )  # fmt: skip
     for i, content in enumerate(contents if isinstance(contents, list) else ()):
         yield from _content(content, i, vertex)
-    if isinstance(config := field(body, "generationConfig"), dict):
+    if isinstance(config := get(body, "generationConfig"), dict):
         yield from _generation_config(config)
 
 
@@ -60,12 +60,12 @@ def _content(content: Any, i: int, vertex: bool) -> Iterator[Violation]:
         yield _wrong_type(path, "an object with role and parts", content)
         return
     yield from _unknown_fields(content, "content", path)
-    if (role := field(content, "role")) not in (None, "user", "model"):  # recorded by opentelemetry-python-contrib
+    if (role := get(content, "role")) not in (None, "user", "model"):  # recorded by opentelemetry-python-contrib
         yield Violation(
             "bad_role", f"{path}.role", "Please use a valid role: user, model.",
             f"Change the role {role!r} to 'user' or 'model'; function responses are the user's.",
         )  # fmt: skip
-    parts = field(content, "parts")
+    parts = get(content, "parts")
     if not parts:
         # https://github.com/vercel/ai/issues/3775; Vertex: https://github.com/genkit-ai/genkit/issues/3690
         message = (
@@ -87,8 +87,8 @@ def _part(part: Any, path: str, vertex: bool) -> Iterator[Violation]:
         yield _wrong_type(path, "an object", part)
         return
     yield from _unknown_fields(part, "part", path)
-    data = [name for name in DATA_FIELDS if field(part, name) is not None]
-    signature = field(part, "thoughtSignature")
+    data = [name for name in DATA_FIELDS if get(part, name) is not None]
+    signature = get(part, "thoughtSignature")
     if not data and signature is None:  # https://github.com/boldsoftware/sketch/issues/68
         yield Violation(
             "empty_part", path,
@@ -101,12 +101,12 @@ def _part(part: Any, path: str, vertex: bool) -> Iterator[Violation]:
             f"Invalid value at '{path}' (oneof), oneof field 'data' is already set. Cannot set '{data[1]}'",
             f"Split it: one part for each of {', '.join(data)}.",
         )  # fmt: skip
-    if not isinstance(text := field(part, "text"), str | None):
+    if not isinstance(text := get(part, "text"), str | None):
         yield _wrong_type(f"{path}.text", "a string", text)
     if signature is not None and decode_base64(signature) is None:
         yield _not_base64(f"{path}.thought_signature", "Send the signature exactly as it came.")
     for name in _PART_MESSAGES:
-        if (message := field(part, name)) is not None:
+        if (message := get(part, name)) is not None:
             if not isinstance(message, dict):
                 yield _wrong_type(f"{path}.{snake(name)}", "an object", message)
             elif name == "functionCall":
@@ -114,22 +114,22 @@ def _part(part: Any, path: str, vertex: bool) -> Iterator[Violation]:
                 yield from _streamed(message, f"{path}.function_call", vertex)
             elif name == "functionResponse":
                 yield from _function(message, name, "response", f"{path}.function_response")
-            elif name == "inlineData" and decode_base64(field(message, "data") or "") is None:
+            elif name == "inlineData" and decode_base64(get(message, "data") or "") is None:
                 yield _not_base64(f"{path}.inline_data.data", "Encode the file's bytes with base64.")
 
 
 def _function(message: Json, kind: str, payload: str, path: str) -> Iterator[Violation]:
     yield from _unknown_fields(message, kind, path)
     for name in ("name", "id"):
-        if not isinstance(value := field(message, name), str | None):
+        if not isinstance(value := get(message, name), str | None):
             yield _wrong_type(f"{path}.{name}", "a string", value)
-    if not isinstance(value := field(message, payload), dict | None):  # wording ours
+    if not isinstance(value := get(message, payload), dict | None):  # wording ours
         yield _wrong_type(f"{path}.{payload}", 'an object; wrap it, as in {"result": ...}', value)
 
 
 def _streamed(call: Json, path: str, vertex: bool) -> Iterator[Violation]:
     for name in ("partialArgs", "willContinue"):
-        if field(call, name) is not None and not vertex:  # wording ours
+        if get(call, name) is not None and not vertex:  # wording ours
             yield Violation(
                 "vertex_only", path, unknown_name(name, path), "Send the assembled args; only Vertex streams them."
             )
@@ -143,7 +143,7 @@ def _unknown_fields(message: Json, kind: str, path: str) -> Iterator[Violation]:
 
 
 def _generation_config(config: Json) -> Iterator[Violation]:
-    temperature = field(config, "temperature")
+    temperature = get(config, "temperature")
     if isinstance(temperature, int | float) and not 0 <= temperature < 2.0001:  # recorded, as bad_role
         yield Violation(
             "temperature", "generationConfig.temperature",
@@ -151,10 +151,10 @@ def _generation_config(config: Json) -> Iterator[Violation]:
             "is from 0 (inclusive) to 2.0001 (exclusive). Update the value and try again.",
             "Choose a temperature from 0 to 2.",
         )  # fmt: skip
-    thinking = field(config, "thinkingConfig")
+    thinking = get(config, "thinkingConfig")
     if not isinstance(thinking, dict | None):
         yield _wrong_type("generationConfig.thinkingConfig", "an object", thinking)
-    elif thinking and None not in (field(thinking, "thinkingLevel"), field(thinking, "thinkingBudget")):  # wording ours
+    elif thinking and None not in (get(thinking, "thinkingLevel"), get(thinking, "thinkingBudget")):  # wording ours
         yield Violation(
             "thinking_twice", "generationConfig.thinkingConfig",
             "You can only set one of thinking budget and thinking level.",

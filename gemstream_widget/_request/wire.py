@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["DATA_FIELDS", "FIELDS", "camel", "decode_base64", "field", "snake"]
+__all__ = ["DATA_FIELDS", "FIELDS", "camel", "decode_base64", "get", "snake"]
 
 
 DATA_FIELDS = (
@@ -29,7 +29,7 @@ FIELDS = {
 }  # fmt: skip
 
 
-def field(message: Mapping[str, Any], name: str) -> Any:
+def get(message: Mapping[str, Any], name: str) -> Any:
     """The field `name` (camelCase) of a wire message in either spelling; None when absent or null."""
     value = message.get(name)
     return value if value is not None else message.get(snake(name))

@@ -9,7 +9,7 @@ import type { CardContext } from "./context.ts";
 const words: Record<Offer, string> = {
   repair: "Repair and try again",
   continue: "Continue",
-  retry: "Try again",
+  anew: "Try again",
 };
 
 /** The style sheet hides it where another run follows; without a kernel nobody would hear a click. */

@@ -446,8 +446,8 @@ describe("asking again", () => {
     const { source } = open();
     const view = new View();
     source.subscribe(view, life.signal);
-    source.act({ op: "again", run: "r1", how: "retry" });
-    expect(model.take("again")).toEqual([{ op: "again", run: "r1", how: "retry" }]);
+    source.act({ op: "again", run: "r1", how: "anew" });
+    expect(model.take("again")).toEqual([{ op: "again", run: "r1", how: "anew" }]);
     expect(source.link("r1").again).toEqual({ refused: null });
     model.emit("msg:custom", { op: "refused", run: "r1", call: null, message: "It went on." }, []);
     expect(source.link("r1").again).toEqual({ refused: "It went on." });
@@ -458,7 +458,7 @@ describe("asking again", () => {
   it("may be repeated where no answer comes", () => {
     vi.useFakeTimers();
     const { source } = open();
-    source.act({ op: "again", run: "r1", how: "retry" });
+    source.act({ op: "again", run: "r1", how: "anew" });
     vi.advanceTimersByTime(4999);
     expect(source.link("r1").again).toEqual({ refused: null });
     vi.advanceTimersByTime(1);
