@@ -19,6 +19,7 @@ from gemstream_widget._stream.chunks import ChunkLog
 from gemstream_widget._stream.decode import Decoder
 from gemstream_widget._stream.events import RunStarted, RunStateChanged
 from gemstream_widget._stream.readers import PatchReader
+from gemstream_widget._stream.reducer import apply
 from gemstream_widget._stream.state import State
 
 from .setting import Setting
@@ -40,12 +41,12 @@ class Pipeline:
         self.decoder = Decoder()
         self.bytes = 0
         for event in (RunStarted(0.0), RunStateChanged("streaming"), *self.decoder.begin(0, 0.0)):
-            self.feed.push(self.state.apply(event))
+            self.feed.push(apply(self.state, event))
 
     def push(self, wire: Any, number: int) -> None:
         """One chunk; every second one flushes."""
         for event in self.decoder.push(wire, number, number * 0.02):
-            self.feed.push(self.state.apply(event))
+            self.feed.push(apply(self.state, event))
         if number % 2:
             for message in self.feed.take():
                 self.bytes += len(json.dumps(message))

@@ -139,7 +139,7 @@ class Chat:
             self._none_going()
             last = self._runs[-1] if self._runs else None
             if how != "continue":
-                return self._ask_again(last.repairs if last and how == "repair" else ())
+                return self._ask_again(last._repairs if last and how == "repair" else ())
             if last is None or not any(content["role"] == "model" for content in last.contents()):
                 raise NothingToRepeat("There is no answer to go on with: send a prompt instead.")
             return self.send(GO_ON)
@@ -230,7 +230,7 @@ class Chat:
             return ["continue"] if step is not None and step.outcome == "truncated" else []
         if mendable := self._mendable(run.error):
             assert run.error is not None
-            run.repairs = list(mendable)
+            run._repairs = list(mendable)
             run.error.hint = f"The repair on offer, also as run.again('repair'): {' '.join(mendable.values())}"
             return ["repair"]
         offers = [] if isinstance(run.error, PromptBlocked) else ["anew"]

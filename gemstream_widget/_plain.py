@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any, TypeAlias
 
-__all__ = ["MAX_DEPTH", "Json", "Wire", "clean", "clean_text", "with_digits"]
+__all__ = ["MAX_DEPTH", "Json", "Wire", "clean", "clean_text", "shorten", "with_digits"]
 
 Json: TypeAlias = dict[str, Any]
 """An object of plain JSON."""
@@ -58,6 +58,11 @@ def clean(value: Any, above: tuple[int, ...] = ()) -> Any:
             return {clean_text(k if isinstance(k, str) else _words(k)): clean(v, above) for k, v in value.items()}
         return [clean(v, above) for v in value]
     return clean_text(_words(value))
+
+
+def shorten(text: str, limit: int = 80) -> str:
+    """`text`, cut to `limit` characters with three dots where it is longer."""
+    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def with_digits(value: Any) -> tuple[Any, list[list[str | int]]]:

@@ -188,7 +188,7 @@ export interface Retry {
 }
 
 /** What a reader may ask for after a run that did not end well. */
-export type Offer = "repair" | "continue" | "retry";
+export type Offer = "repair" | "continue" | "anew";
 
 export interface RunState {
   id: string;

@@ -131,16 +131,30 @@ class GeminiSource:
 
     def _prepare(self, request: Request) -> tuple[Client, GenerateContentConfig, list[Any]]:
         """Client, config and contents in the SDK's types. Runs on a worker thread."""
+        return self._have_client(), _config(request), _contents(request.contents)
+
+    def _have_client(self) -> Client:
+        """The client, made now where there is none. Runs on a worker thread."""
         client = self._client
         if client is None:
             client = self._client = self._connect() if self._connect else _default_client()
         remember_key(getattr(getattr(client, "_api_client", None), "api_key", None))
-        return client, _config(request), _contents(request.contents)
+        return client
+
+    async def prepare(self) -> None:
+        """Have a client. Raises MissingKey, and what `connect` raises in our words."""
+        if self._client is None and self._connect is None:
+            _require_credentials()
+        try:
+            await asyncio.to_thread(self._have_client)
+        except (GemstreamError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            raise _translate(error, 0) from None
 
     async def stream(self, request: Request) -> AsyncIterator[Wire]:
         """The wire chunks of one request. See Source; raises errors.RunFailed subclasses and HistoryError."""
-        if self._client is None and self._connect is None:
-            _require_credentials()
+        await self.prepare()
         received = 0
         try:
             client, config, contents = await asyncio.to_thread(self._prepare, request)

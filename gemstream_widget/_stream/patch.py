@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from .._plain import Wire, clean
 
-__all__ = ["Op", "Path", "apply_ops"]
+__all__ = ["Op", "Path", "apply_ops", "grow"]
 
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -37,7 +37,7 @@ def apply_ops(document: Any, ops: Iterable[Op | Sequence[Any]]) -> None:
             target[last] = deepcopy(value)
 
 
-def _grow(args: Wire, path: Path, value: Any, append: bool) -> Op:
+def grow(args: Wire, path: Path, value: Any, append: bool) -> Op:
     """Set or append at `path` in `args`, making containers on the way; the one operation that does the same.
 
     An array shorter than the index asked for is filled with nulls, and a scalar in the way is replaced.

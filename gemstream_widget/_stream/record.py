@@ -23,6 +23,7 @@ from .events import ArgsChanged, Event, RunEnded, StepDetail, TextAdded, UsageRe
 from .machine import RUN_TABLE, is_terminal
 from .parts import CallPart
 from .readers import EventReader, PatchReader
+from .reducer import apply
 from .state import State
 
 __all__ = ["Record"]
@@ -139,7 +140,7 @@ class Record:
         told = list(events)
         with self.lock:
             for event in told:
-                ops = self.state.apply(event)
+                ops = apply(self.state, event)
                 urgent = urgent or not isinstance(event, _QUIET)
                 for feed in self._feeds:
                     feed.push(ops)

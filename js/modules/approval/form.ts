@@ -2,9 +2,10 @@
 
 import { button, h, setText, toggleAttribute } from "../../dom/dom.ts";
 import { icon } from "../../dom/icons.ts";
+import { Once } from "../../dom/once.ts";
 import { visibleText } from "../../parts/values.ts";
 import type { Call, Choice, JsonObject, Scope } from "../../protocol.ts";
-import type { SentDecision } from "../../state/entry.ts";
+import type { SentDecision } from "../../source/source.ts";
 import { jsonText } from "../../state/exact.ts";
 import { FieldRow } from "./field.ts";
 import { Guard } from "./guard.ts";
@@ -42,7 +43,7 @@ export class CallForm {
   readonly #deadline = h("p", { class: "facts deadline" });
   readonly #message = h("p", { class: "fault message-line", hidden: true });
   #rests = false;
-  #shownHeld = "";
+  readonly #shownHeld = new Once();
   #locked = false;
   #sent: SentDecision | undefined;
   #stopping = false;
@@ -229,9 +230,7 @@ export class CallForm {
     toggleAttribute(this.#approve, "aria-describedby", held ? this.#held.id : null);
     toggleAttribute(this.root, "aria-describedby", held ? this.#held.id : null);
     if (held) this.#held.hidden = false;
-    const now = JSON.stringify(names);
-    if (now === this.#shownHeld || this.#held.hidden) return;
-    this.#shownHeld = now;
+    if (this.#held.hidden || !this.#shownHeld.isNew(JSON.stringify(names))) return;
     this.#held.classList.toggle("over", !held);
     if (held) this.#held.replaceChildren(visibleText(heldWords(names)));
     else this.#host.say("Every end was in view: Approve is ready.");

@@ -2,6 +2,7 @@
 
 import { button, h, setText, toggleAttribute } from "../../dom/dom.ts";
 import { icon } from "../../dom/icons.ts";
+import { Once } from "../../dom/once.ts";
 import { visibleText } from "../../parts/values.ts";
 import type { Choice, Rule } from "../../protocol.ts";
 import type { CallForm } from "./form.ts";
@@ -22,7 +23,7 @@ export class Tray {
   readonly #revoke: (rule: string) => void;
   #forms: readonly CallForm[] = [];
   #rests = false;
-  #shownRules = "";
+  readonly #shownRules = new Once();
 
   constructor(root: HTMLElement, revoke: (rule: string) => void, signal: AbortSignal) {
     this.#signal = signal;
@@ -83,9 +84,7 @@ export class Tray {
   }
 
   #paintRules(rules: readonly Rule[]): void {
-    const key = JSON.stringify(rules);
-    if (key === this.#shownRules) return;
-    this.#shownRules = key;
+    if (!this.#shownRules.isNew(JSON.stringify(rules))) return;
     this.#rules.hidden = rules.length === 0;
     this.#rules.replaceChildren(
       ...rules.map((rule) =>

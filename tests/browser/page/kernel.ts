@@ -1,7 +1,7 @@
 // A model and a kernel that live in the page: they speak docs/protocol.md and misbehave on demand.
 
+import { parseJson } from "../../../js/modules/approval/exact.ts";
 import type { Call, JsonObject, Op, PageMessage, RunState } from "../../../js/protocol.ts";
-import { parseJson } from "../../../js/state/exact.ts";
 import { applyOps } from "../../../js/state/patch.ts";
 import { isEnded } from "../../../js/state/questions.ts";
 import { wireOp, wireState } from "./wire.ts";
