@@ -38,6 +38,8 @@ export class Card implements Listener {
   /** Ends when nothing ticks or grows any more: a finished card costs the page nothing. */
   #awake: AbortController | null = null;
 
+  #patience: ReturnType<typeof setTimeout> | undefined;
+
   readonly #source: Source;
   readonly #signal: AbortSignal;
 
@@ -75,9 +77,9 @@ export class Card implements Listener {
     followTheme(host, signal);
     for (const id of source.order) attempt(() => this.added(source.runs.get(id)!));
     source.subscribe(this, signal);
-    const waiting = setTimeout(() => this.#tellEmpty(), patience_ms);
+    if (this.#views.size === 0) this.#patience = setTimeout(() => this.#tellEmpty(), patience_ms);
     signal.addEventListener("abort", () => {
-      clearTimeout(waiting);
+      clearTimeout(this.#patience);
       this.#awake?.abort();
       host.remove();
     });
@@ -85,6 +87,7 @@ export class Card implements Listener {
 
   added(run: RunEntry): void {
     this.#empty.remove();
+    clearTimeout(this.#patience);
     const view = new RunView(run, this.#context, this.#signal);
     this.#views.set(run.id, view);
     this.#sentinel.before(view.root);
@@ -176,7 +179,6 @@ export class Card implements Listener {
   }
 
   #tellEmpty(): void {
-    if (this.#views.size > 0) return;
     this.#empty.replaceChildren(
       icon("info"),
       "Nothing to show: the kernel does not know this answer. Run the cell again.",

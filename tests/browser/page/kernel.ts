@@ -69,12 +69,15 @@ export class FakeKernel {
 
   constructor() {
     this.model.onSent = (message) => setTimeout(() => this.receive(message), 1);
-    setInterval(() => {
-      if (!this.beats) return;
-      for (const [id, run] of this.runs)
-        if (!isEnded(run.state.status))
-          this.tell({ op: "beat", run: id, seq: run.seq, at_s: this.at(id), status: run.state.status });
-    }, 2000);
+  }
+
+  /** Every 2 s while a run goes on: what ended is at rest, here too. */
+  private beat(id: string): void {
+    const run = this.runs.get(id)!;
+    if (isEnded(run.state.status)) return;
+    if (this.beats)
+      this.tell({ op: "beat", run: id, seq: run.seq, at_s: this.at(id), status: run.state.status });
+    setTimeout(() => this.beat(id), 2000);
   }
 
   /** A run that began `at_s` seconds ago. */
@@ -85,6 +88,7 @@ export class FakeKernel {
       from_ms: performance.now() - at_s * 1000,
     });
     this.saveTrait();
+    setTimeout(() => this.beat(state.id), 2000);
   }
 
   saveTrait(): void {
