@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
-from .._plain import Wire
+from .._plain import Json, Wire
 from .._stream.parts import ToolCall
 from ..errors import HistoryError
 from .wire import get
@@ -34,13 +34,13 @@ class OpenCall(NamedTuple):
     def __str__(self) -> str:
         return f"{self.name} ({self.call_id})" if self.call_id else self.name
 
-    def answered_by(self, response: Wire) -> bool:
+    def answered_by(self, response: Json) -> bool:
         """Whether a functionResponse goes with this call: by id where both have one, else by name."""
         if response.get("id") and self.call_id:
             return bool(response["id"] == self.call_id)
         return bool(response.get("name") == self.name)
 
-    def answer(self, response: Wire) -> Wire:
+    def answer(self, response: Json) -> Wire:
         """The functionResponse part: the real name, and the provider's id where there was one."""
         out: Wire = {"name": self.name, "response": response}
         if self.call_id:
@@ -48,7 +48,7 @@ class OpenCall(NamedTuple):
         return {"functionResponse": out}
 
 
-def open_calls(contents: Iterable[Wire]) -> list[OpenCall]:
+def open_calls(contents: Iterable[Json]) -> list[OpenCall]:
     """The function calls at the end that no response after them answers, in order. Of one further back it is too late:
     Gemini takes a response only right after its call.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from .._plain import Wire
+from .._plain import Json, Wire
 from ..errors import InvalidPrompt
 from .wire import FIELDS, camel, short
 
@@ -29,22 +29,22 @@ def contents_of(prompt: Any) -> list[Wire]:
     items = list(prompt) if isinstance(prompt, list | tuple) else [prompt]
     if not items:
         raise InvalidPrompt("The prompt is an empty list: give some text, wire parts or a Content.")
-    wires = [_wire_of(item) for item in items]
-    if not any("parts" in wire for wire in wires):
-        return [{"role": "user", "parts": list(map(_part, wires))}]
-    if not all("parts" in wire for wire in wires):
+    given = [_json_of(item) for item in items]
+    if not any("parts" in one for one in given):
+        return [{"role": "user", "parts": list(map(_part, given))}]
+    if not all("parts" in one for one in given):
         raise InvalidPrompt("The prompt mixes Contents with single parts: give one kind.")
-    return list(map(_content, wires))
+    return list(map(_content, given))
 
 
-def _content(wire: Wire) -> Wire:
-    parts = wire["parts"]
+def _content(given: Json) -> Wire:
+    parts = given["parts"]
     if not isinstance(parts, list) or not parts:
-        raise InvalidPrompt(f"A Content of the prompt has no parts: {short(wire)}.")
-    return {"role": wire.get("role") or "user", "parts": [_part(_wire_of(part)) for part in parts]}
+        raise InvalidPrompt(f"A Content of the prompt has no parts: {short(given)}.")
+    return {"role": given.get("role") or "user", "parts": [_part(_json_of(part)) for part in parts]}
 
 
-def _wire_of(item: Any) -> Wire:
+def _json_of(item: Any) -> Json:
     if isinstance(item, str):
         return {"text": item}
     if isinstance(item, dict):
@@ -64,7 +64,7 @@ def _wire_of(item: Any) -> Wire:
     )
 
 
-def _file(file: Wire) -> Wire:
+def _file(file: Json) -> Wire:
     """The part that names a file which was uploaded before."""
     if not file.get("uri"):
         raise InvalidPrompt(
@@ -74,7 +74,7 @@ def _file(file: Wire) -> Wire:
     return {"fileData": {name: value for name, value in named.items() if value}}
 
 
-def _part(given: Wire) -> Wire:
+def _part(given: Json) -> Wire:
     """The part in Gemini's spelling, with base64 for bytes; arguments and responses stay as they are."""
     part = _spelled(given, "part")
     for name in _MESSAGES:
@@ -82,14 +82,14 @@ def _part(given: Wire) -> Wire:
             part[name] = _spelled(message, name)
     response = part.get("functionResponse")
     if isinstance(response, dict) and isinstance(response.get("parts"), list):
-        response["parts"] = [_part(_wire_of(file)) for file in response["parts"]]
+        response["parts"] = [_part(_json_of(file)) for file in response["parts"]]
     for message, name in ((part, "thoughtSignature"), (part.get("inlineData"), "data")):
         if isinstance(message, dict) and isinstance(message.get(name), bytes | bytearray):
             message[name] = base64.b64encode(message[name]).decode("ascii")
     return part
 
 
-def _spelled(message: Wire, kind: str) -> Wire:
+def _spelled(message: Json, kind: str) -> Wire:
     """A copy with the fields that Gemini knows in its own spelling."""
     out: Wire = {}
     for key, value in message.items():
