@@ -19,8 +19,9 @@ from ._engine.source import Request, Source, WatchedSource
 from ._plain import Json, Wire
 from ._request.pairing import OpenCall, answers_first, open_calls
 from ._request.prompt import contents_of
-from ._request.repair import Refusal, refusals, repaired
+from ._request.repair import refusals, repaired
 from ._request.turns import sent_calls
+from ._request.violation import Violation
 from ._run import Again, Run
 from ._stream.parts import TextPart, ToolCall
 from ._stream.record import Record
@@ -161,7 +162,7 @@ class Chat:
             self._earlier, self._first = [], len(self._runs)
             return self._start([], opening)
 
-    def check(self) -> list[Refusal]:
+    def check(self) -> list[Violation]:
         """What Gemini would refuse in the history when the next prompt is sent, and the repair on offer for each; empty
         when it would be accepted. Calls that are open at its end are no refusal: `send` answers them.
         """
