@@ -75,7 +75,6 @@ export class Bar {
     this.#slot.addEventListener("pointerenter", () => (this.#pointerOver = true), { signal });
     this.#slot.addEventListener("pointerleave", () => (this.#pointerOver = false), { signal });
     const facts = [
-      this.#state,
       this.#time,
       this.#first,
       this.#tokens,
@@ -84,13 +83,8 @@ export class Bar {
       this.#quiet,
       this.#trouble,
     ];
-    this.root = h(
-      "div",
-      { class: "bar" },
-      h("div", { class: "facts-line" }, ...facts),
-      this.#actions,
-      this.#usageList,
-    );
+    const line = h("div", { class: "facts-line" }, this.#state, ...facts);
+    this.root = h("div", { class: "bar" }, line, this.#actions, this.#usageList);
     this.#demo.hidden = !run.state.demo;
     if (this.#rests) this.#swapNow();
     this.paint();
