@@ -12,11 +12,11 @@ export type ModuleName = "highlight" | "math";
 export type LoadModule = (name: ModuleName) => Promise<unknown>;
 
 /** A piece of code and its class, "" for none. */
-export type Run = readonly [text: string, kind: string];
+export type Piece = readonly [text: string, kind: string];
 
 export interface HighlightModule {
   /** The code in pieces, or null for a language it does not know. */
-  highlight(source: string, language: string): readonly Run[] | null;
+  highlight(source: string, language: string): readonly Piece[] | null;
 }
 
 export interface MathModule {
@@ -40,8 +40,6 @@ export class Enhancer {
   readonly #modules = new Map<ModuleName, Promise<unknown>>();
   readonly #observer: IntersectionObserver | null;
   #running = false;
-  #waiters: Array<() => void> = [];
-  #loading = 0;
 
   readonly #loadModule: LoadModule | undefined;
   readonly #signal: AbortSignal;
@@ -65,12 +63,6 @@ export class Enhancer {
       else this.#observer.observe(code);
     }
     for (const formula of element.querySelectorAll<HTMLElement>(".gs-math:not([title])")) this.#math(formula);
-  }
-
-  /** Resolves when all work known now is done or given up. */
-  settled(): Promise<void> {
-    if (this.#jobs.length === 0 && this.#loading === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
   #near(entries: readonly IntersectionObserverEntry[]): void {
@@ -97,20 +89,14 @@ export class Enhancer {
       module = (this.#loadModule as LoadModule)(name).catch(() => null);
       this.#modules.set(name, module);
     }
-    this.#loading++;
     void module.then((loaded) => {
-      this.#loading--;
       if (loaded !== null && loaded !== undefined && !this.#signal.aborted) this.#jobs.push(job(loaded as T));
       this.#run();
     });
   }
 
   #run(): void {
-    if (this.#running) return;
-    if (this.#jobs.length === 0) {
-      this.#wake();
-      return;
-    }
+    if (this.#running || this.#jobs.length === 0) return;
     this.#running = true;
     const idle = (globalThis as IdleWindow).requestIdleCallback;
     if (idle === undefined) setTimeout(() => this.#work(), 16);
@@ -127,32 +113,23 @@ export class Enhancer {
     this.#run();
   }
 
-  #wake(): void {
-    if (this.#loading > 0) return;
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const resolve of waiters) resolve();
-  }
-
   #stop(): void {
     this.#observer?.disconnect();
     this.#jobs.length = 0;
-    this.#loading = 0;
-    this.#wake();
   }
 }
 
 /** Puts colours into a code block, one span of lines at a time; its text stays the same. */
 function* colour(module: HighlightModule, code: HTMLElement, language: string): Job {
-  const runs = module.highlight(codeText(code), language);
-  if (runs === null) return;
+  const pieces = module.highlight(codeText(code), language);
+  if (pieces === null) return;
   yield;
-  const rest = runs.values();
+  const rest = pieces.values();
   let text = "";
   let kind = "";
   for (const span of Array.from(code.children)) {
     let room = span.textContent?.length ?? 0;
-    const pieces: Node[] = [];
+    const nodes: Node[] = [];
     while (room > 0) {
       if (text === "") {
         const next = rest.next();
@@ -161,17 +138,17 @@ function* colour(module: HighlightModule, code: HTMLElement, language: string): 
         continue;
       }
       const part = text.slice(0, room);
-      pieces.push(piece(part, kind));
+      nodes.push(pieceNode(part, kind));
       room -= part.length;
       text = text.slice(part.length);
     }
     // A module that lost text must not lose the reader's.
-    if (room === 0) span.replaceChildren(...pieces);
+    if (room === 0) span.replaceChildren(...nodes);
     yield;
   }
 }
 
-function piece(text: string, kind: string): Node {
+function pieceNode(text: string, kind: string): Node {
   if (kind === "") return document.createTextNode(text);
   const span = document.createElement("span");
   span.className = `gs-hl-${kind}`;

@@ -34,7 +34,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     for name in ("highlight", "math"):
         esbuild(folder / f"{name}.js", f"js/modules/{name}/index.ts", "--format=esm", "--minify", "--loader:.css=text")
     served = {f"/{path.name}": path.read_bytes() for path in folder.iterdir()}
-    styles = ("markdown/markdown.css", "modules/highlight.css", "modules/math.css")
+    styles = ("markdown/markdown.css", "modules/highlight/highlight.css", "modules/math/math.css")
     served["/"] = (PAGE % "".join((ROOT / "js" / path).read_text() for path in styles)).encode()
     served["/naive"] = served["/"] + b"<script src=/naive.js></script>"
     return served
