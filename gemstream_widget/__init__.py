@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._chat import Chat as Chat
     from ._chat import load_chat as load_chat
+    from ._engine.options import DEFAULT_MODEL as DEFAULT_MODEL
     from ._engine.source import ListSource as ListSource
     from ._notebook.card import Card as Card
     from ._notebook.display import ask as ask
@@ -28,9 +29,9 @@ __version__ = "0.1.0"
 
 _ERRORS = (
     "ApiError ConnectionFailed DecisionRefused EmptyResponse GemstreamError HistoryError IllegalTransition "
-    "InvalidChunk InvalidPrompt MalformedCall MissingKey NoRunningLoop NothingToRepeat PromptBlocked RecordingError "
-    "ResponseBlocked RunCancelled RunFailed RunInProgress SourceError StreamStalled StreamTruncated ToolError "
-    "ToolTimedOut"
+    "InvalidChunk InvalidOption InvalidPrompt LoopBusy MalformedCall MissingKey NoRunningLoop NothingToRepeat "
+    "PromptBlocked RecordingError ResponseBlocked RunCancelled RunFailed RunInProgress SourceError "
+    "StreamStalled StreamTruncated ToolError ToolTimedOut"
 ).split()
 
 _MODULES = ("errors", "events", "server")
@@ -39,6 +40,7 @@ _MODULES = ("errors", "events", "server")
 _HOMES = {
     "Card": "_notebook.card",
     "Chat": "_chat",
+    "DEFAULT_MODEL": "_engine.options",
     "ListSource": "_engine.source",
     "LocalGemini": "server",
     "Run": "_run",

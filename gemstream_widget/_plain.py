@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any, TypeAlias
 
-__all__ = ["MAX_DEPTH", "Json", "Wire", "clean", "clean_text"]
+__all__ = ["MAX_DEPTH", "Json", "Wire", "clean", "clean_text", "from_digits", "shorten", "with_digits"]
 
 Json: TypeAlias = dict[str, Any]
 """An object of plain JSON."""
@@ -20,8 +20,11 @@ Wire: TypeAlias = dict[str, Any]
 MAX_DEPTH = 100
 """Containers inside containers that are kept; what is deeper becomes a note."""
 
-_FLOAT_BITS = 1024
-"""A larger integer is infinite to a page, and from 4300 digits on Python refuses to write it."""
+_MOST_BITS = 14_000
+"""From 4300 digits on Python refuses to write an integer; this is a little below."""
+
+_EXACT = 2**53 - 1
+"""JavaScript rounds whole numbers above this."""
 
 
 def clean_text(text: str) -> str:
@@ -42,7 +45,7 @@ def clean(value: Any, above: tuple[int, ...] = ()) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if value.bit_length() <= _FLOAT_BITS else hex(value)
+        return value if value.bit_length() <= _MOST_BITS else hex(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else repr(value)
     if isinstance(value, dict | list | tuple):
@@ -55,6 +58,55 @@ def clean(value: Any, above: tuple[int, ...] = ()) -> Any:
             return {clean_text(k if isinstance(k, str) else _words(k)): clean(v, above) for k, v in value.items()}
         return [clean(v, above) for v in value]
     return clean_text(_words(value))
+
+
+def shorten(text: str, limit: int = 80) -> str:
+    """`text`, cut to `limit` characters with three dots where it is longer."""
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def with_digits(value: Any) -> tuple[Any, list[list[str | int]]]:
+    """Plain JSON as a page can read it exactly: each whole number that JavaScript would round is a text of its digits,
+    and the paths to these texts. A value without any is given back as it is.
+    """
+    if not _has_large(value):
+        return value, []
+    paths: list[list[str | int]] = []
+    return _written_out(value, (), paths), paths
+
+
+def from_digits(value: Any, paths: list[list[str | int]]) -> Any:
+    """What `with_digits` was given."""
+    for path in paths:
+        if not path:
+            return int(value)
+        *way, last = path
+        target = value
+        for key in way:
+            target = target[key]
+        target[last] = int(target[last])
+    return value
+
+
+def _is_large(value: Any) -> bool:
+    return isinstance(value, int) and not -_EXACT <= value <= _EXACT
+
+
+def _has_large(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_large, value.values()))
+    return any(map(_has_large, value)) if isinstance(value, list | tuple) else _is_large(value)
+
+
+def _written_out(value: Any, path: tuple[str | int, ...], paths: list[list[str | int]]) -> Any:
+    if isinstance(value, dict):
+        return {key: _written_out(held, (*path, key), paths) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_written_out(held, (*path, place), paths) for place, held in enumerate(value)]
+    if _is_large(value):
+        paths.append(list(path))
+        return str(value)
+    return value
 
 
 def _words(value: Any) -> str:

@@ -8,23 +8,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator
-from typing import Any
+from concurrent import futures
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias, get_args
 
 from ._archive.saved import restore, run_to_json
-from ._engine.driver import Driver, Options
+from ._engine.driver import Driver
 from ._engine.loops import running_loop
-from ._engine.source import Request
-from ._plain import Json, Wire
+from ._engine.options import Options
+from ._engine.source import Request, Source
+from ._plain import Json, Wire, shorten
 from ._request import turns
 from ._stream.chunks import ChunkLog
 from ._stream.parts import Decision, Part, Scope, ToolCall
-from ._stream.readers import EventStream, Feed
+from ._stream.readers import EventReader, PatchReader
 from ._stream.record import Record
 from ._stream.values import Receipt, Retry, Step, StoppedBy, Timing, Usage
-from ._tools.policy import Choice
-from .errors import GemstreamError, NothingToRepeat, RunCancelled, RunFailed
+from ._tools.policy import Choice, RuleBook
+from .errors import GemstreamError, InvalidOption, NothingToRepeat, RunCancelled, RunFailed
 
-__all__ = ["Run"]
+__all__ = ["Again", "Run"]
+
+Again: TypeAlias = Literal["anew", "continue", "repair"]
+"""How to go on after a run that did not end well: see Chat.again."""
 
 
 _INTERRUPT_S = 0.2
@@ -44,22 +51,29 @@ class Run:
         self,
         record: Record,
         options: Options,
+        rules: RuleBook,
+        source: Source,
         *,
         request: Callable[[list[Wire]], Request],
         offers: Callable[[Run, str], list[str]],
-        again: Callable[[Run, str], Run],
+        again: Callable[[Run, Again], Run],
     ) -> None:
         """`request` makes the next request from the run's own contents; `offers` and `again` are the chat's."""
-        self.repairs: list[str] = []
+        self._repairs: list[str] = []
         """The codes of the repairs that the offer "repair" would make."""
         self._record = record
-        self._offers = offers
+        self._offers_after = offers
         self._again = again
         self._grace_s = options.grace_s
         self._driver = Driver(
-            record, options, request=lambda: request(self.contents()), about_to_end=self._about_to_end
+            record,
+            options,
+            rules,
+            source,
+            request=lambda: request(self.contents()),
+            about_to_end=self._about_to_end,
         )
-        self.cancel_event = self._driver.cancel_event
+        self.cancel_event = self._driver.stopping.event
         """Set by the first `stop`, for good. A tool that runs in a thread may look at it."""
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -70,20 +84,20 @@ class Run:
         """Take over what `saved` (see saved.py) tells, before anything else. Where calls were waiting, the run can be
         started, and waits for the same decisions; anything else that was going has ended.
         """
-        self.repairs = saved["repairs"]
+        self._repairs = saved["repairs"]
         restore(saved, self._record, self._about_to_end)
         if self.error is not None:
             self.error.run = self
 
     def _to_json(self) -> Json:
         """The run as saved.py keeps it."""
-        return run_to_json(self._record, waiting=bool(self.pending), repairs=self.repairs)
+        return run_to_json(self._record, waiting=bool(self.pending), repairs=self._repairs)
 
     def _about_to_end(self, state: str) -> list[str]:
         """Just before the end as `state`: the error gets its run, and the chat says what may follow."""
         if self.error is not None:
             self.error.run = self
-        return self._offers(self, state)
+        return self._offers_after(self, state)
 
     # -- what it holds ----------------------------------------------------------------------------------------------
 
@@ -97,7 +111,9 @@ class Run:
 
     @property
     def status(self) -> str:
-        """A state of machine.RUN_TABLE."""
+        """A state of machine.RUN_TABLE: "pending", "streaming", "acting", "cancelling", or how it ended: "completed",
+        "failed", "cancelled".
+        """
         return self._record.status
 
     @property
@@ -107,29 +123,32 @@ class Run:
     @property
     def text(self) -> str:
         """All text of all steps, joined."""
-        with self._record.lock:
-            return self._record.state.text(thought=False)
+        with self._record.reading() as state:
+            return state.text(thought=False)
 
     @property
     def thoughts(self) -> str:
         """All thoughts of all steps, joined."""
-        with self._record.lock:
-            return self._record.state.text(thought=True)
+        with self._record.reading() as state:
+            return state.text(thought=True)
 
     @property
     def parts(self) -> list[Part]:
-        return list(self._record.state.parts)
+        """The parts of all steps, in order."""
+        with self._record.reading() as state:
+            return list(state.parts)
 
     @property
     def steps(self) -> list[Step]:
         """The requests so far, each with its outcome, finish reason and usage."""
-        return list(self._record.state.steps)
+        with self._record.reading() as state:
+            return list(state.steps)
 
     @property
     def tool_calls(self) -> list[ToolCall]:
         """The calls the model asked for, in order, each with its state."""
-        with self._record.lock:
-            return self._record.state.tool_calls
+        with self._record.reading() as state:
+            return state.tool_calls
 
     @property
     def pending(self) -> list[ToolCall]:
@@ -144,17 +163,38 @@ class Run:
     @property
     def usage(self) -> Usage:
         """Gemini's counters over all steps; None where never reported."""
-        return self._record.state.usage
+        with self._record.reading() as state:
+            return state.usage
 
     @property
     def timing(self) -> Timing:
+        """When it began (Unix time), and seconds from then to the first chunk, the first text and the end."""
         return self._record.state.timing
 
     @property
     def finish_reason(self) -> str | None:
         """The last step's finish reason, as Gemini spells it."""
-        steps = self._record.state.steps
-        return steps[-1].finish_reason if steps else None
+        with self._record.reading() as state:
+            return state.steps[-1].finish_reason if state.steps else None
+
+    @property
+    def stopped_by(self) -> str | None:
+        """What ended a run that is completed before the model had said all: "max_steps", "calls" (they are the caller's
+        to answer), or None.
+        """
+        return self._record.state.stopped_by
+
+    @property
+    def notice(self) -> dict[str, str] | None:
+        """What a reader should know of a run that ended well: {"level", "title", "message"}, or None."""
+        with self._record.reading() as state:
+            return None if state.notice is None else dict(state.notice)
+
+    @property
+    def offers(self) -> list[str]:
+        """What may be asked for next, as `again` takes it; the best first."""
+        with self._record.reading() as state:
+            return list(state.offers)
 
     @property
     def error(self) -> RunFailed | None:
@@ -169,7 +209,8 @@ class Run:
     @property
     def retries(self) -> list[Retry]:
         """The attempts that failed before anything of the answer came, so that another was to follow."""
-        return list(self._record.state.retries)
+        with self._record.reading() as state:
+            return list(state.retries)
 
     @property
     def chunks(self) -> ChunkLog:
@@ -186,8 +227,10 @@ class Run:
         """The event loop the run lives on, once it is started."""
         return self._driver.loop
 
-    def snapshot(self) -> Wire:
-        """The state as plain JSON (docs/protocol.md); signatures as base64 text, as they came."""
+    def snapshot(self) -> Json:
+        """The state as plain JSON (docs/protocol.md); signatures as base64 text, as they came. A copy: what is done to
+        it changes nothing here.
+        """
         return self._record.snapshot()
 
     def contents(self) -> list[Wire]:
@@ -196,17 +239,17 @@ class Run:
         A run that was stopped answers its open calls, so that Gemini accepts the next request. A run that failed before
         the model said anything adds no prompt: it is most likely sent again.
         """
-        with self._record.lock:
-            return turns.contents(self._record.state, self._record.opening)
+        with self._record.reading() as state:
+            return deepcopy(turns.contents(state, self._record.opening))
 
     def _unfinished(self) -> list[Wire]:
         """What a run that ended too early leaves for one that asks again: `contents` without the step that did not end
         well, which stays only where a tool of it began. What a tool did is never asked for twice.
         """
-        with self._record.lock:
-            return turns.unfinished(self._record.state, self._record.opening)
+        with self._record.reading() as state:
+            return deepcopy(turns.unfinished(state, self._record.opening))
 
-    def again(self, how: str) -> Run:
+    def again(self, how: Again) -> Run:
         """Go on after a run that did not end well: `how` is one of the state's `offers`. The new run of the same chat,
         started. Raises NothingToRepeat, and what `Chat.send` raises.
         """
@@ -221,28 +264,29 @@ class Run:
 
     async def _outcome(self) -> Run:
         __tracebackhide__ = True  # IPython leaves such frames out: the reader's own line is what matters
-        await self.wait()
+        try:
+            await self.wait()
+        except asyncio.CancelledError:
+            self.stop(by="interrupt")
+            await asyncio.wait({asyncio.wrap_future(self._record.ended)}, timeout=self._grace_s + 1)
+            raise
         return self._raise_or_self()
 
     async def wait(self) -> Run:
         """The run, when it has ended; never raises for how it ended. May be awaited on any loop.
 
-        Cancelling this wait (a kernel interrupt does) stops the run, waits for its end, and passes the cancellation on.
+        A look only: cancelling it (as `asyncio.wait_for` does) leaves the run alone. Cancelling `await run`, which is
+        what a kernel interrupt does, stops the run, waits for its end, and passes the cancellation on.
         """
-        try:
-            self._driver.notice_closed_loop()
-            done = asyncio.wrap_future(self._record.ended)
-            while not (await asyncio.wait({done}, timeout=_INTERRUPT_S))[0]:
-                pass
-            return self
-        except asyncio.CancelledError:
-            self.stop(by="interrupt")
-            await asyncio.wait({asyncio.wrap_future(self._record.ended)}, timeout=self._grace_s + 1)
-            raise
+        self._driver.notice_closed_loop()
+        done = asyncio.wrap_future(self._record.ended)
+        while not (await asyncio.wait({done}, timeout=_INTERRUPT_S))[0]:
+            pass
+        return self
 
     def result(self, timeout_s: float | None = None) -> Run:
         """Block until the run has ended; for scripts with `runner="thread"`. Raises as `await run` does, and
-        TimeoutError after `timeout_s` seconds.
+        TimeoutError after `timeout_s` seconds. Interrupted (Ctrl-C), it stops the run as `await run` does.
         """
         here = running_loop()
         if here is not None and here is self.loop and not self.done:
@@ -252,22 +296,27 @@ class Run:
             )
         __tracebackhide__ = True
         self._driver.notice_closed_loop()
-        self._record.ended.result(timeout_s)
+        try:
+            self._record.ended.result(timeout_s)
+        except KeyboardInterrupt:
+            self.stop(by="interrupt")
+            futures.wait({self._record.ended}, timeout=self._grace_s + 1)
+            raise
         return self._raise_or_self()
 
     def _raise_or_self(self) -> Run:
         __tracebackhide__ = True
         if self.error is not None:
-            raise self.error
+            raise self.error.with_traceback(None)  # raised each time it is asked for: its frames must not pile up
         if self.status == "cancelled":
             raise RunCancelled(self)
         return self
 
-    def __aiter__(self) -> EventStream:
+    def __aiter__(self) -> EventReader:
         """Events (events.py) from the run's start, however late this is asked for: what came before is summed up as
-        whole parts.
+        whole parts. Leaving the loop, or being cancelled in it, neither stops the run nor leaks.
         """
-        return self._record.events(on_cancel=lambda: self.stop(by="interrupt"))
+        return self._record.events()
 
     # -- stopping ---------------------------------------------------------------------------------------------------
 
@@ -275,29 +324,33 @@ class Run:
         """Stop the run: from any thread, at any moment, as often as you like. Returns at once.
 
         True if this call asked first, False if the run had ended or a Stop had been asked for: then nothing changes.
+        True is no promise that something was cut: where everything had arrived the run completes, without a receipt.
         """
         return self._driver.stop(by)
 
     # -- deciding ---------------------------------------------------------------------------------------------------
 
-    def approve(self, call_id: str, args: Wire | None = None, *, scope: Scope = "once") -> None:
-        """Let a pending call run, with its own arguments or with `args`; from any thread.
+    def approve(self, call: str | ToolCall, args: Json | None = None, *, scope: Scope = "once") -> None:
+        """Let a pending call (or the call of this id) run, with its own arguments or with `args`; from any thread.
 
-        `scope` "run" or "chat" makes a rule: later calls of the same tool run without asking. Raises DecisionRefused,
-        and changes nothing, where the call does not wait any more or the arguments do not fit.
+        `scope` "run" or "chat" makes a rule: later calls of the same tool run without asking. Raises DecisionRefused
+        where the call does not wait any more or the arguments do not fit, and LoopBusy where the run's loop is held up;
+        then nothing has changed, and nothing will.
         """
-        self._decide(call_id, Choice(verdict="approve", by="code", args=args, scope=scope))
+        self._decide(call, Choice(verdict="approve", by="code", args=args, scope=scope))
 
-    def deny(self, call_id: str, reason: str | None = None, *, scope: Scope = "once") -> None:
-        """Deny a pending call; the model reads the reason. From any thread; raises DecisionRefused like `approve`."""
-        self._decide(call_id, Choice(verdict="deny", by="code", reason=reason, scope=scope))
+    def deny(self, call: str | ToolCall, reason: str | None = None, *, scope: Scope = "once") -> None:
+        """Deny a pending call; the model reads the reason. From any thread; raises like `approve`."""
+        self._decide(call, Choice(verdict="deny", by="code", reason=reason, scope=scope))
 
-    def _decide(self, call_id: str, choice: Choice) -> None:
-        """Do with a pending call what somebody chose. From any thread; raises DecisionRefused like `approve`."""
-        self._driver.decide(call_id, choice)
+    def _decide(self, call: str | ToolCall, choice: Choice) -> None:
+        if choice.scope not in get_args(Scope):
+            raise InvalidOption(f'scope is "once", "run" or "chat", not {choice.scope!r}.')
+        own = replace(choice, args=deepcopy(choice.args))  # whoever gave them may go on changing them
+        self._driver.decide(call.id if isinstance(call, ToolCall) else call, own)
 
     def revoke(self, rule_id: str) -> bool:
-        """Take back a rule that a decision made; False where there is none. From any thread."""
+        """Take back a rule that a decision made; False where there is none. From any thread; raises LoopBusy."""
         return self._driver.revoke(rule_id)
 
     async def next_pending(self) -> list[ToolCall]:
@@ -309,11 +362,11 @@ class Run:
 
     # -- showing ----------------------------------------------------------------------------------------------------
 
-    def _feed(self) -> Feed:
+    def _feed(self) -> PatchReader:
         """A new feed of patches for a card. From any thread."""
         return self._record.feed()
 
-    def _drop_feed(self, feed: Feed) -> None:
+    def _drop_feed(self, feed: PatchReader) -> None:
         """Stop telling a feed. From any thread."""
         self._record.drop_feed(feed)
 
@@ -324,6 +377,4 @@ class Run:
         display_run(self)
 
     def __repr__(self) -> str:
-        said = self.text
-        said = said if len(said) <= 60 else said[:57] + "..."
-        return f"<Run {self.id} {self.status} {said!r}>"
+        return f"<Run {self.id} {self.status} {shorten(self.text, 60)!r}>"

@@ -14,10 +14,12 @@
     │   ├── MalformedCall         the model wrote a function call that cannot be read
     │   └── SourceError           the source of the chunks raised something else
     ├── RunCancelled              a run was stopped; raised by `await run`, carries `.run`
+    ├── InvalidOption             an option that does not exist, or a value that does not fit it
     ├── InvalidPrompt             what was given to `send` is not a prompt
     ├── RunInProgress             `send` while another run of the chat is going
     ├── NoRunningLoop             nothing could run the stream
-    ├── NothingToRepeat           `retry` or `resume` where nothing calls for it
+    ├── LoopBusy                  the run's event loop is held up; nothing was changed
+    ├── NothingToRepeat           `again` where nothing calls for it
     ├── HistoryError              the history would be refused by Gemini
     ├── ToolError                 a tool cannot be declared or called
     │   └── ToolTimedOut          it did not end in the time it was given
@@ -46,7 +48,9 @@ __all__ = [
     "HistoryError",
     "IllegalTransition",
     "InvalidChunk",
+    "InvalidOption",
     "InvalidPrompt",
+    "LoopBusy",
     "MalformedCall",
     "MissingKey",
     "NoRunningLoop",
@@ -209,6 +213,10 @@ class RunCancelled(GemstreamError):
         super().__init__(f"Run {run.id} was stopped; what came before is in .run (text: {len(run.text)} characters).")
 
 
+class InvalidOption(GemstreamError, TypeError, ValueError):
+    """An option that does not exist, or a value that does not fit it; told where it was given."""
+
+
 class InvalidPrompt(GemstreamError, ValueError):
     """What was given to `send` is not a prompt."""
 
@@ -233,8 +241,22 @@ class NoRunningLoop(GemstreamError, RuntimeError):
         )
 
 
+class LoopBusy(GemstreamError, TimeoutError):
+    """The event loop of a run did not get to what was asked of it, which is therefore never done."""
+
+    def __init__(self, waited_s: float) -> None:
+        self.waited_s = waited_s
+        super().__init__(
+            f"The run's event loop did not answer within {waited_s:g} s, so nothing was changed and nothing will be: "
+            'something blocks it. Ask again when it is free, or use runner="thread".'
+        )
+
+    def __reduce__(self) -> tuple[type[LoopBusy], tuple[float]]:
+        return type(self), (self.waited_s,)
+
+
 class NothingToRepeat(GemstreamError):
-    """`retry` or `resume` where the last run gives no cause for it."""
+    """`again` where the last run gives no cause for it."""
 
 
 class HistoryError(GemstreamError):

@@ -60,7 +60,7 @@ function isUpwards({ file, target, forTypes }: Import): boolean {
 }
 
 // Without a door each module carries its own copy of these.
-const door = existsSync(new URL("core.ts", folder)) ? ["core"] : ["dom", "words", "state", "parts"];
+const door = existsSync(new URL("core.ts", folder)) ? ["core"] : ["dom", "words", "state", "parts", "source"];
 
 function isStranger({ file, target, forTypes }: Import): boolean {
   const room = roomOf(target);

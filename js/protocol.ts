@@ -1,6 +1,7 @@
 // What travels between kernel and page, as docs/protocol.md defines it. Names stay as on the wire.
 
-export type Json = null | boolean | number | string | Json[] | JsonObject;
+/** A whole number beyond 2^53 is a `bigint`: see `whole` in docs/protocol.md. */
+export type Json = null | boolean | number | bigint | string | Json[] | JsonObject;
 export type JsonObject = { [key: string]: Json };
 
 export type RunStatus =
@@ -187,7 +188,7 @@ export interface Retry {
 }
 
 /** What a reader may ask for after a run that did not end well. */
-export type Offer = "repair" | "continue" | "retry";
+export type Offer = "repair" | "continue" | "anew";
 
 export interface RunState {
   id: string;
@@ -213,7 +214,8 @@ export interface RunState {
 }
 
 export type Path = (string | number)[];
-export type Op = ["+", Path, string] | ["=", Path, Json];
+/** `whole`: paths below the value at which a string is the digits of a whole number too large for JavaScript. */
+export type Op = ["+", Path, string] | ["=", Path, Json, whole?: Path[]];
 
 export interface PatchMessage {
   op: "patch";
@@ -227,6 +229,8 @@ export interface SnapMessage {
   seq: number;
   at_s: number;
   state: RunState;
+  /** As in `Op`, from the state's root. */
+  whole?: Path[];
 }
 export interface BeatMessage {
   op: "beat";
@@ -253,8 +257,8 @@ export type KernelMessage = PatchMessage | SnapMessage | BeatMessage | RefusedMe
 export interface Choice {
   hash: string;
   verdict: "approve" | "deny";
-  /** The edited arguments; null: as the model sent them. */
-  args: JsonObject | null;
+  /** The edited arguments as JSON text, which holds every number exactly; null: as the model sent them. */
+  args: string | null;
   reason: string | null;
   scope: Scope;
 }
@@ -269,7 +273,7 @@ export type PageMessage =
   | { op: "module"; name: ModuleName };
 
 export interface Snapshot {
-  runs: { seq: number; at_s: number; state: RunState }[];
+  runs: Pick<SnapMessage, "seq" | "at_s" | "state" | "whole">[];
 }
 
 export interface Traits {

@@ -1,8 +1,11 @@
-// The anywidget module: one store per model, one card per view.
+// The anywidget module: one source per model, one card per view.
 import type { AnyModel } from "@anywidget/types";
 import { Card } from "./card/card.ts";
 import { moduleLoader, requestOver } from "./load.ts";
-import { type ModelPort, Store } from "./source/kernel.ts";
+import type { Snapshot } from "./protocol.ts";
+import { KernelSource, type ModelPort } from "./source/kernel.ts";
+import { SavedSource } from "./source/saved.ts";
+import type { Source } from "./source/source.ts";
 
 /** Content hash of the second modules, put in by build.mjs. */
 declare const BUILD_ID: string;
@@ -17,29 +20,36 @@ interface RenderProps extends InitializeProps {
   el: HTMLElement;
 }
 
-const stores = new Map<AnyModel, Store>();
+const sources = new Map<AnyModel, Source>();
 
 function initialize({ model, signal }: InitializeProps): () => void {
   const life = lifetime(signal);
-  stores.set(model, new Store(model as ModelPort, life.signal));
-  life.signal.addEventListener("abort", () => stores.delete(model));
+  sources.set(model, sourceOf(model, life.signal));
+  life.signal.addEventListener("abort", () => sources.delete(model));
   return () => life.abort();
 }
 
 function render({ model, el, signal }: RenderProps): () => void {
   const life = lifetime(signal);
-  const store = storeOf(model) ?? new Store(model as ModelPort, life.signal);
-  new Card(store, el, moduleLoader(requestOver(model), BUILD_ID), life.signal);
+  const source = known(model) ?? sourceOf(model, life.signal);
+  new Card(source, el, moduleLoader(requestOver(model), BUILD_ID), life.signal);
   return () => life.abort();
 }
 
+/** A host that hands out no way to send has no kernel behind it. */
+function sourceOf(model: AnyModel, signal: AbortSignal): Source {
+  return typeof model.send === "function"
+    ? new KernelSource(model as ModelPort, signal)
+    : new SavedSource(model.get("snapshot") as Snapshot);
+}
+
 /** anywidget hands out a new proxy of one model to every call, so what tells models apart is the object in a trait. */
-function storeOf(model: AnyModel): Store | undefined {
-  const known = stores.get(model);
-  if (known) return known;
+function known(model: AnyModel): Source | undefined {
+  const same = sources.get(model);
+  if (same) return same;
   const mark: unknown = model.get("snapshot");
   if (typeof mark !== "object" || mark === null) return undefined;
-  for (const [other, store] of stores) if (other.get("snapshot") === mark) return store;
+  for (const [other, source] of sources) if (other.get("snapshot") === mark) return source;
   return undefined;
 }
 

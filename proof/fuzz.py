@@ -35,6 +35,7 @@ from gemstream_widget._stream.decode import Decoder
 from gemstream_widget._stream.outcome import failure_of, notice_of
 from gemstream_widget._stream.parts import TextPart
 from gemstream_widget._stream.patch import apply_ops
+from gemstream_widget._stream.reducer import apply
 from gemstream_widget._stream.state import State
 from gemstream_widget.errors import GemstreamError
 from tests.clients import TRANSPORTS, client_of
@@ -77,7 +78,7 @@ def faults_of(chunks: list[Any], touched: set[int], decoder: Decoder) -> list[st
 
     def take(events: list[Any], look: bool) -> None:
         for event in events:
-            apply_ops(page, _plain(state.apply(event)))
+            apply_ops(page, _plain(apply(state, event)))
         if look and page != _plain(state.snapshot()):
             faults.append("the patches do not fold to the snapshot")
 

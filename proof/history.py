@@ -30,7 +30,7 @@ __all__ = ["measure"]
 
 Json = dict[str, Any]
 _MODEL = "gemini-3.5-flash"
-_OLDER = "gemini-2.5-flash"  # does not ask for signatures, which calls from memory have not
+_OLDER = "gemini-2.5-flash-lite"  # does not ask for signatures, which calls from memory have not
 
 
 def measure(setting: Setting) -> Found:
@@ -66,7 +66,9 @@ def _near(model: str) -> str:
     if model in DEMO_MODELS:
         return model
     version = re.match(r"gemini-(\d)", model)
-    return {"2": "gemini-2.5-flash", "3": "gemini-3.5-flash"}.get(version[1] if version else "", "gemini-flash-latest")
+    return {"2": "gemini-2.5-flash-lite", "3": "gemini-3.5-flash"}.get(
+        version[1] if version else "", "gemini-flash-latest"
+    )
 
 
 def _accepted(server: gem.LocalGemini, recorded: list[tuple[str, Json, str, bool]]) -> Row:

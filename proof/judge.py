@@ -13,7 +13,7 @@ from gemstream_widget._request.rules import violations
 from gemstream_widget._stream.events import Event, RunEnded
 from gemstream_widget._stream.parts import TextPart
 from gemstream_widget._stream.patch import apply_ops
-from gemstream_widget._stream.readers import Feed
+from gemstream_widget._stream.readers import PatchReader
 from gemstream_widget.server import RequestRecord
 
 from .scenes import Scene
@@ -30,7 +30,7 @@ class Watcher:
 
     def __init__(self, run: gem.Run) -> None:
         self.run = run
-        self.feed: Feed = run._feed()
+        self.feed: PatchReader = run._feed()
         self.page = _plain(self.feed.snapshot()["state"])
         self.events: list[Event] = []
         self._reading = asyncio.create_task(self._read())

@@ -50,7 +50,7 @@ _KEYS = {
     "a key with letters of addresses": "planted/k+y=?&#%25~$:'s\"ecret@end",
 }
 
-_MODEL = "gemini-2.5-flash"  # "demo" would take its own client in place of the environment's
+_MODEL = "gemini-3.8-flash"  # "demo" would take its own client in place of the environment's
 
 
 def measure(setting: Setting) -> Found:
@@ -293,7 +293,10 @@ async def _runs(wire: Wire, key: str, planted: str, about: str, rows: _Rows) -> 
     await _one(_chat(nowhere), "hi", f"{about}, nobody listens", rows)
     odd = connect(base_url="no-such-scheme://host", api_key=key)
     await _one(_chat(odd), "hi", f"{about}, no such address", rows)
-    await _one(_chat(client, config={"temperature": "warm"}), "hi", f"{about}, config", rows)
+    try:
+        _chat(client, config={"temperature": key})
+    except gem.InvalidOption as error:
+        rows.look("run", f"{about}, config", str(error), repr(error))
 
 
 def _chat(client: Any, **options: Any) -> gem.Chat:
@@ -408,7 +411,7 @@ _CELLS = [
     "chat = gem.Chat(model='demo', client=server.client(api_key=os.environ['PLANTED']))\nrun = chat.send('@say hi')\n"
     "run",
     "await run\nchat, chat.runs, run.parts, run.snapshot(), server, server.requests",
-    "await gem.ask('@fail 403', model='gemini-2.5-flash')",
+    "await gem.ask('@fail 403', model='gemini-3.8-flash')",
     "def leak():\n    '''Fail.'''\n    raise RuntimeError(os.environ['GEMINI_API_KEY'])\n"
     "await gem.ask('@call leak {}\\n@then\\n@say so', tools=[leak])",
     "run = gem.ask('@stall')\nrun.stop()\nawait run.wait()",

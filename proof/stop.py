@@ -36,7 +36,7 @@ __all__ = ["collector_off", "measure"]
 T = TypeVar("T")
 
 _SENDS_PER_CHAT = 5  # several Stops in one history
-_MODELS = ("demo", "gemini-2.5-flash")  # with ids and required signatures, and without
+_MODELS = ("demo", "gemini-2.5-flash-lite")  # with ids and required signatures, and without
 _WAYS = ("loop", "thread", "twice")
 _PIECE = 50  # moments between two collections
 _FINE = "@every 0\n@say fine"
@@ -127,7 +127,7 @@ def _chat(
         runner=runner,
         **dict(scene.options),
     )
-    chat.earlier = earlier.history if earlier else []
+    chat._earlier = earlier.history if earlier else []
     return chat
 
 
@@ -324,13 +324,13 @@ async def _stubborn_is_seen() -> bool:
 
 async def _unanswered_is_refused(client: Any) -> bool:
     chat = gem.Chat(client=client, model="demo")
-    chat.earlier = [
+    chat._earlier = [
         {"role": "user", "parts": [{"text": "go"}]},
         {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {}}}]},
     ]
     found = bool(judge.answered_once(chat))
     # `send` would close the call; asked past it, the server itself refuses
-    contents = [*chat.earlier, {"role": "user", "parts": [{"text": _FINE}]}]
+    contents = [*chat._earlier, {"role": "user", "parts": [{"text": _FINE}]}]
     try:
         await client.aio.models.generate_content(model="demo", contents=contents)
     except Exception as error:

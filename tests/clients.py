@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import gemstream_widget as gem
+from gemstream_widget._engine.gemini import connect
 
 TRANSPORTS = ["httpx2", "httpx", "aiohttp"]
 
@@ -15,7 +16,8 @@ TRANSPORTS = ["httpx2", "httpx", "aiohttp"]
 async def client_of(server: gem.LocalGemini, transport: str) -> AsyncIterator[Any]:
     """A client that uses this library for async requests, closed at the end.
 
-    The SDK takes aiohttp when it is installed, and httpx or httpx2 when a transport of theirs is given.
+    The client is one as users make it, not the server's own, which never takes aiohttp: the SDK takes that when it is
+    installed, and httpx or httpx2 when a transport of theirs is given.
     """
     options: dict[str, Any] = {}
     if transport == "httpx2":
@@ -26,7 +28,7 @@ async def client_of(server: gem.LocalGemini, transport: str) -> AsyncIterator[An
         import httpx
 
         options["async_client_args"] = {"transport": httpx.AsyncHTTPTransport()}
-    client = server.client(**options)
+    client = connect(base_url=server.url, api_key="local", **options)
     try:
         yield client
     finally:

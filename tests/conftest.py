@@ -33,7 +33,7 @@ def corpus_streams() -> list[Path]:
 
 @pytest.fixture(autouse=True)
 def _no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test may find a key, or a Google project, in the environment."""
+    """No test may find a key, a Google project or a proxy in the environment."""
     for name in list(os.environ):
-        if name.startswith(("GOOGLE_", "GEMINI_")):
+        if name.startswith(("GOOGLE_", "GEMINI_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)

@@ -10,9 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from gemstream_widget._plain import Json
 from gemstream_widget.server import LocalGemini, RequestRecord
-
-Json = dict[str, Any]
 
 
 def ask(*texts: str, **more: Any) -> Json:

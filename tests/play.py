@@ -9,6 +9,7 @@ from typing import Any
 from gemstream_widget._stream.decode import Decoder
 from gemstream_widget._stream.events import Event
 from gemstream_widget._stream.patch import Op
+from gemstream_widget._stream.reducer import apply
 from gemstream_widget._stream.state import State
 from gemstream_widget.errors import ApiError
 
@@ -44,6 +45,6 @@ class Played:
 
     def _apply(self, events: list[Event]) -> None:
         self.events += events
-        self.batches.append([op for event in events for op in self.state.apply(event)])
+        self.batches.append([op for event in events for op in apply(self.state, event)])
         if self._keep:
             self.snapshots.append(self._json())

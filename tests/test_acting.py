@@ -645,7 +645,7 @@ def test_an_async_tool_that_goes_on_after_the_stop_changes_nothing() -> None:
         await run.wait()
         before, told = run.snapshot(), run.contents()
         let_go.set()
-        acting = run._driver._acting
+        acting = run._driver._calls
         assert acting is not None
         await until(acting.task.done, "the tool ended")
         assert (run.snapshot(), run.contents()) == (before, told)

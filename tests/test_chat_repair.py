@@ -48,7 +48,7 @@ def test_what_is_refused_is_told_before_mended_on_request_and_then_accepted(serv
     async def main() -> None:
         async with client_of(server, "httpx2") as client:
             chat = gem.Chat(client=client)
-            chat.earlier = BROKEN[code]
+            chat._earlier = BROKEN[code]
             (refusal,) = chat.check()
             assert refusal.code == code
             assert refusal.repair
@@ -58,7 +58,7 @@ def test_what_is_refused_is_told_before_mended_on_request_and_then_accepted(serv
             assert refusal.message in run.error.message
             assert chat.repair()
             assert chat.check() == []
-            assert (await chat.retry()).text == "fine"
+            assert (await chat.again()).text == "fine"
             assert (await chat.send("@say good")).text == "good"
             assert chat.runs[0] is run
 
@@ -70,7 +70,7 @@ def test_the_refused_run_offers_the_repair_in_words(server: gem.LocalGemini, cod
     async def main() -> None:
         async with client_of(server, "httpx2") as client:
             chat = gem.Chat(client=client)
-            chat.earlier = BROKEN[code]
+            chat._earlier = BROKEN[code]
             (refusal,) = chat.check()
             run = await chat.send("@say fine").wait()
             state = run.snapshot()
@@ -92,7 +92,7 @@ def test_a_call_that_came_without_its_signature_is_marked(server: gem.LocalGemin
 
     async def main() -> None:
         async with client_of(server, "httpx2") as client:
-            chat = gem.Chat(client=client, model="gemini-3-pro-preview", tools=[look])
+            chat = gem.Chat(client=client, model="gemini-3.8-flash", tools=[look])
             prompt = '@part {"functionCall": {"name": "look", "args": {}}}\n@then\n@say fine'
             run = await chat.send(prompt).wait()
             assert run.snapshot()["offers"] == ["repair"]
@@ -106,9 +106,9 @@ def test_a_call_that_came_without_its_signature_is_marked(server: gem.LocalGemin
 def test_signatures_that_gemini_takes_for_corrupted_are_dropped(server: gem.LocalGemini) -> None:
     async def main() -> None:
         async with client_of(server, "httpx2") as client:
-            chat = gem.Chat(client=client, model="gemini-3-pro-preview")
+            chat = gem.Chat(client=client, model="gemini-3.8-flash")
             foreign = {"functionCall": {"name": "look", "args": {}}, "thoughtSignature": "Zm9yZWlnbg=="}
-            chat.earlier = [USER, {"role": "model", "parts": [foreign]}, ANSWER, SAID]
+            chat._earlier = [USER, {"role": "model", "parts": [foreign]}, ANSWER, SAID]
             assert chat.check() == []
             run = await chat.send("@say fine").wait()
             assert run.snapshot()["offers"] == ["repair"]
@@ -121,10 +121,10 @@ def test_signatures_that_gemini_takes_for_corrupted_are_dropped(server: gem.Loca
 def test_a_repair_may_be_chosen_after_the_chat_was_loaded(server: gem.LocalGemini, tmp_path: Path) -> None:
     async def main() -> None:
         async with client_of(server, "httpx2") as client:
-            model = "gemini-3-pro-preview"
+            model = "gemini-3.8-flash"
             chat = gem.Chat(client=client, model=model)
             foreign = {"functionCall": {"name": "look", "args": {}}, "thoughtSignature": "Zm9yZWlnbg=="}
-            chat.earlier = [USER, {"role": "model", "parts": [foreign]}, ANSWER, SAID]
+            chat._earlier = [USER, {"role": "model", "parts": [foreign]}, ANSWER, SAID]
             await chat.send("@say fine").wait()
             chat.save(tmp_path / "chat.json")
             loaded = gem.load_chat(tmp_path / "chat.json", client=client, model=model)
@@ -138,7 +138,7 @@ def test_a_repair_of_ones_own_before_the_offered_one_loses_no_prompt(server: gem
     async def main() -> None:
         async with client_of(server, "httpx2") as client:
             chat = gem.Chat(client=client)
-            chat.earlier = UNANSWERED
+            chat._earlier = UNANSWERED
             run = await chat.send("@say fine").wait()
             chat.repair()
             assert (await run.again("repair")).text == "fine"
@@ -152,12 +152,12 @@ def test_after_a_repair_a_partial_answer_is_resumed_not_retried() -> None:
     async def main() -> None:
         broken = [chunk(text("Hel")), gem.ApiError(503, "UNAVAILABLE", "Later.")]
         chat = gem.Chat(source=ListSource(broken, [chunk(text("lo"), finish="STOP")]))
-        chat.earlier = UNANSWERED
+        chat._earlier = UNANSWERED
         await chat.send("hi").wait()
         chat.repair()
-        with pytest.raises(gem.NothingToRepeat, match="use resume"):
-            chat.retry()
-        assert (await chat.resume()).text == "lo"
+        with pytest.raises(gem.NothingToRepeat, match="use again"):
+            chat.again()
+        assert (await chat.again("continue")).text == "lo"
 
     play(main)
 
@@ -165,17 +165,17 @@ def test_after_a_repair_a_partial_answer_is_resumed_not_retried() -> None:
 def test_a_refusal_without_a_repair_offers_none(server: gem.LocalGemini) -> None:
     async def main() -> None:
         async with client_of(server, "httpx2") as client:
-            chat = gem.Chat(client=client, config={"temperature": 7}, model="gemini-2.5-flash")
+            chat = gem.Chat(client=client, config={"temperature": 7}, model="gemini-2.5-flash-lite")
             run = await chat.send("hi").wait()
             assert isinstance(run.error, gem.ApiError)
-            assert run.snapshot()["offers"] == ["retry"]
+            assert run.snapshot()["offers"] == ["anew"]
 
     play(main)
 
 
 def test_only_what_was_chosen_is_mended() -> None:
     chat = gem.Chat(source=ListSource())
-    chat.earlier = [{"role": "bot", "parts": [{"text": "Hi"}]}, {"role": "model", "parts": [{"text": "Yes", "x": 1}]}]
+    chat._earlier = [{"role": "bot", "parts": [{"text": "Hi"}]}, {"role": "model", "parts": [{"text": "Yes", "x": 1}]}]
     assert {r.code for r in chat.check()} == {"bad_role", "unknown_field"}
     (done,) = chat.repair("bad_role")
     assert "bot" in done
@@ -189,7 +189,7 @@ def test_calls_that_wait_at_the_end_are_no_refusal_and_stay_open() -> None:
     async def main() -> None:
         source = ListSource([chunk(call("look", {}, id="k1"), finish="STOP")], [chunk(text("ok"), finish="STOP")])
         chat = gem.Chat(source=source, tools=[{"name": "look", "description": "d"}])
-        chat.earlier = UNANSWERED
+        chat._earlier = UNANSWERED
         await chat.send("go")
         assert {r.code for r in chat.check()} == {"unanswered_call"}
         chat.repair()
@@ -208,7 +208,7 @@ def test_a_repaired_chat_is_saved_repaired(tmp_path: Path) -> None:
     async def main() -> None:
         hello: list[Any] = [chunk(text("Hello"), finish="STOP")]
         chat = gem.Chat(source=ListSource(hello, hello))
-        chat.earlier = UNANSWERED
+        chat._earlier = UNANSWERED
         await chat.send("hi")
         chat.repair()
         await chat.send("more")
@@ -230,7 +230,7 @@ def test_garbage_in_the_history_is_told_not_raised() -> None:
         [None],
         [{"role": "model", "parts": [{"functionCall": 1}]}],
     ):
-        chat.earlier = garbage
+        chat._earlier = garbage
         assert chat.check()
         chat.repair()
         assert not chat.check()

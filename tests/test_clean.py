@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gemstream_widget._plain import MAX_DEPTH, clean
+from gemstream_widget._plain import MAX_DEPTH, clean, with_digits
 
 
 class Unshowable:
@@ -46,8 +46,24 @@ def test_a_value_that_is_held_twice_is_kept_twice() -> None:
     assert clean([shared, shared]) == [shared, shared]
 
 
+@pytest.mark.parametrize("number", [2**53, -(2**53), 7310582946120375811, 10**30, -(10**300)])
+def test_numbers_that_a_page_would_round_go_there_as_digits_with_their_places(number: int) -> None:
+    value = {"a": number, "b": [1, {"c": number}], "d": str(number), "e": number - number, "f": 1e300}
+    shown, paths = with_digits(value)
+    assert paths == [["a"], ["b", 1, "c"]]
+    assert shown == {**value, "a": str(number), "b": [1, {"c": str(number)}]}
+    assert with_digits(number) == (str(number), [[]])
+
+
+def test_numbers_that_a_page_reads_exactly_stay_numbers() -> None:
+    value = {"a": 2**53 - 1, "b": [-(2**53) + 1, True, None, 0.5]}
+    assert with_digits(value) == (value, [])
+    assert with_digits(value)[0] is value
+
+
 def test_the_largest_numbers_and_the_deepest_nesting_that_are_kept_stay_as_they_are() -> None:
-    assert clean(2**1023) == 2**1023
-    assert clean(2**1024) == hex(2**1024)
+    assert clean(2**13_999) == 2**13_999
+    assert json.dumps(clean(-(2**13_999)))
+    assert clean(2**14_000) == hex(2**14_000)
     assert clean(deep(MAX_DEPTH)) == deep(MAX_DEPTH)
     assert "too deeply" in json.dumps(clean(deep(MAX_DEPTH + 1)))

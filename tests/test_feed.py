@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemstream_widget._stream.patch import Op, apply_ops
-from gemstream_widget._stream.readers import Feed
+from gemstream_widget._stream.readers import PatchReader
 
 
 class Owner:
@@ -16,7 +16,9 @@ class Owner:
     def __init__(self) -> None:
         self.document: dict[str, Any] = {"n": 0, "parts": []}
         self.lock = threading.RLock()
-        self.feed = Feed("r1", self.lock, lambda: ({**self.document, "parts": [dict(p) for p in self._parts()]}, 1.5))
+        self.feed = PatchReader(
+            "r1", self.lock, lambda: ({**self.document, "parts": [dict(p) for p in self._parts()]}, 1.5)
+        )
 
     def _parts(self) -> list[dict[str, Any]]:
         return list(self.document["parts"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,11 @@ ROOMS = ("_plain _redact errors", "_stream", "_request", "_tools", "_engine", "_
 """From the ground up: a room may import the ones below it. CONTRIBUTING.md draws the house from this list."""
 BESIDE = {"server": {"_plain", "_request", "_engine", "errors"}, "events": {"_stream"}}
 """Rooms that nothing imports but by name, inside a function, and what they may import."""
+SERVER = (
+    "account errors example faults framing models question signatures", "actions reply", "exchange recordings script",
+    "demo", "service", "app", "local", "__init__ __main__",
+)  # fmt: skip
+"""The local Gemini's own rooms, from the ground up."""
 UPWARDS = {("_run", "_notebook"): "displaying a run asks the room that draws it"}
 ALLOWED = {
     "google": {"_engine.gemini"},
@@ -97,6 +103,17 @@ def test_imports_point_down_and_hosts_are_named_where_they_may_be(name: str) -> 
             assert FLOOR[target] < FLOOR[room] or same_floor, f"{name} imports {module[1:]}, which is above it"
 
 
+def test_the_local_gemini_is_built_from_the_ground_up() -> None:
+    floor = {room: number for number, rooms in enumerate(SERVER) for room in rooms.split()}
+    within = [name.removeprefix("server.") for name in MODULES if name.startswith("server.")] + ["__init__"]
+    assert {room_of(name) for name in within} == {*floor}
+    for name in within:
+        for module, _, _ in imports("server" if name == "__init__" else f"server.{name}"):
+            if module.startswith(".server."):
+                target = room_of(module.removeprefix(".server."))
+                assert floor[target] < floor[room_of(name)] or target == room_of(name), f"{name} imports {module}"
+
+
 def circles() -> list[set[str]]:
     """Sets of modules that import one another, at the top of their files."""
     graph = {name: {m[1:] for m, top, types in imports(name) if m[0] == "." and top and not types} for name in MODULES}
@@ -115,6 +132,12 @@ def circles() -> list[set[str]]:
 
 def test_no_module_imports_itself_by_a_detour() -> None:
     assert circles() == []
+
+
+def test_the_guide_draws_the_same_house() -> None:
+    guide = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]*`) \|", guide, re.MULTILINE)
+    assert [" ".join(re.findall(r"`(\w+)`", row)) for row in rows] == list(ROOMS)
 
 
 def test_importing_the_package_loads_neither_the_sdk_nor_jupyter() -> None:

@@ -161,7 +161,11 @@ def test_a_stop_ends_the_countdown_at_once() -> None:
 def test_cancelling_the_wait_ends_the_countdown() -> None:
     async def main() -> None:
         run = gem.Chat(source=ListSource([api_error(429, "30s")], HELLO), retries=2).send("hi")
-        waiting = asyncio.create_task(run.wait())
+
+        async def waits() -> None:
+            await run
+
+        waiting = asyncio.create_task(waits())
         await until(lambda: bool(run.retries), "the countdown")
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -260,7 +264,7 @@ def test_retry_asks_for_the_failed_answer_anew() -> None:
         chat = gem.Chat(source=source)
         failed = await chat.send("hi").wait()
         assert [c["role"] for c in chat.history] == ["user", "model"]
-        run = await chat.retry()
+        run = await chat.again()
         assert run.text == "Hello"
         assert source.requests[1].contents == [{"role": "user", "parts": [{"text": "hi"}]}]
         assert [[p.get("text") for p in c["parts"]] for c in chat.history] == [["hi"], ["Hello"]]
@@ -282,7 +286,7 @@ def test_retry_does_not_run_again_what_tools_did() -> None:
         source = ListSource(asked, [chunk(text("Boo")), api_error()], [chunk(text("Booked."), finish="STOP")])
         chat = gem.Chat(source=source, tools=[book])
         await chat.send("book it").wait()
-        run = await chat.retry()
+        run = await chat.again()
         assert (run.text, ran) == ("Booked.", [1])
         assert [c["role"] for c in source.requests[2].contents] == ["user", "model", "user"]
         assert [c["role"] for c in chat.history] == ["user", "model", "user", "model"]
@@ -310,7 +314,7 @@ def test_retry_keeps_the_step_of_which_a_tool_began() -> None:
         await run.next_pending()
         run.stop()
         await run.wait()
-        again = await chat.retry()
+        again = await chat.again()
         assert (again.text, sent) == ("Hello", ["bob"])
         responses = [p["functionResponse"]["response"] for p in source.requests[1].contents[-1]["parts"]]
         assert responses[0] == {"result": "sent"}
@@ -325,7 +329,7 @@ def test_a_prompt_whose_retry_failed_too_is_not_doubled() -> None:
         source = ListSource([api_error(401)], [api_error(401)], HELLO)
         chat = gem.Chat(source=source)
         await chat.send("hi").wait()
-        await chat.retry().wait()
+        await chat.again().wait()
         assert chat.history == []
         await chat.send("hi")
         assert source.requests[2].contents == [{"role": "user", "parts": [{"text": "hi"}]}]
@@ -340,7 +344,7 @@ def test_a_retry_that_failed_keeps_what_tools_did_before() -> None:
         chat = gem.Chat(source=source, tools=[look])
         await chat.send("first")
         await chat.send("go").wait()
-        await chat.retry().wait()
+        await chat.again().wait()
         await chat.send("and now")
         assert [c["role"] for c in source.requests[4].contents] == ["user", "model", "user", "model", "user", "user"]
         assert accepted(chat)
@@ -358,9 +362,9 @@ def test_a_retry_that_cannot_start_changes_nothing() -> None:
         await chat.send("hi").wait()
         before = chat.history
         with pytest.raises(gem.NoRunningLoop):
-            await asyncio.to_thread(chat.retry)
+            await asyncio.to_thread(chat.again)
         assert (chat.history, len(chat.runs)) == (before, 1)
-        assert (await chat.retry()).text == "Hello"
+        assert (await chat.again()).text == "Hello"
 
     play(main)
 
@@ -389,8 +393,8 @@ def test_a_chat_saved_while_it_streamed_offers_to_try_again(tmp_path: Path) -> N
         chat.save(tmp_path / "chat.json")
         run.stop()
         loaded = gem.load_chat(tmp_path / "chat.json", source=ListSource(HELLO))
-        assert loaded.runs[0].snapshot()["offers"] == ["continue", "retry"]
-        assert (await loaded.runs[0].again("retry")).text == "Hello"
+        assert loaded.runs[0].snapshot()["offers"] == ["continue", "anew"]
+        assert (await loaded.runs[0].again("anew")).text == "Hello"
         assert [c["role"] for c in loaded.history] == ["user", "model"]
 
     play(main)
@@ -407,7 +411,7 @@ def test_retry_after_a_stop_while_a_call_waited_asks_the_model_again() -> None:
         await run.next_pending()
         run.stop()
         await run.wait()
-        await chat.retry()
+        await chat.again()
         assert [c["role"] for c in chat.history] == ["user", "model"]
         await chat.send("and now")
         assert accepted(chat)
@@ -420,7 +424,7 @@ def test_resume_keeps_what_came_and_asks_for_the_rest() -> None:
         source = ListSource([HELLO[0], api_error()], [chunk(text("lo"), finish="STOP")])
         chat = gem.Chat(source=source)
         await chat.send("hi").wait()
-        await chat.resume()
+        await chat.again("continue")
         sent = source.requests[1].contents
         assert [c["role"] for c in sent] == ["user", "model", "user"]
         assert sent[1]["parts"] == [{"text": "Hel"}]
@@ -433,9 +437,9 @@ def test_resume_keeps_what_came_and_asks_for_the_rest() -> None:
     ("stream", "offers"),
     [
         (HELLO, []),
-        ([api_error(400)], ["retry"]),
-        ([HELLO[0], api_error()], ["continue", "retry"]),
-        ([chunk({"text": "hm", "thought": True}), api_error()], ["retry"]),
+        ([api_error(400)], ["anew"]),
+        ([HELLO[0], api_error()], ["continue", "anew"]),
+        ([chunk({"text": "hm", "thought": True}), api_error()], ["anew"]),
         ([chunk(text("Hel"), finish="MAX_TOKENS")], ["continue"]),
         ([{"promptFeedback": {"blockReason": "SAFETY"}}], []),
     ],
@@ -445,7 +449,7 @@ def test_what_is_offered_after_a_run(stream: Any, offers: list[str]) -> None:
     async def main() -> None:
         run = await gem.Chat(source=ListSource(stream, HELLO)).send("hi").wait()
         assert run.snapshot()["offers"] == offers
-        for how in {"retry", "continue"} - set(offers):
+        for how in {"anew", "continue"} - set(offers):
             with pytest.raises(gem.NothingToRepeat, match=f"offers no '{how}'"):
                 run.again(how)
         for how in offers[:1]:
@@ -460,15 +464,15 @@ def test_there_may_be_nothing_to_repeat() -> None:
     async def main() -> None:
         chat = gem.Chat(source=ListSource(HELLO))
         with pytest.raises(gem.NothingToRepeat, match="nothing was sent yet"):
-            chat.retry()
+            chat.again()
         with pytest.raises(gem.NothingToRepeat, match="no answer"):
-            chat.resume()
+            chat.again("continue")
         run = chat.send("hi")
         with pytest.raises(gem.RunInProgress):
-            chat.retry()
+            chat.again()
         await run
         with pytest.raises(gem.NothingToRepeat, match="completed"):
-            chat.retry()
+            chat.again()
 
     play(main)
 
@@ -490,7 +494,7 @@ def test_a_saved_chat_keeps_retries_offers_and_what_was_asked_again(tmp_path: Pa
         source = ListSource([api_error()], [HELLO[0], api_error(400)], HELLO, [HELLO[0], api_error(400)])
         chat = gem.Chat(source=source, retries=1)
         await chat.send("hi").wait()
-        await chat.retry()
+        await chat.again()
         await chat.send("more").wait()
         chat.save(tmp_path / "chat.json")
         loaded = gem.load_chat(tmp_path / "chat.json", source=ListSource(HELLO))
@@ -499,6 +503,6 @@ def test_a_saved_chat_keeps_retries_offers_and_what_was_asked_again(tmp_path: Pa
             assert after.retries == before.retries
             assert after.snapshot()["offers"] == before.snapshot()["offers"]
             assert after._record.opening == before._record.opening
-        assert (await loaded.retry()).text == "Hello"
+        assert (await loaded.again()).text == "Hello"
 
     play(main)

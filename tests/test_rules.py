@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gemstream_widget._plain import Json
 from gemstream_widget._request.rules import needs_signatures, violations
-from gemstream_widget._request.wire import DATA_FIELDS, camel, decode_base64, field, snake
+from gemstream_widget._request.wire import DATA_FIELDS, camel, decode_base64, get, snake
 from tests.recorded_requests import recorded_requests
 
-Json = dict[str, Any]
 SIGNATURE = "c2lnbmF0dXJl"
 
 
@@ -283,8 +283,8 @@ def test_base64_in_both_alphabets(encoded: object, decoded: bytes | None) -> Non
 @given(st.sampled_from([*DATA_FIELDS, "thoughtSignature", "includeServerSideToolInvocations"]))
 def test_spelling_goes_there_and_back(name: str) -> None:
     assert camel(snake(name)) == name
-    assert field({snake(name): 1}, name) == 1
-    assert field({name: 1}, name) == 1
+    assert get({snake(name): 1}, name) == 1
+    assert get({name: 1}, name) == 1
 
 
 NAMES = st.sampled_from(

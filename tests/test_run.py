@@ -268,20 +268,13 @@ def test_shown_is_kept_at_every_stop() -> None:
 # -- cancellation from outside ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", ["await", "wait", "events"])
-def test_cancelling_who_waits_stops_the_run_and_passes_on(how: str) -> None:
+def test_cancelling_who_awaits_a_run_stops_it_and_passes_on() -> None:
     async def main() -> None:
         source = GatedSource()
         run = gem.Chat(source=source).send("hi")
 
         async def waits() -> None:
-            if how == "await":
-                await run
-            elif how == "wait":
-                await run.wait()
-            else:
-                async for _ in run:
-                    pass
+            await run
 
         task = asyncio.create_task(waits())
         await source.waiting.wait()
@@ -293,6 +286,31 @@ def test_cancelling_who_waits_stops_the_run_and_passes_on(how: str) -> None:
         assert run.receipt is not None
         assert run.receipt.by == "interrupt"
         assert source.closed == "cancelled"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("how", ["wait", "events", "next_pending"])
+def test_a_look_that_is_cancelled_leaves_the_run_alone(how: str) -> None:
+    async def main() -> None:
+        source = GatedSource()
+        run = gem.Chat(source=source).send("hi")
+
+        async def looks() -> None:
+            if how == "wait":
+                await run.wait()
+            elif how == "next_pending":
+                await run.next_pending()
+            else:
+                async for _ in run:
+                    pass
+
+        await source.waiting.wait()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(looks(), 0.01)
+        source.give(chunk(text("hello"), finish="STOP"))
+        source.end()
+        assert (await run).text == "hello"
 
     asyncio.run(main())
 

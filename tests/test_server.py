@@ -93,12 +93,27 @@ def test_snake_case_is_understood(server: LocalGemini) -> None:
 
 
 def test_models_are_listed(server: LocalGemini) -> None:
-    client = server.client()
+    client = server.client(api_version="v1beta")
     names = [model.name for model in client.models.list()]
     assert names[0] == "models/demo"
     assert {f"models/{name}" for name in server.models} == set(names)
-    assert client.models.get(model="gemini-2.5-flash").name == "models/gemini-2.5-flash"
+    assert client.models.get(model="gemini-3.8-flash").name == "models/gemini-3.8-flash"
     client.close()
+
+
+def test_aliases_are_known_on_v1beta_only(server: LocalGemini) -> None:
+    path = "/{}/models/gemini-flash-latest:streamGenerateContent?alt=sse"
+    with Raw(server) as raw:
+        raw.post(ask("@say hi"), path.format("v1beta"))
+        assert raw.read_response()[0] == 200
+    assert refusal(server, ask("@say hi"), path=path.format("v1"))["code"] == 404
+    listed = {}
+    for version in ("v1", "v1beta"):
+        with Raw(server) as raw:
+            raw.request("GET", f"/{version}/models")
+            listed[version] = {model["name"] for model in json.loads(raw.read_response()[2][0])["models"]}
+    assert listed["v1beta"] - listed["v1"] == {"models/gemini-flash-latest", "models/gemini-pro-latest"}
+    assert listed["v1"] < listed["v1beta"]
 
 
 def test_connections_are_reused(server: LocalGemini) -> None:

@@ -19,8 +19,9 @@ from gemstream_widget.server import LocalGemini
 from gemstream_widget.server.demo.prose import compose
 from gemstream_widget.server.example import example
 from gemstream_widget.server.reply import fold
-from gemstream_widget.server.signatures import Mint
+from gemstream_widget.server.signatures import Issuer
 
+from .conftest import ROOT
 from .local import Json, Raw, ask, frames, parts, play, refusal, said
 
 PROMPTS = [
@@ -88,6 +89,33 @@ def test_lengths_that_are_asked_for_are_kept() -> None:
     answer = compose("Explain CRDTs in three sentences").answer.split("\n\n")[0]
     assert len(re.findall(r"[.!?](?:\s|$)", answer)) == 3
     assert len(re.findall(r"[.!?](?:\s|$)", compose("Describe owls in two sentences").answer)) == 2
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Explain how streaming works, with a table",
+        "Explain CRDTs in three sentences and a table",
+        "What is recursion? Use a table.",
+        "How do I clean my bicycle, in tabular form?",
+        "Write a function for primes, and a table of its results",
+        "Compare owls and ferns in a table",
+        "Describe owls in two sentences and a table",
+    ],
+)
+def test_a_table_that_is_asked_for_is_there(prompt: str) -> None:
+    rows = re.findall(r"^\|.*\|$", compose(prompt).answer, re.MULTILINE)
+    assert len(rows) >= 4
+    assert re.fullmatch(r"\|(?:-+:?\|)+", rows[1])
+    assert len({row.count("|") for row in rows}) == 1
+
+
+def test_the_first_example_gets_the_table_it_asks_for() -> None:
+    """A table about streaming, not about the words of the prompt."""
+    cells = json.loads((ROOT / "examples" / "01_first_answer.ipynb").read_text(encoding="utf-8"))["cells"]
+    asked = next(found[1] for cell in cells if (found := re.search(r'gem\.ask\("([^"]+)"', "".join(cell["source"]))))
+    assert "table" in asked
+    assert "| `thought: true` | they are reasoning |" in compose(asked).answer
 
 
 @given(st.text(max_size=200))
@@ -327,12 +355,12 @@ PARTS = st.one_of(
 def test_a_signature_holds_for_its_part_only(part: Json, other: Json) -> None:
     import base64
 
-    signature = base64.b64decode(Mint().signature(part))
-    assert Mint().issued(signature, {**part, "thoughtSignature": "any"})
-    assert Mint().issued(signature, json.loads(json.dumps(part)))
-    assert Mint().issued(signature, other) is (other == part)
-    assert not Mint().issued(signature[:-1], part)
-    assert not Mint().issued(b"", part)
+    signature = base64.b64decode(Issuer().signature(part))
+    assert Issuer().issued(signature, {**part, "thoughtSignature": "any"})
+    assert Issuer().issued(signature, json.loads(json.dumps(part)))
+    assert Issuer().issued(signature, other) is (other == part)
+    assert not Issuer().issued(signature[:-1], part)
+    assert not Issuer().issued(b"", part)
 
 
 # --- recordings -------------------------------------------------------------------------------------------------------

@@ -15,11 +15,12 @@ from comm.base_comm import BaseComm
 
 import gemstream_widget as gem
 from gemstream_widget._engine.source import ListSource
+from gemstream_widget._notebook import card as card_module
 from gemstream_widget._notebook import fastlane, link
 from gemstream_widget._notebook.pacer import Pacer
 from gemstream_widget._stream.patch import apply_ops
 from tests.gates import GatedSource, until
-from tests.wire import chunk, text, thought
+from tests.wire import call, chunk, text, thought
 
 
 class PageComm(BaseComm):
@@ -357,7 +358,7 @@ def test_a_decision_in_the_page_runs_what_was_shown_once(lane: str) -> None:
         assert (call["state"], call["doc"]) == ("awaiting_approval", "Remove a file.")
         assert call["schema"]["properties"]["path"]["type"] == "string"
         decision = {"op": "decide", "run": run.id, "call": call["id"], "verdict": "approve", "hash": call["hash"]}
-        decision |= {"args": {"path": "/y"}, "reason": None, "scope": "once"}
+        decision |= {"args": '{"path": "/y"}', "reason": None, "scope": "once"}
         if lane in ("fast", "both"):
             fastlane._handlers[page.comm_id]({"method": "custom", "content": decision})
         if lane in ("usual", "both"):
@@ -397,8 +398,12 @@ def test_a_decision_that_comes_by_both_ways_is_one_and_a_second_click_is_told_so
         ({"hash": None}, "names what was shown"),
         ({"verdict": "perhaps"}, "This is no decision"),
         ({"scope": "forever"}, "This is no decision"),
-        ({"args": {"path": 7, "x": 1}}, "still waits"),
-        ({"args": "rm -rf"}, "names what was shown"),
+        ({"args": '{"path": 7, "x": 1}'}, "still waits"),
+        ({"args": "rm -rf"}, "cannot be read: they are JSON text"),
+        ({"args": {"path": "/y"}}, "cannot be read: they are JSON text"),
+        ({"args": '{"path": NaN}'}, "cannot be read: they are JSON text"),
+        ({"args": '{"n": ' + "9" * 5000 + "}"}, "cannot be read: they are JSON text"),
+        ({"args": "[1]"}, "are an object"),
         ({"call": "s9c9"}, "no such call"),
     ],
 )
@@ -451,7 +456,7 @@ def test_a_run_that_failed_is_asked_for_again_in_the_same_card() -> None:
         await in_time(lambda: Page(page).state["status"] == "failed")
         page.say(op="again", run=run.id, how="repair")
         await in_time(lambda: any(m["op"] == "refused" for m in page.messages))
-        page.say(op="again", run=run.id, how="retry")
+        page.say(op="again", run=run.id, how="anew")
         ended = ["=", ["status"], "completed"]
         await in_time(lambda: any(m["op"] == "patch" and ended in m["ops"] for m in page.messages))
         (new,) = {m["run"] for m in page.messages if m["op"] == "patch"} - {run.id}
@@ -459,5 +464,78 @@ def test_a_run_that_failed_is_asked_for_again_in_the_same_card() -> None:
         await in_time(lambda: any(m["op"] == "snap" for m in page.messages))
         snaps = [m["state"] for m in page.messages if m["op"] == "snap" and m["run"] == new]
         assert [(s["prompt"], s["parts"][0]["kind"]) for s in snaps] == [([], "thought")]
+
+    asyncio.run(main())
+
+
+ORDER = 7310582946120375811
+
+
+def test_whole_numbers_of_any_size_are_shown_and_edited_to_the_digit() -> None:
+    async def main() -> None:
+        found: list[int] = []
+
+        def find(order_id: int, note: str) -> None:
+            found.append(order_id)
+
+        calls = chunk(call("find", {"order_id": ORDER, "note": "x"}), finish="STOP")
+        run = gem.Chat(source=ListSource([calls], HELLO), tools=[find], approve="ask").send("go")
+        page = page_of(gem.Card([run]))
+        (asked,) = await run.next_pending()
+        page.say(op="resync", run=run.id)
+        await until(lambda: any(m["op"] == "snap" for m in page.messages), "the state")
+        ops = [op for m in page.messages if m["op"] == "patch" for op in m["ops"]]
+        shown = next(op for op in ops if op[1] == ["parts", 0])
+        assert shown[2]["call"]["args"] == {"order_id": str(ORDER), "note": "x"}
+        assert shown[3] == [["call", "args", "order_id"]]
+        assert Page(page).state["parts"][0]["call"]["args"]["order_id"] == ORDER
+        snap = next(m for m in page.messages if m["op"] == "snap")
+        place = ["parts", 0, "call", "args", "order_id"]
+        assert snap["whole"] == [place]
+        assert page.state["snapshot"]["runs"][0].get("whole") in (None, [place])  # as it was when the card was made
+        edited = json.dumps({"order_id": ORDER + 1, "note": "x"})
+        decision = {"run": run.id, "call": asked.id, "verdict": "approve", "hash": asked.hash, "scope": "once"}
+        page.say(op="decide", args=edited, **decision)
+        await run
+        assert found == [ORDER + 1]
+        assert run.tool_calls[0].args["order_id"] == ORDER
+
+    asyncio.run(main())
+
+
+def test_what_a_decision_needs_is_heard_as_it_arrives() -> None:
+    """The form's code and the state, while the kernel keeps messages behind the cell that awaits; and only once."""
+
+    async def main() -> None:
+        run, page = await card_that_waits()
+        before = len(page.messages)
+        for message in ({"op": "module", "name": "approval"}, {"op": "resync", "run": run.id, "have": 0}):
+            fastlane._handlers[page.comm_id]({"method": "custom", "content": dict(message)})
+        await until(lambda: any(m["op"] == "snap" for m in page.messages[before:]), "the state")
+        assert [m["op"] for m in page.messages[before:] if m["op"] in ("module", "snap")] == ["module", "snap"]
+        for message in ({"op": "module", "name": "approval"}, {"op": "resync", "run": run.id, "have": 0}):
+            page.say(**message)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert [m["op"] for m in page.messages[before:] if m["op"] in ("module", "snap")] == ["module", "snap"]
+        run.stop()
+        await run.wait()
+
+    asyncio.run(main())
+
+
+def test_the_form_comes_unasked_with_the_first_call_that_waits_in_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(card_module, "_sent", set())
+        for expected in (1, 0):
+            run, page = await card_that_waits()
+            await until(lambda page=page: shown_call(page)["state"] == "awaiting_approval", "the call is shown")
+            kinds = [m["op"] for m in page.messages]
+            assert kinds.count("module") == expected
+            if expected:
+                shows = [m["op"] == "patch" and "awaiting_approval" in json.dumps(m) for m in page.messages]
+                assert kinds.index("module") < shows.index(True)
+            run.stop()
+            await run.wait()
 
     asyncio.run(main())

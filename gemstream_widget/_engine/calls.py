@@ -1,93 +1,79 @@
-"""Acting: the calls of one step, decided and run side by side, each to exactly one response.
+"""Calls: the calls of one step, decided and run side by side, each to exactly one response.
 
 Everything happens on the run's loop, so that of approve, deny, timeout and Stop one wins: whoever comes first changes
 the call's state, and the state refuses the others. A tool starts only in a task that has seen its approval; a Stop
 cancels that task, and a task that was cancelled before its tool began never begins it.
+
+What was shown is what runs: arguments are copied when the call is taken up, when a decision names its own, and again
+for the tool, so that nobody who holds one of them changes another.
 """
 
 from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import replace
 from typing import Literal
 
-from .._plain import Wire
+from .._plain import Json
 from .._redact import redact, redact_all, words_of
-from .._stream.events import CallStateChanged, Event, Printed, RulesChanged
+from .._stream.events import CallStateChanged, Printed, RulesChanged
 from .._stream.machine import CALL_TABLE, next_state
 from .._stream.parts import CallPart, DecidedBy, Decision, Scope
-from .._tools.policy import Choice, Policy, RuleBook, Verdict, fingerprint, judge
-from .._tools.printed import captured
+from .._stream.record import Record
+from .._tools.policy import Choice, RuleBook, Verdict, fingerprint, judge
 from .._tools.results import error_response, readable
 from .._tools.tool import Tool
 from ..errors import DecisionRefused, ToolError, ToolTimedOut
+from .options import Options
 
-__all__ = ["Acting"]
-
+__all__ = ["Calls"]
 
 MAX_PRINTED = 20_000
 """Characters of a tool's output that its card keeps."""
 
 
-class Acting:
-    """The calls of one step, decided and run at once, on the running loop. Cancelling `task` ends what can be ended.
+class Calls:
+    """The calls of one step, on one loop. `stopped` tells whether a Stop came; `rules` are the chat's."""
 
-    `publish` records and tells events, `now` is the run's clock, `otid` the next number.
-    """
+    task: asyncio.Task[None]
+    """Runs them all, from `start` on. Cancelling it ends what can be ended."""
 
     def __init__(
         self,
         parts: Sequence[CallPart],
-        *,
-        run: str,
-        tools: dict[str, Tool],
-        policy: Policy,
+        record: Record,
+        options: Options,
         rules: RuleBook,
-        approval_timeout_s: float | None,
-        tool_timeout_s: float | None,
         stopped: Callable[[], bool],
-        publish: Callable[[Iterable[Event]], None],
-        now: Callable[[], float],
-        otid: Callable[[], int],
     ) -> None:
         self._parts = {p.call.id: p for p in parts}
-        self._run = run
-        self._tools = tools
-        self._policy = policy
+        self._args = {p.call.id: deepcopy(p.call.args) for p in parts}  # as the model sent them, and as they are shown
+        self._record = record
+        self._options = options
         self._rules = rules
-        self._approval_timeout_s = approval_timeout_s
-        self._tool_timeout_s = tool_timeout_s
         self._stopped = stopped
-        self._publish = publish
-        self._now = now
-        self._otid = otid
         self._decided: dict[str, asyncio.Future[None]] = {}
-        loop = asyncio.get_running_loop()
-        self._left: asyncio.Future[None] = loop.create_future()
-        self.task = loop.create_task(self._settle(), name=f"gemstream acting {run}")
 
-    async def settled(self) -> None:
-        """Wait until each call has its response, or until `leave`. Raises what broke in between."""
-        await asyncio.wait({self.task, self._left}, return_when=asyncio.FIRST_COMPLETED)
+    def start(self) -> None:
+        """Begin, on the running loop."""
+        loop = asyncio.get_running_loop()
+        self._abandoned: asyncio.Future[None] = loop.create_future()
+        self.task = loop.create_task(self._run_all(), name=f"gemstream calls {self._record.id}")
+
+    async def wait(self) -> None:
+        """Return when each call has its response, or after `abandon`. Raises what broke in between."""
+        await asyncio.wait({self.task, self._abandoned}, return_when=asyncio.FIRST_COMPLETED)
         if self.task.done() and not self.task.cancelled():
             self.task.result()
 
-    def leave(self) -> None:
-        """Let whoever waits in `settled` go on, although a tool has not ended."""
-        if not self._left.done():
-            self._left.set_result(None)
-
-    async def _settle(self) -> None:
-        loop = asyncio.get_running_loop()
-        tasks = [
-            loop.create_task(self._one(p), name=f"gemstream {self._run} {p.call.id}") for p in self._parts.values()
-        ]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
+    def abandon(self) -> None:
+        """Let whoever is in `wait` go on, although a tool has not ended."""
+        if not self._abandoned.done():
+            self._abandoned.set_result(None)
 
     def decide(self, call_id: str, choice: Choice) -> None:
         """Approve or deny a call that waits. Raises DecisionRefused, and then nothing has changed."""
@@ -98,97 +84,133 @@ class Acting:
         call = part.call
         if choice.shown is not None and choice.shown != call.hash:
             raise DecisionRefused(f"Call {call_id} is not what was shown any more: look at it again, then decide.")
-        used = call.args if choice.args is None else choice.args
+        args = deepcopy(self._args[call_id] if choice.args is None else choice.args)
         if choice.verdict == "approve":
             try:
-                self._tools[call.name].check(used)
+                self._options.tools.ours[call.name].check(deepcopy(args))
             except ToolError as error:
                 raise DecisionRefused(f"{error} Nothing was run; the call still waits.") from error
         if choice.scope != "once":
             verdict: Verdict = "auto" if choice.verdict == "approve" else "never"
-            self._rules.add(call.name, choice.scope, verdict, self._run)
-            self._publish([RulesChanged(self._rules.shown_in(self._run))])
-        self._settled(part, choice.verdict, choice.by, choice.reason, choice.scope, used)
+            self._rules.add(call.name, choice.scope, verdict, self._record.id)
+            self._record.publish([RulesChanged(self._rules.shown_in(self._record.id))])
+        self._record_decision(part, choice.verdict, choice.by, choice.reason, choice.scope, args)
 
-    def _settled(
+    def _record_decision(
         self,
         part: CallPart,
         event: Literal["approve", "deny", "timeout", "auto", "never"],
         by: DecidedBy,
         reason: str | None = None,
         scope: Scope = "once",
-        used: Wire | None = None,
+        args: Json | None = None,
     ) -> None:
         """The one place where a call is decided: state, decision and, for a denial, the response change together."""
-        call = part.call
+        call, now = part.call, self._record.now()
         approved = event in ("approve", "auto")
-        used = call.args if used is None else used
+        args = deepcopy(self._args[call.id]) if args is None else args
         decision = Decision(
             call=call.id,
-            otid=self._otid(),
+            otid=self._record.state.next_otid(),
             verdict="approved" if approved else "denied",
             by=by,
             reason=reason or None,
-            edited=approved and used != call.args,
+            edited=approved and args != self._args[call.id],
             scope=scope,
-            at_s=self._now(),
+            at_s=now,
         )
-        fields: Wire = {"decision": decision, "hash": None, "deadline_s": None}
+        fields: Json = {"decision": decision, "hash": None, "deadline_s": None}
         if approved:
-            fields |= {"used_args": used, "started_s": self._now()}
+            self._args[call.id] = args
+            fields |= {"used_args": deepcopy(args), "started_s": now}
         else:
-            fields |= {"result": error_response(_denied(by, reason)), "ended_s": self._now()}
+            fields |= {"result": error_response(_denied(by, reason)), "ended_s": now}
         self._change(part, event, fields)
         future = self._decided.get(call.id)
         if future is not None and not future.done():
             future.set_result(None)
 
-    def _change(self, part: CallPart, event: str, fields: Wire) -> None:
+    def _change(self, part: CallPart, event: str, fields: Json) -> None:
         state = next_state(CALL_TABLE, part.call.state, event)
-        self._publish([CallStateChanged(part.call.id, part.index, state, fields)])
+        self._record.publish([CallStateChanged(part.call.id, part.index, state, fields)])
 
-    async def _one(self, part: CallPart) -> None:
-        call = part.call
-        tool = self._tools.get(call.name)
+    # -- one call after another step: known and fitting, decided, run ------------------------------------------------
+
+    async def _run_all(self) -> None:
+        loop, run = asyncio.get_running_loop(), self._record.id
+        tasks = [loop.create_task(self._run(p), name=f"gemstream {run} {p.call.id}") for p in self._parts.values()]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _run(self, part: CallPart) -> None:
+        call, ours = part.call, self._options.tools.ours
+        tool = ours.get(call.name)
         if tool is None:
-            known = ", ".join(self._tools) or "none"
-            self._refuse(part, f"There is no tool named {call.name!r}; tools are: {known}.")
+            self._refuse(part, f"There is no tool named {call.name!r}; tools are: {', '.join(ours) or 'none'}.")
             return
         try:
-            tool.check(call.args)
+            tool.check(deepcopy(self._args[call.id]))
         except ToolError as error:
             self._refuse(part, str(error))
             return
-        await self._approval(part, tool)
+        await self._await_decision(part, tool)
         if call.state == "running":
-            await self._execute(part, tool)
+            event, fields = await self._outcome(part, tool)
+            if call.state == "running":  # else it was stopped, and went on regardless: too late for the history
+                self._change(part, event, fields | {"ended_s": self._record.now()})
 
     def _refuse(self, part: CallPart, words: str) -> None:
-        self._change(part, "refused", {"error": words, "result": error_response(words), "ended_s": self._now()})
+        fields = {"error": words, "result": error_response(words), "ended_s": self._record.now()}
+        self._change(part, "refused", fields)
 
-    async def _approval(self, part: CallPart, tool: Tool) -> None:
+    async def _await_decision(self, part: CallPart, tool: Tool) -> None:
         """Return when the call is decided: by a rule, by its policy, by a person, or by the time that ran out."""
-        call = part.call
-        ruled = self._rules.verdict(call.name, self._run)
-        verdict, reason = (ruled, None) if ruled else judge(tool.approve or self._policy, call)
+        call, timeout_s = part.call, self._options.approval_timeout_s
+        ruled = self._rules.verdict(call.name, self._record.id)
+        seen = replace(call, args=deepcopy(self._args[call.id]))  # a policy may keep it, and change it
+        verdict, reason = (ruled, None) if ruled else judge(tool.approve or self._options.approve, seen)
         if call.state == "awaiting_approval":  # somebody was asked before the chat was saved: no policy takes that back
             ruled, verdict, reason = None, "ask", call.error
-        described: Wire = {"doc": tool.doc.partition("\n")[0], "schema": tool.parameters}
+        described: Json = {"doc": tool.doc.partition("\n")[0], "schema": tool.parameters}
         if verdict != "ask":
-            self._publish([CallStateChanged(call.id, part.index, call.state, described)])
-            self._settled(part, verdict, "rule" if ruled else "policy", reason)
+            self._record.publish([CallStateChanged(call.id, part.index, call.state, described)])
+            self._record_decision(part, verdict, "rule" if ruled else "policy", reason)
             return
         self._decided[call.id] = decided = asyncio.get_running_loop().create_future()
-        deadline = None if self._approval_timeout_s is None else self._now() + self._approval_timeout_s
-        asked = {"hash": fingerprint(call.name, call.args), "deadline_s": deadline, "error": reason}
+        deadline_s = None if timeout_s is None else self._record.now() + timeout_s
+        asked = {"hash": fingerprint(call.name, self._args[call.id]), "deadline_s": deadline_s, "error": reason}
         self._change(part, "ask", described | asked)
-        await asyncio.wait({decided}, timeout=self._approval_timeout_s)
+        await asyncio.wait({decided}, timeout=timeout_s)
         if not decided.done():
-            self._settled(part, "timeout", "timeout", f"nobody decided within {self._approval_timeout_s:g} s")
+            self._record_decision(part, "timeout", "timeout", f"nobody decided within {timeout_s:g} s")
 
-    async def _execute(self, part: CallPart, tool: Tool) -> None:
-        loop = asyncio.get_running_loop()
-        room = MAX_PRINTED
+    async def _outcome(self, part: CallPart, tool: Tool) -> tuple[str, Json]:
+        """Run the tool: the event that ends the call, and the fields that it changes."""
+        try:
+            values = tool.check(deepcopy(self._args[part.call.id]))
+            limit_s, printed = self._options.tool_timeout_s, self._printer(part)
+            value = await tool.run(values, limit_s, stopped=self._stopped, printed=printed)
+            result, display = readable(value)
+            is_image = display["kind"] == "image"  # no text, and large
+            return "returned", {
+                "error": None,
+                "result": redact_all(result, addresses=False),
+                "display": display if is_image else redact_all(display, addresses=False),
+            }
+        except ToolTimedOut as error:
+            return "timeout", {"error": str(error), "result": error_response(str(error))}
+        except BaseException as error:  # also SystemExit: a tool must not end the kernel
+            if isinstance(error, asyncio.CancelledError) and (self._stopped() or _cancelled()):  # not by the tool
+                raise
+            words, shown = words_of(error), redact("".join(traceback.format_exception(error)))
+            return "raised", {"error": words, "traceback": shown, "result": error_response(words)}
+
+    def _printer(self, part: CallPart) -> Callable[[str], None]:
+        """What takes the tool's output, a piece at a time and on any thread, as far as the card has room for it."""
+        loop, room = asyncio.get_running_loop(), MAX_PRINTED
 
         def printed(text: str) -> None:
             nonlocal room
@@ -196,33 +218,14 @@ class Acting:
                 text = redact(text, addresses=False)
                 text, room = text[:room], room - len(text)
                 event = Printed(part.call.id, part.index, text if room > 0 else f"{text}\n(more output is not kept)")
-                loop.call_soon_threadsafe(self._tell_print, part, event)
+                with suppress(RuntimeError):  # a tool that was abandoned outlives even its loop
+                    loop.call_soon_threadsafe(self._tell_printed, part, event)
 
-        fields: Wire = {"error": None}
-        event = "returned"
-        try:
-            values = tool.check(part.call.used_args or {})
-            with captured(printed):
-                value = await tool.run(values, self._tool_timeout_s, stopped=self._stopped)
-            result, display = readable(value)
-            fields["result"] = redact_all(result, addresses=False)
-            is_image = display["kind"] == "image"  # no text, and large
-            fields["display"] = display if is_image else redact_all(display, addresses=False)
-        except ToolTimedOut as error:
-            event, words = "timeout", str(error)
-            fields |= {"error": words, "result": error_response(words)}
-        except BaseException as error:  # also SystemExit: a tool must not end the kernel
-            if isinstance(error, asyncio.CancelledError) and (self._stopped() or _cancelled()):  # not by the tool
-                raise
-            event, words = "raised", words_of(error)
-            shown = redact("".join(traceback.format_exception(error)))
-            fields |= {"error": words, "traceback": shown, "result": error_response(words)}
-        if part.call.state == "running":  # else it was stopped, and went on regardless: too late for the history
-            self._change(part, event, fields | {"ended_s": self._now()})
+        return printed
 
-    def _tell_print(self, part: CallPart, event: Printed) -> None:
+    def _tell_printed(self, part: CallPart, event: Printed) -> None:
         if part.call.state == "running":
-            self._publish([event])
+            self._record.publish([event])
 
 
 def _cancelled() -> bool:
@@ -231,8 +234,6 @@ def _cancelled() -> bool:
 
 
 def _denied(by: DecidedBy, reason: str | None) -> str:
-    who = {"policy": "a policy", "rule": "a rule of the user", "timeout": "nobody in time"}.get(by, "the user")
+    who = {"policy": "a policy", "rule": "a rule of the user"}.get(by, "the user")
     said = f" Reason: {reason}" if reason else ""
-    return (
-        f"The call was not run: it was not approved by {who}.{said}" if by == "timeout" else f"Denied by {who}.{said}"
-    )
+    return f"The call was not run: nobody approved it in time.{said}" if by == "timeout" else f"Denied by {who}.{said}"

@@ -1,102 +1,76 @@
 """Driver: carries one run out on its loop, until it has ended.
 
 A run is two tasks. The *pump* (pump.py) reads the source and does nothing else. The *driver* takes the chunks from its
-queue, has them recorded, lets the calls they ask for be settled (calls.py), and decides when the run is over. Stop
-cancels the pump, never the driver: the driver sees the pump end and writes the one terminal event. A cancellation that
-does reach the driver comes from outside; it ends the run and is passed on.
+queue, has them recorded, has the calls they ask for run (calls.py), and decides when the run is over. Stop cancels the
+pump, never the driver: the driver sees the pump end and writes the one terminal event. A cancellation that does reach
+the driver comes from outside; it ends the run and is passed on.
 
-The record changes on the run's loop only. `stop` may be called from any thread at any time.
+The record changes on the run's loop only, save where that loop is closed: then whoever notices ends the run. `stop` may
+be called from any thread at any time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 from collections.abc import Callable
 from contextvars import copy_context
-from dataclasses import dataclass
 
 from .._redact import words_of
-from .._stream.events import CallStateChanged, RetryScheduled, RulesChanged, RunEnded, RunStarted, RunStateChanged
+from .._stream.events import CallStateChanged, RulesChanged, RunEnded, RunStarted, RunStateChanged
 from .._stream.machine import CALL_TABLE, RUN_TABLE, is_terminal, next_state
 from .._stream.outcome import failure_of, notice_of
 from .._stream.parts import ToolCall
 from .._stream.record import Record
-from .._stream.values import Receipt, Retry, StoppedBy
-from .._tools.policy import Choice, Policy, RuleBook
-from .._tools.tool import ToolSet
+from .._stream.values import Receipt, StoppedBy
+from .._tools.policy import Choice, RuleBook
 from ..errors import DecisionRefused, GemstreamError, RunFailed, SourceError, StreamStalled
-from .calls import Acting
+from .attempts import Attempts
+from .calls import Calls
 from .loops import call_on, running_loop
+from .options import Options
 from .pump import Pump
-from .retry import retry_wait_s
-from .source import Request, Source
+from .source import BREATH_S, Request, Source
+from .stopping import Stopping
 
-__all__ = ["Driver", "Options"]
-
+__all__ = ["Driver"]
 
 _log = logging.getLogger(__name__)
 _going: set[Driver] = set()  # a task nobody holds may be collected in the middle of its work
-
-_BREATH_S = 0.008
-"""How long the driver may work through a full queue before others on the loop get their turn."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How a run is carried out: whom it asks, what it may call, and its limits. Chat's docstring tells of each."""
-
-    source: Source
-    tools: ToolSet
-    rules: RuleBook
-    approve: Policy
-    approval_timeout_s: float | None
-    tool_timeout_s: float | None
-    max_steps: int
-    retries: int
-    idle_timeout_s: float | None
-    grace_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Stop:
-    by: StoppedBy
-    asked_s: float
-    when: str
 
 
 class Driver:
     """Carries out the run that `record` tells of. Made anywhere; from `start` on it lives on one loop.
 
-    `request` gives the next request. `about_to_end` is told the state the run is about to end in, with the record's
-    `error` in place, and gives what a reader is offered then.
+    `rules` are the chat's. `source` is asked with what `request` gives. `about_to_end` is told the state the run is
+    about to end in, with the record's `error` in place, and gives what a reader is offered then.
     """
 
     def __init__(
         self,
         record: Record,
         options: Options,
+        rules: RuleBook,
+        source: Source,
         *,
         request: Callable[[], Request],
         about_to_end: Callable[[str], list[str]],
     ) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None
         """The event loop the run lives on, once it is started."""
-        self.cancel_event = threading.Event()
-        """Set by the first `stop`, for good."""
+        self.stopping = Stopping(record)
         self._record = record
         self._options = options
+        self._rules = rules
+        self._source = source
         self._request = request
         self._about_to_end = about_to_end
+        self._attempts = Attempts(record, options.retries)
         self._task: asyncio.Task[None] | None = None
         self._pump: Pump | None = None
-        self._acting: Acting | None = None
-        self._failed_attempts = 0  # of the request that is going
-        self._resting: asyncio.Future[None] | None = None  # until the next attempt
-        self._stop: _Stop | None = None
-        self._patience: asyncio.TimerHandle | None = None  # until the run goes on without a child that does not end
+        self._calls: Calls | None = None
+        self._grace_timer: asyncio.TimerHandle | None = None  # until the run goes on without a child that does not end
 
     # -- driving ----------------------------------------------------------------------------------------------------
 
@@ -108,7 +82,7 @@ class Driver:
 
         def begin() -> None:
             self._task = loop.create_task(self._drive(), name=f"gemstream run {self._record.id}", context=context)
-            self._task.add_done_callback(self._over)
+            self._task.add_done_callback(self._task_ended)
 
         if running_loop() is loop:
             begin()
@@ -118,49 +92,48 @@ class Driver:
     async def _drive(self) -> None:
         record = self._record
         try:
-            if self._stop is not None:
-                self._end_cancelled()
-                return
-            if record.status == "pending":
+            if self.stopping.stop is None and record.status == "pending":
                 record.publish([RunStarted(record.now())])
                 self._move("started")
-            while record.status in ("streaming", "acting"):  # a restored run begins with its calls
-                if record.status == "acting":
-                    await self._act()
-                elif self._failed_attempts and not await self._rested():
-                    self._end_cancelled()
+            while self.stopping.stop is None and not record.done:
+                if record.status == "acting":  # a restored run begins with its calls
+                    await self._run_calls()
                 else:
-                    await self._step()
+                    await self._attempts.wait()
+                    if self.stopping.stop is None:
+                        await self._run_step()
+            self._end_cancelled()
         except asyncio.CancelledError:
-            if self._stop is None:
-                self._stop = self._asked_by("interrupt")
-                self.cancel_event.set()
-            await self._leave_children()
+            self.stopping.ask("interrupt")
+            await self._cancel_children()
             self._end_cancelled()
             raise
         except Exception as error:  # a fault of ours must still end the run, in the open
             _log.exception("run %s broke", record.id)
-            await self._leave_children()
-            if self._stop is not None:
+            await self._cancel_children()
+            if self.stopping.stop is not None:
                 self._end_cancelled()
             else:
                 self._end_failed(_foreign(error, title="Something broke in the run"))
 
-    def _over(self, task: asyncio.Task[None]) -> None:
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
             task.exception()  # seen: it was logged where it was raised
-        self._end_cancelled()  # a task cancelled before its first step never ran at all
+        self.stopping.ask("interrupt")  # a task cancelled before its first step never ran at all
+        self._end_cancelled()
 
-    async def _step(self) -> None:
+    async def _run_step(self) -> None:
         """One request and its stream, and what follows from how it ended."""
         record = self._record
         record.begin_step(record.now())
-        name = f"gemstream pump {record.id}"
-        self._pump = Pump(self._options.source, self._request(), now=record.now, name=name)
-        error = await self._read(self._pump)
+        self._pump = pump = Pump(record.now)
+        pump.start(self._source, self._request(), name=f"gemstream pump {record.id}")
+        error = await self._read(pump)
         if error is not None:
-            await self._leave_children()
-        self._end_step(self._pump, error)
+            await self._cancel_children()
+            for at_s, chunk in pump.rest():  # it came, so it is kept, although nobody reads on
+                record.keep_chunk(chunk, at_s)
+        self._end_step(error or self._error_of(pump))
 
     async def _read(self, pump: Pump) -> RunFailed | None:
         """Take chunks until the pump has ended."""
@@ -178,79 +151,50 @@ class Driver:
                 self._record.add_chunk(chunk, at_s)
             except RunFailed as error:  # an error object in the stream
                 return error
-            if time.monotonic() - began > _BREATH_S:  # a full queue never suspends: let others have the loop
+            if time.monotonic() - began > BREATH_S:  # a full queue never suspends: let others have the loop
                 await asyncio.sleep(0)
                 began = time.monotonic()
 
-    def _end_step(self, pump: Pump, error: RunFailed | None) -> None:
+    def _error_of(self, pump: Pump) -> RunFailed | None:
+        """What the source raised, in our words; None where the stream ended by itself, or a Stop cut it."""
+        raised = pump.raised
+        if raised is None or self._record.status == "cancelling":
+            return None
+        if isinstance(raised, asyncio.CancelledError):
+            return SourceError("The source cancelled its own stream.")
+        return raised if isinstance(raised, RunFailed) else _foreign(raised)
+
+    def _end_step(self, error: RunFailed | None) -> None:
         """Close the step, and decide what follows."""
         record = self._record
-        cut = record.status == "cancelling"
-        if error is None and not cut and (raised := pump.raised) is not None:
-            if isinstance(raised, asyncio.CancelledError):
-                error = SourceError("The source cancelled its own stream.")
-            else:
-                error = raised if isinstance(raised, RunFailed) else _foreign(raised)
-        record.end_step(record.now(), "stopped" if cut else "error" if error is not None else None)
-        step = record.state.steps[-1]
-        error = error or (None if cut else failure_of(step))
-        if cut:
+        if record.status == "cancelling":
+            record.end_step(record.now(), "stopped")
             self._end_cancelled()
-        elif error is not None:
-            if not self._will_retry(error):
+            return
+        record.end_step(record.now(), None if error is None else "error")
+        step = record.state.steps[-1]
+        error = error or failure_of(step)
+        if error is not None:
+            if not self._attempts.schedule(error):
                 self._end_failed(error)
             return
-        elif record.calls:
+        self._attempts.begin_next()
+        if record.calls:
             self._move("ended_with_calls")
         else:
             self._end("ended", notice=notice_of(step, content=bool(record.state.parts_of(step.index))))
-        self._failed_attempts = 0
 
-    def _will_retry(self, error: RunFailed) -> bool:
-        """Decide for another attempt, where nothing of the answer came and it is of use; and tell when it begins."""
-        record, retries = self._record, self._options.retries
-        step, attempt = record.state.steps[-1].index, self._failed_attempts + 1
-        if attempt > retries or record.state.parts_of(step):
-            return False
-        wait_s = retry_wait_s(error, attempt)
-        if wait_s is None:
-            return False
-        self._failed_attempts = attempt
-        now = record.now()
-        retry = Retry(step, attempt, retries + 1, error.title, error.message, now, round(now + wait_s, 6))
-        record.publish([RetryScheduled(retry)])
-        return True
-
-    async def _rested(self) -> bool:
-        """Wait for the next attempt; False where a Stop came first."""
-        self._resting = resting = asyncio.get_running_loop().create_future()
-        if self._stop is None:
-            until_s = self._record.state.retries[-1].until_s
-            await asyncio.wait({resting}, timeout=max(0.0, until_s - self._record.now()))
-        return self._stop is None
-
-    async def _act(self) -> None:
-        """Have the calls of the step that just ended settled, and decide what follows."""
+    async def _run_calls(self) -> None:
+        """Have the calls of the step that just ended decided and run, and decide what follows."""
         record, options = self._record, self._options
         calls = record.calls
         theirs = [p for p in calls if options.tools.hands_over(p.call.name)]
         ours = [p for p in calls if p not in theirs and not is_terminal(CALL_TABLE, p.call.state)]
-        if ours and self._stop is None:
-            self._acting = Acting(
-                ours,
-                run=record.id,
-                tools=options.tools.ours,
-                policy=options.approve,
-                rules=options.rules,
-                approval_timeout_s=options.approval_timeout_s,
-                tool_timeout_s=options.tool_timeout_s,
-                stopped=self.cancel_event.is_set,
-                publish=record.publish,
-                now=record.now,
-                otid=record.state.next_otid,
-            )
-            await self._acting.settled()
-        if self._stop is not None:
+        if ours:
+            self._calls = Calls(ours, record, options, self._rules, stopped=self.stopping.event.is_set)
+            self._calls.start()
+            await self._calls.wait()
+        if self.stopping.stop is not None:
             self._end_cancelled()
         elif theirs:
             self._end("handed_over", stopped_by="calls")
@@ -264,33 +208,30 @@ class Driver:
 
     # -- children: the pump while the run streams, the calls while it acts ------------------------------------------
 
-    def _children(self) -> list[Pump | Acting]:
+    def _children(self) -> list[Pump | Calls]:
         """Those that are going."""
-        return [child for child in (self._pump, self._acting) if child is not None and not child.task.done()]
+        return [child for child in (self._pump, self._calls) if child is not None and not child.task.done()]
 
-    async def _leave_children(self) -> None:
+    async def _cancel_children(self) -> None:
         """Cancel them, give them their time to end, and go on without those that do not."""
         children = self._children()
         for child in children:
             child.task.cancel()
         if children:
             await asyncio.wait({child.task for child in children}, timeout=self._options.grace_s)
-        self._give_up()
+        self._abandon_children()
 
-    def _give_up(self) -> None:
+    def _abandon_children(self) -> None:
         """The grace time is over: go on without the child that does not end."""
         for child in self._children():
-            child.leave()
+            child.abandon()
 
     # -- stopping ---------------------------------------------------------------------------------------------------
 
     def stop(self, by: StoppedBy) -> bool:
         """Stop the run. From any thread; True if this was the first to ask and the run had not ended."""
-        with self._record.lock:
-            if self._stop is not None or self._record.done:
-                return False
-            self._stop = self._asked_by(by)
-            self.cancel_event.set()
+        if not self.stopping.ask(by):
+            return False
         if self.loop is not None:
             try:
                 self.loop.call_soon_threadsafe(self._on_stop)
@@ -301,62 +242,53 @@ class Driver:
     def notice_closed_loop(self) -> None:
         """A loop that was closed under the run took its connection along: nobody else will end it."""
         if self.loop is not None and self.loop.is_closed():
+            self.stopping.ask("interrupt")
             self._end_cancelled()
 
-    def _asked_by(self, by: StoppedBy) -> _Stop:
-        return _Stop(by, self._record.now(), self._moment())
-
-    def _moment(self) -> str:
-        steps = self._record.state.steps
-        if not steps:
-            return "before the request"
-        if steps[-1].ended_s is not None:
-            return "between steps"
-        return "before the first chunk" if steps[-1].first_chunk_s is None else "mid-stream"
-
     def _on_stop(self) -> None:
-        """On the run's loop: cut the stream or the tools that are going. Before them the driver sees `_stop` itself."""
-        if self._resting is not None and not self._resting.done():
-            self._resting.set_result(None)
+        """On the run's loop: cut the stream or the tools that are going; without either the driver sees the Stop."""
+        self._attempts.wake()
         children = self._children()
         if not children or self._record.status not in ("streaming", "acting"):
             return
         self._move("stop")
         for child in children:
             child.task.cancel()
-        self._patience = asyncio.get_running_loop().call_later(self._options.grace_s, self._give_up)
+        self._grace_timer = asyncio.get_running_loop().call_later(self._options.grace_s, self._abandon_children)
 
     # -- deciding ---------------------------------------------------------------------------------------------------
 
     @property
     def pending(self) -> list[ToolCall]:
         """The calls that wait for a decision. From any thread."""
-        if self._acting is None or self._stop is not None:
+        if self._calls is None or self.stopping.stop is not None:
             return []
         with self._record.lock:
             return [call for call in self._record.state.tool_calls if call.state == "awaiting_approval"]
 
     def decide(self, call_id: str, choice: Choice) -> None:
-        """Do with a pending call what somebody chose. From any thread; raises DecisionRefused."""
+        """Do with a pending call what somebody chose. From any thread; raises DecisionRefused, and LoopBusy where the
+        run's loop does not get to it: then nothing has changed, and nothing will.
+        """
 
         def decide() -> None:
             record, refused = self._record, f"Call {call_id} is not waiting for a decision"
-            if self._stop is not None:
+            if self.stopping.stop is not None:
                 raise DecisionRefused(f"{refused}: run {record.id} was stopped.")
-            if self._acting is None or record.status != "acting":
+            if self._calls is None or record.status != "acting":
                 raise DecisionRefused(f"{refused}: run {record.id} is {record.status}.")
-            self._acting.decide(call_id, choice)
+            self._calls.decide(call_id, choice)
 
         call_on(self.loop, decide)
 
     def revoke(self, rule_id: str) -> bool:
-        """Take back a rule that a decision made; False where there is none. From any thread."""
+        """Take back a rule that a decision made; False where there is none. From any thread; raises LoopBusy."""
 
         def revoke() -> bool:
-            record, rules = self._record, self._options.rules
-            found = rules.revoke(rule_id)
+            record = self._record
+            found = self._rules.revoke(rule_id)
             if found and not record.done:
-                record.publish([RulesChanged(rules.shown_in(record.id))])
+                record.publish([RulesChanged(self._rules.shown_in(record.id))])
             return found
 
         return call_on(self.loop, revoke)
@@ -369,31 +301,22 @@ class Driver:
             return
         self._close_step("error")
         record.error = error
-        if self._failed_attempts:
-            error.add_note(f"It was tried {self._failed_attempts + 1} times.")
+        if self._attempts.failed:
+            error.add_note(f"It was tried {self._attempts.failed + 1} times.")
         self._close_calls()
         self._end("failed", error=error)
 
     def _end_cancelled(self) -> None:
-        """End as cancelled, with the receipt. Also where the driver never got to run."""
+        """End as cancelled, with the receipt; nothing where the run has ended. Also where the driver never ran."""
         record = self._record
         if record.done:
             return
-        stop = self._stop or self._asked_by("interrupt")
         self._close_step("stopped")
         if record.status in ("streaming", "acting"):
             self._move("stop")
         self._close_calls()
-        pump = self._pump
-        receipt = Receipt(
-            by=stop.by,
-            when=stop.when,
-            asked_s=stop.asked_s,
-            closed_s=pump.ended_s if pump is not None and pump.began and stop.when != "between steps" else None,
-            chunks_after=record.chunks.arrived_since(stop.asked_s),
-            tokens=record.state.usage.total_token_count,
-        )
-        self._end("stop" if record.status == "pending" else "children_ended", receipt=receipt)
+        event = "stop" if record.status == "pending" else "children_ended"
+        self._end(event, receipt=self.stopping.receipt(self._pump))
 
     def _close_step(self, outcome: str) -> None:
         """No step stays open in a run that was cut."""
@@ -420,12 +343,20 @@ class Driver:
         """Write the one terminal event."""
         record = self._record
         state = next_state(RUN_TABLE, record.status, event)
-        offers = self._about_to_end(state)  # which may also give the error a better hint
+        offers = self._offers(state)  # which may also give the error a better hint
         told = None if error is None else error.to_json()
         _going.discard(self)
-        if self._patience is not None:
-            self._patience.cancel()
+        if self._grace_timer is not None:
+            self._grace_timer.cancel()
         record.end(RunEnded(record.now(), state, stopped_by, notice, told, receipt, offers))
+
+    def _offers(self, state: str) -> list[str]:
+        """What a reader may ask for next. Whatever goes wrong with that must not keep the run from ending."""
+        try:
+            return self._about_to_end(state)
+        except Exception:
+            _log.exception("what may follow run %s could not be said", self._record.id)
+            return []
 
 
 def _foreign(error: BaseException, title: str | None = None) -> RunFailed:

@@ -9,8 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from difflib import get_close_matches
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, get_args
+from weakref import WeakKeyDictionary
 
 from .._plain import Wire
 from .._redact import KEY_VARIABLES, redact, remember_key
@@ -20,6 +24,7 @@ from ..errors import (
     GemstreamError,
     HistoryError,
     InvalidChunk,
+    InvalidOption,
     MissingKey,
     SourceError,
     StreamTruncated,
@@ -30,7 +35,7 @@ if TYPE_CHECKING:
     from google.genai import Client
     from google.genai.types import GenerateContentConfig
 
-__all__ = ["GeminiSource", "connect"]
+__all__ = ["GeminiSource", "check_config", "connect"]
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -41,13 +46,59 @@ _SETTINGS = (*KEY_VARIABLES, *_CLOUD_VARIABLES, "GOOGLE_CLOUD_PROJECT", "GOOGLE_
 _clients: dict[tuple[str | None, ...], Client] = {}
 
 
-def connect(*, base_url: str | None = None, api_key: str | None = None, **options: Any) -> Client:
-    """A `google.genai.Client`; `options` are the SDK's HttpOptions. Slow the first time: it imports the SDK."""
+def connect(*, base_url: str | None = None, api_key: str | None = None, direct: bool = False, **options: Any) -> Client:
+    """A `google.genai.Client`; `options` are the SDK's HttpOptions. Slow the first time: it imports the SDK.
+
+    `direct` is for a server on this machine: no proxy is asked and no certificate file is read, whatever the
+    environment says.
+    """
     from google import genai
     from google.genai import types
 
+    if direct:
+        options = _direct(options)
     http_options = types.HttpOptions(base_url=base_url, **options) if base_url or options else None
     return genai.Client(api_key=api_key, http_options=http_options)
+
+
+def _direct(options: dict[str, Any]) -> dict[str, Any]:
+    """These HttpOptions, so that requests go straight to their address. A client or transport given in them stays.
+
+    Left alone, the SDK takes aiohttp where that is installed, and its sessions always ask the environment.
+    """
+    nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the address is plain HTTP: there is nobody to trust
+    ours = {"trust_env": False, "verify": nobody, "ssl": nobody}  # the SDK drops what its HTTP library does not know
+    out = {**options, **{name: ours | (options.get(name) or {}) for name in ("client_args", "async_client_args")}}
+    own = out.get("httpx_async_client") or out.get("aiohttp_client") or "transport" in out["async_client_args"]
+    return out if own else {**out, "httpx_async_client": _direct_client(nobody)}
+
+
+def _direct_client(trusted: ssl.SSLContext) -> Any:
+    """An async client of the SDK's own HTTP library that asks no environment (google-genai 1.60 to 3.6).
+
+    It has a pool for each event loop, since a connection works only on the loop that opened it. The SDK does not close
+    a client that it was given, so no connection outlives its answer.
+    """
+    from google.genai import types
+
+    accepted = get_args(types.HttpxAsyncClient) or (types.HttpxAsyncClient,)
+    http = import_module(accepted[-1].__module__.split(".")[0])  # httpx2 where the SDK takes both
+    limits = http.Limits(max_connections=None, max_keepalive_connections=0)
+    settings = {"trust_env": False, "verify": trusted, "timeout": None, "follow_redirects": True, "limits": limits}
+
+    class PerLoop(http.AsyncClient):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            super().__init__(**settings)
+            self._inner = WeakKeyDictionary[asyncio.AbstractEventLoop, Any]()
+
+        async def send(self, request: Any, **how: Any) -> Any:
+            loop = asyncio.get_running_loop()
+            inner = self._inner.get(loop)
+            if inner is None:
+                inner = self._inner[loop] = http.AsyncClient(**settings)
+            return await inner.send(request, **how)
+
+    return PerLoop()
 
 
 def _default_client() -> Client:
@@ -80,16 +131,30 @@ class GeminiSource:
 
     def _prepare(self, request: Request) -> tuple[Client, GenerateContentConfig, list[Any]]:
         """Client, config and contents in the SDK's types. Runs on a worker thread."""
+        return self._have_client(), _config(request), _contents(request.contents)
+
+    def _have_client(self) -> Client:
+        """The client, made now where there is none. Runs on a worker thread."""
         client = self._client
         if client is None:
             client = self._client = self._connect() if self._connect else _default_client()
         remember_key(getattr(getattr(client, "_api_client", None), "api_key", None))
-        return client, _config(request), _contents(request.contents)
+        return client
+
+    async def prepare(self) -> None:
+        """Have a client. Raises MissingKey, and what `connect` raises in our words."""
+        if self._client is None and self._connect is None:
+            _require_credentials()
+        try:
+            await asyncio.to_thread(self._have_client)
+        except (GemstreamError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            raise _translate(error, 0) from None
 
     async def stream(self, request: Request) -> AsyncIterator[Wire]:
         """The wire chunks of one request. See Source; raises errors.RunFailed subclasses and HistoryError."""
-        if self._client is None and self._connect is None:
-            _require_credentials()
+        await self.prepare()
         received = 0
         try:
             client, config, contents = await asyncio.to_thread(self._prepare, request)
@@ -124,6 +189,27 @@ def _config(request: Request) -> GenerateContentConfig:
         # Without this Gemini reasons but does not tell. Older and special models refuse the setting.
         config.thinking_config = types.ThinkingConfig(include_thoughts=True)
     return config
+
+
+def check_config(config: Any) -> None:
+    """Raise InvalidOption where `config` holds a setting that the SDK does not know, or a value that does not fit. A
+    dict is checked by the SDK itself, which is imported for it.
+    """
+    if config is None or (not isinstance(config, dict) and hasattr(config, "model_dump")):
+        return
+    if not isinstance(config, dict):
+        raise InvalidOption(f"config is a GenerateContentConfig or a dict of its fields, not {config!r}.")
+    from google.genai import types
+    from pydantic import ValidationError
+
+    try:
+        types.GenerateContentConfig.model_validate(config)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        close = get_close_matches(name, types.GenerateContentConfig.model_fields, n=1)
+        meant = f" Did you mean {close[0]!r}?" if close and close[0] != name else ""
+        raise InvalidOption(f"config: {first['msg']} at {name!r}.{meant}") from None
 
 
 def _contents(contents: Sequence[Wire]) -> list[Any]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from typing import Literal, TypeAlias, TypeVar
 
-from ..errors import NoRunningLoop
+from ..errors import LoopBusy, NoRunningLoop
 
 __all__ = ["Runner", "call_on", "loop_for", "running_loop"]
 
-
 Runner: TypeAlias = Literal["loop", "thread"]
 T = TypeVar("T")
+
+_PATIENCE_S = 10.0
 
 _lock = threading.Lock()
 _thread_loop: asyncio.AbstractEventLoop | None = None
@@ -29,29 +32,47 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 def call_on(loop: asyncio.AbstractEventLoop | None, call: Callable[[], T]) -> T:
     """Call something on a loop, or here where that loop is this thread's, closed or None. From any thread; returns and
-    raises what the call does, and TimeoutError where the loop does not get to it within 10 s.
+    raises what the call does. Raises LoopBusy where the loop does not get to it within 10 s: then the call is never
+    made, however late the loop comes to it.
     """
     if loop is None or loop.is_closed() or running_loop() is loop:
         return call()
+    answer: Future[T] = Future()
 
-    async def there() -> T:
+    def make() -> None:
+        # The future is the one claim: the loop takes it before it calls, the waiter when its patience is over, and
+        # whoever comes second gives way. A failure that was told is then never followed by the deed.
+        if not answer.set_running_or_notify_cancel():
+            return
+        try:
+            answer.set_result(call())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    try:
+        loop.call_soon_threadsafe(make)
+    except RuntimeError:  # closed in between
         return call()
-
-    return asyncio.run_coroutine_threadsafe(there(), loop).result(timeout=10)
+    late = False
+    try:
+        wait({answer}, timeout=_PATIENCE_S)
+    finally:  # an interrupt of the wait gives up as well
+        late = answer.cancel()
+    if late:
+        raise LoopBusy(_PATIENCE_S)
+    return answer.result()
 
 
 def loop_for(runner: Runner) -> asyncio.AbstractEventLoop:
     """The loop for a run. "loop": the running one, else NoRunningLoop is raised. "thread": one loop for all such runs,
     on a daemon thread that starts on first use.
     """
-    if runner == "loop":
-        loop = running_loop()
-        if loop is None:
-            raise NoRunningLoop
-        return loop
     if runner == "thread":
         return _loop_in_thread()
-    raise ValueError(f'runner is "loop" or "thread", not {runner!r}')
+    loop = running_loop()
+    if loop is None:
+        raise NoRunningLoop
+    return loop
 
 
 def _loop_in_thread() -> asyncio.AbstractEventLoop:
@@ -61,3 +82,13 @@ def _loop_in_thread() -> asyncio.AbstractEventLoop:
             _thread_loop = asyncio.new_event_loop()
             threading.Thread(target=_thread_loop.run_forever, name="gemstream", daemon=True).start()
         return _thread_loop
+
+
+def _forget_thread() -> None:
+    """A forked child has the loop of its parent, but not the thread that ran it."""
+    global _lock, _thread_loop
+    _lock, _thread_loop = threading.Lock(), None
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_forget_thread)

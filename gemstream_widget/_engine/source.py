@@ -9,6 +9,7 @@ do it in a task whose only awaits are the source's, and cancel that task to stop
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any, Protocol, cast
 from .._plain import Wire
 from ..errors import SourceError
 
-__all__ = ["ListSource", "Request", "Source", "WatchedSource", "wire_of"]
+__all__ = ["BREATH_S", "ListSource", "Request", "Source", "WatchedSource", "wire_of"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ class Source(Protocol):
 
     Cancelling the task that awaits the next chunk must end the stream and close what it holds. Errors should be ours
     (errors.RunFailed); others are shown as SourceError.
+
+    A source may also have an `async def prepare(self)`: what it does before its first request (import a library, start
+    a server) is no silence of the stream, and no `idle_timeout_s` counts it.
     """
 
     def stream(self, request: Request) -> AsyncIterator[Wire]: ...
@@ -65,13 +69,20 @@ class ListSource:
             yield item
 
 
-_BREATH_S = 0.008
+BREATH_S = 0.008
+"""How long a task may work through what is there before others on the loop get their turn."""
 
 
 class WatchedSource:
     """Chunks from an async iterator that somebody else made: the SDK's objects, or wire dicts. Read once."""
 
     def __init__(self, stream: AsyncIterator[Any]) -> None:
+        if inspect.iscoroutine(stream):
+            stream.close()
+            raise TypeError(
+                f"watch() was given the coroutine {stream.__name__}() itself: await it first, as in "
+                "watch(await client.aio.models.generate_content_stream(...))."
+            )
         if not hasattr(stream, "__aiter__"):
             raise TypeError(f"watch() takes an async iterator of chunks, not {type(stream).__name__}")
         self._stream = stream
@@ -80,7 +91,7 @@ class WatchedSource:
         held_since, cancelled = time.monotonic(), False
         async for chunk in self._stream:
             yield wire_of(chunk) if hasattr(chunk, "model_dump") else chunk
-            if time.monotonic() - held_since > _BREATH_S:  # a stream that never waits: let others have the loop
+            if time.monotonic() - held_since > BREATH_S:  # a stream that never waits: let others have the loop
                 try:
                     await asyncio.sleep(0)
                 except asyncio.CancelledError:

@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterable
 from contextvars import copy_context
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import anywidget
 import traitlets
 
-from .._plain import Wire
+from .._plain import Json
 from .._redact import words_of
-from .._run import Run
+from .._run import Again, Run
 from .._stream.values import StoppedBy
 from . import fastlane
 from .link import Link
@@ -30,7 +30,9 @@ __all__ = ["Card"]
 
 
 _STATIC = Path(__file__).parent.parent / "static"
-_MODULES = ("approval", "highlight", "math")
+_FAST = ("stop", "decide", "resync", "module")
+"""What is heard as it arrives: what must not wait for the cell it is about, and whatever a decision needs first."""
+_sent: set[str] = set()  # the modules that some page of this kernel has been sent
 
 
 @cache
@@ -39,6 +41,12 @@ def _bundle() -> str:
     if not path.exists():
         raise FileNotFoundError(f"{path.name} is not built: run `make build` in the checkout, or install a wheel.")
     return path.read_text(encoding="utf-8")
+
+
+@cache
+def _modules() -> frozenset[str]:
+    """The names of the second JavaScript modules: whatever was built beside the bundle."""
+    return frozenset(path.stem for path in _STATIC.glob("*.js")) - {"widget"}
 
 
 @cache
@@ -59,7 +67,7 @@ class Card(anywidget.AnyWidget):
         bundle = _bundle()  # before anything is made: without it there is no card
         self._sending = threading.Lock()
         self._context = copy_context()
-        self._heard_early: list[Wire] = []  # by the fast lane, and still to come by the usual way
+        self._heard_early: list[Json] = []  # by the fast lane, and still to come by the usual way
         self._links = {run.id: Link(self, run) for run in runs}
         super().__init__(_esm=bundle)
         self.on_msg(self._on_message)
@@ -85,10 +93,10 @@ class Card(anywidget.AnyWidget):
         data["text/plain"] = "\n\n".join(link.run.text or repr(link.run) for link in list(self._links.values()))
         return data, metadata
 
-    def _snapshot(self) -> Wire:
+    def _snapshot(self) -> Json:
         return {"runs": [link.feed.snapshot() for link in list(self._links.values())]}
 
-    def tell(self, messages: Iterable[Wire], buffers: list[bytes] | None = None) -> None:
+    def tell(self, messages: Iterable[Json], buffers: list[bytes] | None = None) -> None:
         """Send messages in order. From any thread: Jupyter's publishing socket takes them from all."""
         with self._sending:
             for message in messages:
@@ -112,7 +120,7 @@ class Card(anywidget.AnyWidget):
         elif isinstance(content, dict):
             self._hear(content)
 
-    def _hear(self, content: Wire) -> None:
+    def _hear(self, content: Json) -> None:
         op = content.get("op")
         if op == "stop":
             self._stop(content.get("run"))
@@ -127,21 +135,21 @@ class Card(anywidget.AnyWidget):
         elif op == "revoke" and content.get("run") in self._links and isinstance(content.get("rule"), str):
             link = self._links[content["run"]]
             link.hand_over(lambda: link.revoke(content["rule"]))
-        elif op == "again" and content.get("run") in self._links and isinstance(content.get("how"), str):
+        elif op == "again" and content.get("run") in self._links and content.get("how") in get_args(Again):
             link = self._links[content["run"]]
             link.hand_over(lambda: self._again(link, content["how"]))
-        elif op == "module" and content.get("name") in _MODULES:
-            self._send_module(content["name"])
+        elif op == "module" and isinstance(content.get("name"), str):
+            self.send_module(content["name"])
 
     def _on_stop_trait(self, change: Any) -> None:
         self._stop(change["new"])
 
     def _on_fast_lane(self, data: dict[str, Any]) -> None:
-        """A comm message as it arrives, before the kernel handles it: a Stop or a decision. `_on_message` gets it too,
-        and must not take it for a second one.
+        """A comm message as it arrives, before the kernel handles it (_FAST). `_on_message` gets it too, and must not
+        take it for a second one.
         """
         content = data.get("content")
-        if data.get("method") == "custom" and isinstance(content, dict) and content.get("op") in ("stop", "decide"):
+        if data.get("method") == "custom" and isinstance(content, dict) and content.get("op") in _FAST:
             self._heard_early.append(content)
             self._hear(content)
         elif data.get("method") == "update" and (run := (data.get("state") or {}).get("stop_run")):
@@ -152,7 +160,7 @@ class Card(anywidget.AnyWidget):
         if link is not None:
             link.run.stop(by=by)
 
-    def _again(self, link: Link, how: str) -> None:
+    def _again(self, link: Link, how: Again) -> None:
         """Start the run that goes on after one of ours, and show it below."""
         if self.comm is None:  # closed meanwhile
             return
@@ -168,7 +176,16 @@ class Card(anywidget.AnyWidget):
         link = self._links[run.id] = Link(self, run)
         link.open()
 
-    def _send_module(self, name: str) -> None:
-        if (_STATIC / f"{name}.js").exists():
+    def send_module(self, name: str) -> None:
+        """Send a second module to the page. From any thread; nothing where there is none of this name."""
+        if name in _modules():
+            _sent.add(name)
             content_id, source = _module(name)
             self.tell([{"op": "module", "name": name, "id": content_id}], [source])
+
+    def offer_module(self, name: str) -> None:
+        """Send a module unasked, once in this kernel: a page whose question could not be heard has it all the same. A
+        page that has it from another card needs it no more, and one that was loaded anew asks.
+        """
+        if name not in _sent:
+            self.send_module(name)

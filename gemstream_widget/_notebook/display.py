@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import AsyncIterator, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Unpack
 
-from .._chat import DEFAULT_MODEL, Chat
+from .._chat import Chat
 from .._engine.loops import Runner
+from .._engine.options import ChatOptions, takes_options
 from .._engine.source import WatchedSource
 from .._run import Run
-from .._tools.policy import Policy
 
 if TYPE_CHECKING:
-    from google.genai import Client
-
     from .card import Card
 
 __all__ = ["ask", "display_run", "watch"]
@@ -25,49 +23,23 @@ _cards: dict[str, Card] = {}  # by run id, as long as it is not closed: ipywidge
 _shown_in: dict[str, int] = {}  # run id to the execution count of the cell that showed it last
 
 
-def ask(
-    prompt: Any,
-    *,
-    model: str = DEFAULT_MODEL,
-    system: str | None = None,
-    tools: Iterable[Any] = (),
-    config: Any = None,
-    client: Client | None = None,
-    approve: Policy = "auto",
-    approval_timeout_s: float | None = None,
-    tool_timeout_s: float | None = None,
-    max_steps: int = 10,
-    retries: int | None = None,
-    idle_timeout_s: float | None = None,
-    runner: Runner = "loop",
-) -> Run:
-    """Ask once, and show the answer live in this cell. Returns the Run at once; the parameters are those of Chat.
+@takes_options
+def ask(prompt: Any, **options: Unpack[ChatOptions]) -> Run:
+    """Ask once, and show the answer live in this cell. Returns the Run at once.
 
-    `await` the result for the finished run. Outside a notebook it works the same and shows nothing.
+    `await` the result for the finished run. Outside a notebook it works the same and shows nothing. Raises as `Chat`
+    and `Chat.send` do.
 
         ask("Explain CRDTs in three sentences", model="demo")
     """
-    chat = Chat(
-        model=model,
-        system=system,
-        tools=tools,
-        config=config,
-        client=client,
-        approve=approve,
-        approval_timeout_s=approval_timeout_s,
-        tool_timeout_s=tool_timeout_s,
-        max_steps=max_steps,
-        retries=retries,
-        idle_timeout_s=idle_timeout_s,
-        runner=runner,
-    )
-    return _shown(chat.send(prompt))
+    return _shown(Chat(**options).send(prompt))
 
 
 def watch(stream: AsyncIterator[Any], *, name: str = "watched stream", runner: Runner = "loop") -> Run:
     """Show somebody else's stream: any async iterator of chunks, the SDK's objects or wire dicts. Returns the Run.
 
-    Stop cancels the task that reads the iterator; whether that closes its connection is up to the iterator.
+    Stop cancels the task that reads the iterator; whether that closes its connection is up to the iterator. Raises
+    TypeError for what cannot be iterated, such as a coroutine that was not awaited.
     """
     return _shown(Chat(model=name, source=WatchedSource(stream), runner=runner).send(name))
 

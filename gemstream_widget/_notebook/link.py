@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .._plain import Wire
+from .._plain import Json
 from .._run import Run
-from .._stream.readers import Feed
+from .._stream.readers import PatchReader
 from .._tools.policy import Choice
 from ..errors import DecisionRefused
 from .pacer import Pacer
@@ -28,7 +29,7 @@ class Link:
 
     def __init__(self, card: Card, run: Run) -> None:
         self.run = run
-        self.feed: Feed = run._feed()
+        self.feed: PatchReader = run._feed()
         self._card = card
         self._timer: asyncio.TimerHandle | None = None
         self._beating: asyncio.TimerHandle | None = None
@@ -89,6 +90,8 @@ class Link:
             self._timer = None
         self._flushed_s = time.monotonic()
         if self._open:
+            if self.run.pending:
+                self._card.offer_module("approval")
             self._card.tell(self.feed.take())
 
     def _ended(self) -> None:
@@ -105,17 +108,16 @@ class Link:
             self._going = False
             _pacer.end()
 
-    def decide(self, content: Wire) -> None:
+    def decide(self, content: Json) -> None:
         """What somebody decided in the page. One that changes nothing is answered with the reason."""
         call, verdict, scope = content.get("call"), content.get("verdict"), content.get("scope", "once")
         args, reason = content.get("args"), content.get("reason")
         try:
+            args = _parsed(args)
             if verdict not in ("approve", "deny") or scope not in ("once", "run", "chat") or not isinstance(call, str):
                 raise DecisionRefused(f"This is no decision: {verdict!r} in scope {scope!r} about call {call!r}.")
-            if not isinstance(content.get("hash"), str) or not isinstance(args, dict | None):
-                raise DecisionRefused(
-                    f"A decision about call {call} names what was shown, and its arguments are an object."
-                )
+            if not isinstance(content.get("hash"), str):
+                raise DecisionRefused(f"A decision about call {call} names what was shown.")
             said = str(reason) if reason else None
             chosen = Choice(verdict=verdict, by="button", args=args, reason=said, scope=scope, shown=content["hash"])
             self.run._decide(call, chosen)
@@ -142,3 +144,16 @@ class Link:
             self._beating = loop.call_later(_pacer.beat_s(), self._beat)
         elif left:
             self._beating = loop.call_later(left[0], self._beat, left[1:])
+
+
+def _parsed(args: Any) -> Json | None:
+    """Edited arguments: JSON text, so that every digit of a number arrives. Raises DecisionRefused."""
+    if args is None:
+        return None
+    try:
+        value = json.loads(args, parse_constant=lambda name: 1 / 0)
+    except (TypeError, ValueError, ArithmeticError, RecursionError):
+        raise DecisionRefused("The edited arguments cannot be read: they are JSON text, of an object.") from None
+    if not isinstance(value, dict):
+        raise DecisionRefused(f"The edited arguments are an object, not {args:.80}.")
+    return value

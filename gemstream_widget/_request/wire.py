@@ -1,4 +1,4 @@
-"""Reading wire JSON: its fields in either spelling, and base64 in either alphabet."""
+"""Reading wire JSON: its fields in either spelling, base64 in either alphabet, and the names it takes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["DATA_FIELDS", "FIELDS", "camel", "decode_base64", "field", "snake"]
+__all__ = ["DATA_FIELDS", "FIELDS", "FUNCTION_NAME", "camel", "decode_base64", "get", "short", "snake"]
 
 
 DATA_FIELDS = (
@@ -28,8 +28,11 @@ FIELDS = {
     "functionResponse": {"id", "name", "response", "parts", "willContinue", "scheduling"},
 }  # fmt: skip
 
+FUNCTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+"""The whole name of a function, as Gemini requires it."""
 
-def field(message: Mapping[str, Any], name: str) -> Any:
+
+def get(message: Mapping[str, Any], name: str) -> Any:
     """The field `name` (camelCase) of a wire message in either spelling; None when absent or null."""
     value = message.get(name)
     return value if value is not None else message.get(snake(name))
@@ -56,3 +59,9 @@ def decode_base64(text: object) -> bytes | None:
         return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None
+
+
+def short(value: Any) -> str:
+    """The value in at most 80 characters, for messages."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from .._plain import Wire
+from .._plain import Json, Wire
 from .values import Receipt, Retry
 
 __all__ = [
@@ -53,10 +53,10 @@ class RunEnded:
     state: str
     stopped_by: str | None = None
     notice: Mapping[str, str] | None = None
-    error: Wire | None = None
+    error: Json | None = None
     receipt: Receipt | None = None
     offers: Sequence[str] = ()
-    """What the reader may ask for next: "repair", "retry", "continue"."""
+    """What the reader may ask for next: "repair", "anew", "continue"."""
 
 
 @dataclass(slots=True)
@@ -138,7 +138,7 @@ class CallStateChanged:
     call_id: str
     part: int
     state: str
-    fields: Wire = field(default_factory=dict)
+    fields: Json = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -154,7 +154,7 @@ class Printed:
 class RulesChanged:
     """The rules that decisions made, as the page shows them."""
 
-    rules: list[Wire]
+    rules: list[Json]
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from .._plain import Wire, clean
+from .._plain import Json, Wire, clean, shorten
 
 __all__ = [
     "CallPart",
@@ -42,27 +42,31 @@ class TextBuffer:
 
     def __init__(self, text: str = "") -> None:
         self._blocks: list[str] = [text] if text else []
-        self._tail: list[str] = []  # readers on other threads hold the run's lock: the two change together
+        # How many blocks there are, and the tail after them: one value, so that a reader on another thread, who takes
+        # no lock, never sees a fragment in both or in neither.
+        self._tail: tuple[int, list[str]] = (len(self._blocks), [])
 
     def append(self, text: str) -> None:
-        tail = self._tail
+        count, tail = self._tail
         tail.append(text)
         if len(tail) >= self._TAIL_LENGTH:
             self._blocks.append("".join(tail))
-            self._tail = []
+            self._tail = (count + 1, [])
 
     def __str__(self) -> str:
-        return "".join(self._blocks) + "".join(self._tail)
+        count, tail = self._tail
+        return "".join(self._blocks[:count]) + "".join(tail)
 
     def __bool__(self) -> bool:
-        return bool(self._blocks or self._tail)
+        count, tail = self._tail
+        return bool(count or tail)
 
 
 # --------------------------------------------------------------------------------------------------------------------
 # parts
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False)
 class Part:
     """What every part has. `index` never changes; `otid` rises with order and is distinct for every part and call.
 
@@ -84,6 +88,13 @@ class Part:
     thought: bool = False
     extra: Wire = field(default_factory=dict)
     closed: bool = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.index} {shorten(self.gist())}>"
+
+    def gist(self) -> str:
+        """The part in a few words, for whoever prints it."""
+        return str(self.fields())
 
     def touch(self, chunk: int, at_s: float) -> None:
         """Note that `chunk` brought something for this part."""
@@ -110,11 +121,11 @@ class Part:
             data["thoughtSignature"] = self.signature
         return data
 
-    def fields(self) -> Wire:
+    def fields(self) -> Json:
         """The fields of this kind, as the page gets them."""
         raise NotImplementedError
 
-    def to_json(self) -> Wire:
+    def to_json(self) -> Json:
         """The part as docs/protocol.md describes it."""
         out: Wire = {
             "index": self.index,
@@ -133,7 +144,7 @@ class Part:
         return out | self.fields()
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False)
 class TextPart(Part):
     """Text, or a thought when `thought` is True. Empty where the part carried only a signature."""
 
@@ -148,10 +159,13 @@ class TextPart(Part):
     def text(self) -> str:
         return str(self.buffer)
 
+    def gist(self) -> str:
+        return repr(self.text)
+
     def data(self) -> Wire:
         return {"text": self.text} if self.wire_text else {}
 
-    def fields(self) -> Wire:
+    def fields(self) -> Json:
         return {"text": self.text}
 
 
@@ -172,11 +186,11 @@ class Decision:
     scope: Scope
     at_s: float
 
-    def to_json(self) -> Wire:
+    def to_json(self) -> Json:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False)
 class ToolCall:
     """A function call the model asked for, with a state (machine.CALL_TABLE).
 
@@ -189,35 +203,42 @@ class ToolCall:
     otid: int
     call_id: str | None
     name: str
-    args: Wire
+    args: Json
     state: str
     step: int
     doc: str = ""
-    schema: Wire | None = None
+    schema: Json | None = None
     hash: str | None = None
     deadline_s: float | None = None
     decision: Decision | None = None
-    used_args: Wire | None = None
+    used_args: Json | None = None
     started_s: float | None = None
     ended_s: float | None = None
     printed: str = ""
     result: Any = None
-    display: Wire | None = None
+    display: Json | None = None
     error: str | None = None
     traceback: str | None = None
     model_side: bool = False  # answered within the stream, by a tool on the model's side
 
-    def to_json(self) -> Wire:
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self.args.items())
+        return f"<ToolCall {self.id} {self.name}({shorten(given)}) {self.state}>"
+
+    def to_json(self) -> Json:
         out = {name: clean(getattr(self, name)) for name in self.__slots__ if name not in ("step", "model_side")}
         return out | {"decision": None if self.decision is None else self.decision.to_json()}
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False)
 class CallPart(Part):
     kind: ClassVar[str] = "call"
     call: ToolCall
     raw: Wire | None = None  # the functionCall as it came whole, so that it goes back unchanged
     complete: bool = True  # False while arguments still come, and for ever if the stream was cut before their end
+
+    def gist(self) -> str:
+        return repr(self.call)
 
     def data(self) -> Wire | None:
         if not self.complete or not self.call.name:
@@ -229,11 +250,11 @@ class CallPart(Part):
             call["id"] = self.call.call_id
         return {"functionCall": call}
 
-    def fields(self) -> Wire:
+    def fields(self) -> Json:
         return {"call": self.call.to_json()}
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False)
 class CodePart(Part):
     """Code that the model ran on its own side."""
 
@@ -243,11 +264,11 @@ class CodePart(Part):
     def data(self) -> Wire:
         return {"executableCode": dict(self.raw)}
 
-    def fields(self) -> Wire:
+    def fields(self) -> Json:
         return {"code": _text(self.raw.get("code")), "language": _text(self.raw.get("language"))}
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False)
 class CodeResultPart(Part):
     """What the code of the part before it printed. `outcome` is as spelled on the wire."""
 
@@ -257,11 +278,11 @@ class CodeResultPart(Part):
     def data(self) -> Wire:
         return {"codeExecutionResult": dict(self.raw)}
 
-    def fields(self) -> Wire:
+    def fields(self) -> Json:
         return {"output": _text(self.raw.get("output")), "outcome": _text(self.raw.get("outcome"))}
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False)
 class FilePart(Part):
     """Inline data (`inlineData`) or a reference to a file (`fileData`)."""
 
@@ -272,7 +293,7 @@ class FilePart(Part):
     def data(self) -> Wire:
         return {self.field_name: dict(self.raw)}
 
-    def fields(self) -> Wire:
+    def fields(self) -> Json:
         data = self.raw.get("data")
         data = data if isinstance(data, str) else None
         size = None if data is None else len(data) * 3 // 4 - data[-2:].count("=")
@@ -292,7 +313,7 @@ SENDABLE_OTHERS = ("functionResponse", "toolCall", "toolResponse")
 """Kinds of part that are shown raw here and that Gemini takes back as they came."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False)
 class OtherPart(Part):
     """A part of a kind this package does not know by name: kept and shown raw."""
 
@@ -302,7 +323,7 @@ class OtherPart(Part):
     def data(self) -> Wire | None:
         return dict(self.raw) if any(name in self.raw for name in SENDABLE_OTHERS) else None
 
-    def fields(self) -> Wire:
+    def fields(self) -> Json:
         return {"raw": clean(self.raw)}
 
 

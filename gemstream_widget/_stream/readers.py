@@ -8,64 +8,58 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from threading import RLock
 from typing import Any
 
-from .._plain import Wire
+from .._plain import Json, with_digits
 from .events import Event, RunEnded
 from .patch import Op, Path
 
-__all__ = ["EventStream", "Feed"]
+__all__ = ["EventReader", "PatchReader"]
 
 
-class EventStream:
+class EventReader:
     """The events of a run, from its start to its end, for one reader on one event loop.
 
-    The record holds its readers weakly: leaving the loop neither stops the run nor leaks. Cancelling a task that waits
-    for the next event stops the run (`on_cancel`), as cancelling `await run` does.
+    The record holds its readers weakly: leaving the loop, or being cancelled in it, neither stops the run nor leaks.
     """
 
-    def __init__(self, so_far: Sequence[Event], on_cancel: Callable[[], object]) -> None:
+    def __init__(self, so_far: Sequence[Event]) -> None:
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[Event] = asyncio.Queue()
-        self._on_cancel = on_cancel
         self._over = False
         for event in so_far:
             self._queue.put_nowait(event)
 
     def put(self, events: Sequence[Event]) -> None:
         """Hand over events; from any thread."""
-        if self._loop.is_closed():
-            return
-        self._loop.call_soon_threadsafe(self._extend, events)
+        with suppress(RuntimeError):  # the reader's loop is closed, and nobody reads on
+            self._loop.call_soon_threadsafe(self._extend, events)
 
     def _extend(self, events: Sequence[Event]) -> None:
         for event in events:
             self._queue.put_nowait(event)
 
-    def __aiter__(self) -> EventStream:
+    def __aiter__(self) -> EventReader:
         return self
 
     async def __anext__(self) -> Event:
         if self._over:
             raise StopAsyncIteration
-        try:
-            event = await self._queue.get()
-        except asyncio.CancelledError:
-            self._on_cancel()
-            raise
+        event = await self._queue.get()
         self._over = isinstance(event, RunEnded)
         return event
 
 
-class Feed:
+class PatchReader:
     """The batches of one run for one card. All methods may be called from any thread.
 
     `snapshot_of` gives the run's state and clock; `lock` is the record's, so that a snapshot and the batches that
     follow it never overlap or leave a gap.
     """
 
-    def __init__(self, run: str, lock: RLock, snapshot_of: Callable[[], tuple[Wire, float]]) -> None:
+    def __init__(self, run: str, lock: RLock, snapshot_of: Callable[[], tuple[Json, float]]) -> None:
         self.run = run
         self.changed: Callable[[bool], None] = lambda urgent: None
         self._lock = lock
@@ -107,18 +101,28 @@ class Feed:
             self._waiting.clear()
             self._latest.clear()
 
-    def take(self) -> list[Wire]:
+    def take(self) -> list[Json]:
         """Everything that waits, as patch messages in order."""
         with self._lock:
             self._seal()
             sealed, self._sealed = self._sealed, []
-        return [{"op": "patch", "run": self.run, "seq": seq, "ops": ops} for seq, ops in sealed]
+        return [{"op": "patch", "run": self.run, "seq": seq, "ops": list(map(_exact, ops))} for seq, ops in sealed]
 
-    def snapshot(self) -> Wire:
-        """`{"seq", "at_s", "state"}`: the state after batch `seq`. Whatever waits is closed into that batch first, and
-        is still sent: a page that already has the snapshot drops it by its number.
+    def snapshot(self) -> Json:
+        """`{"seq", "at_s", "state", "whole"?}`: the state after batch `seq`. Whatever waits is closed into that batch
+        first, and is still sent: a page that already has the snapshot drops it by its number.
         """
         with self._lock:
             self._seal()
             state, at_s = self._snapshot_of()
-            return {"seq": self._seq, "at_s": at_s, "state": state}
+            state, whole = with_digits(state)
+            return {"seq": self._seq, "at_s": at_s, "state": state} | ({"whole": whole} if whole else {})
+
+
+def _exact(op: Op) -> Op | tuple[str, Path, Any, list[list[str | int]]]:
+    """An operation whose whole numbers a page reads exactly (docs/protocol.md, Operations)."""
+    kind, path, value = op
+    if kind == "+":
+        return op
+    value, whole = with_digits(value)
+    return (kind, path, value, whole) if whole else op

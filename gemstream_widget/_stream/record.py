@@ -8,19 +8,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from weakref import WeakSet
 
-from .._plain import Wire
+from .._plain import Json, Wire
 from ..errors import RunFailed
 from .chunks import ChunkLog
 from .decode import Decoder
 from .events import ArgsChanged, Event, RunEnded, StepDetail, TextAdded, UsageReported
 from .machine import RUN_TABLE, is_terminal
 from .parts import CallPart
-from .readers import EventStream, Feed
+from .readers import EventReader, PatchReader
+from .reducer import apply
 from .state import State
 
 __all__ = ["Record"]
@@ -60,8 +63,8 @@ class Record:
         self._decoder = Decoder()
         self._clock = clock
         self._t0 = clock()
-        self._feeds: list[Feed] = []
-        self._readers: WeakSet[EventStream] = WeakSet()
+        self._feeds: list[PatchReader] = []
+        self._readers: WeakSet[EventReader] = WeakSet()
 
     @property
     def id(self) -> str:
@@ -76,7 +79,13 @@ class Record:
     def done(self) -> bool:
         return is_terminal(RUN_TABLE, self.state.status)
 
-    def snapshot(self) -> Wire:
+    @contextmanager
+    def reading(self) -> Iterator[State]:
+        """The state, while nothing changes in it. From any thread."""
+        with self.lock:
+            yield self.state
+
+    def snapshot(self) -> Json:
         """The state as docs/protocol.md describes it, at one moment. From any thread."""
         with self.lock:
             return self.state.snapshot()
@@ -101,6 +110,10 @@ class Record:
         """A chunk of the step came. Raises ApiError for an error object, which is kept all the same."""
         number = self.chunks.append(self.state.steps[-1].index, at_s, chunk)
         self.publish(self._decoder.push(chunk, number, at_s))
+
+    def keep_chunk(self, chunk: Any, at_s: float) -> None:
+        """A chunk of the step came after it was given up: it is kept, and means nothing any more."""
+        self.chunks.append(self.state.steps[-1].index, at_s, chunk)
 
     def end_step(self, at_s: float, outcome: str | None = None) -> None:
         """The step is over. `outcome` is given where its stream did not end by itself."""
@@ -127,34 +140,32 @@ class Record:
         told = list(events)
         with self.lock:
             for event in told:
-                ops = self.state.apply(event)
+                ops = apply(self.state, event)
                 urgent = urgent or not isinstance(event, _QUIET)
                 for feed in self._feeds:
                     feed.push(ops)
             readers, feeds = list(self._readers), list(self._feeds)
-        for reader in readers:
-            reader.put(told)
-        for feed in feeds:
+        for tell in [*(partial(r.put, told) for r in readers), *(partial(f.changed, urgent) for f in feeds)]:
             try:
-                feed.changed(urgent)
-            except Exception:  # a card that cannot be told must not decide how the run goes
-                _log.exception("a card of run %s could not be told", self.id)
+                tell()
+            except Exception:  # who cannot be told must not decide how the run goes
+                _log.exception("a reader of run %s could not be told", self.id)
 
-    def events(self, on_cancel: Callable[[], object]) -> EventStream:
+    def events(self) -> EventReader:
         """All events, for a reader on the loop that is running: what came before is summed up (State.recap)."""
         with self.lock:
-            reader = EventStream(self.state.recap(), on_cancel)
+            reader = EventReader(self.state.recap())
             self._readers.add(reader)
         return reader
 
-    def feed(self) -> Feed:
+    def feed(self) -> PatchReader:
         """A new feed of patches for a card. From any thread."""
         with self.lock:
-            feed = Feed(self.id, self.lock, lambda: (self.state.snapshot(), self.now()))
+            feed = PatchReader(self.id, self.lock, lambda: (self.state.snapshot(), self.now()))
             self._feeds.append(feed)
         return feed
 
-    def drop_feed(self, feed: Feed) -> None:
+    def drop_feed(self, feed: PatchReader) -> None:
         """Stop telling a feed. From any thread."""
         with self.lock:
             self._feeds = [f for f in self._feeds if f is not feed]

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from .._plain import Wire
+from .._plain import Json, Wire, clean
 
 __all__ = ["Receipt", "Retry", "Step", "Timing", "Usage"]
 
@@ -26,7 +26,7 @@ USAGE_FIELDS: dict[str, str] = {
 """Gemini's counters: wire name to the name used here."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Usage:
     """Token counters under Gemini's names. None is "never reported", 0 is "reported 0".
 
@@ -57,6 +57,9 @@ class Usage:
             setattr(total, name, b if a is None else a if b is None else a + b)
         return total
 
+    def __repr__(self) -> str:
+        return f"<Usage {' '.join(f'{name}={count}' for name, count in self.to_json().items()) or 'not reported'}>"
+
     def to_json(self) -> dict[str, int]:
         """The reported counters only."""
         return {n: v for n in USAGE_FIELDS.values() if (v := getattr(self, n)) is not None}
@@ -75,7 +78,7 @@ class Timing:
 STEP_LISTS = ("grounding", "citations", "url_context", "candidates")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Step:
     """One request and its stream. `outcome`: see outcome.py; `other` holds whatever else came, by wire name."""
 
@@ -97,7 +100,11 @@ class Step:
     other: Wire = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
 
-    def to_json(self) -> Wire:
+    def __repr__(self) -> str:
+        how = " ".join(str(value) for value in (self.outcome or "going", self.finish_reason) if value)
+        return f"<Step {self.index} {how}, {self.chunk_count} chunks>"
+
+    def to_json(self) -> Json:
         ended = self.ended_s is not None
         return {
             "index": self.index,
@@ -111,12 +118,12 @@ class Step:
             "model_version": self.model_version,
             "response_id": self.response_id,
             "usage": self.usage.to_json() if ended else {},
-            "prompt_feedback": self.prompt_feedback,
-            "grounding": list(self.grounding),
-            "citations": list(self.citations),
-            "url_context": list(self.url_context),
-            "candidates": list(self.candidates),
-            "other": dict(self.other),
+            "prompt_feedback": clean(self.prompt_feedback),
+            "grounding": clean(self.grounding),
+            "citations": clean(self.citations),
+            "url_context": clean(self.url_context),
+            "candidates": clean(self.candidates),
+            "other": clean(self.other),
         }
 
 
@@ -139,7 +146,7 @@ class Receipt:
     chunks_after: int
     tokens: int | None
 
-    def to_json(self) -> Wire:
+    def to_json(self) -> Json:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
@@ -159,5 +166,5 @@ class Retry:
     failed_s: float
     until_s: float
 
-    def to_json(self) -> Wire:
+    def to_json(self) -> Json:
         return {name: getattr(self, name) for name in self.__slots__}

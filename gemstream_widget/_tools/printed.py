@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -32,13 +32,20 @@ class _Switch:
         sink(text)
         return len(text)
 
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.usual, name)
 
 
 @contextmanager
-def captured(sink: Callable[[str], None]) -> Iterator[None]:
-    """Send what this context prints to `sink`, which may be called on any thread."""
+def captured(sink: Callable[[str], None] | None) -> Iterator[None]:
+    """Send what this context prints to `sink`, which may be called on any thread; None: let it go its usual way."""
+    if sink is None:
+        yield
+        return
     global _users  # noqa: PLW0603  # sys.stdout is one per process
     with _lock:
         _users += 1

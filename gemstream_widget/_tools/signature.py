@@ -14,16 +14,15 @@ from ..errors import ToolError
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+__all__ = ["docstring_of", "fields_of", "model_of", "schema_of"]
 
-# -- signature and docstring -------------------------------------------------------------------------------------------
 
-
-def _fields(function: Callable[..., Any]) -> dict[str, str]:
+def fields_of(function: Callable[..., Any]) -> dict[str, str]:
     """Parameter name to the name of its field: pydantic keeps names with a leading underscore for itself."""
     return {name: name.lstrip("_") or "arg" for name in inspect.signature(function).parameters}
 
 
-def _model_of(function: Callable[..., Any], name: str, described: dict[str, str]) -> type[BaseModel]:
+def model_of(function: Callable[..., Any], name: str, described: dict[str, str]) -> type[BaseModel]:
     from pydantic import ConfigDict, Field, create_model
     from pydantic.errors import PydanticUserError
 
@@ -44,7 +43,7 @@ def _model_of(function: Callable[..., Any], name: str, described: dict[str, str]
         default = ... if parameter.default is parameter.empty else parameter.default
         words = described.get(parameter.name)
         alias = parameter.name
-        fields[_fields(function)[parameter.name]] = (hint, Field(default, description=words, alias=alias))
+        fields[fields_of(function)[parameter.name]] = (hint, Field(default, description=words, alias=alias))
     try:
         return create_model(name, __config__=ConfigDict(extra="forbid", protected_namespaces=()), **fields)
     except (PydanticUserError, TypeError) as error:
@@ -68,7 +67,7 @@ def _which(function: Callable[..., Any], hints: dict[str, Any], error: Exception
     return str(error)
 
 
-def _schema(model: type[BaseModel]) -> Wire:
+def schema_of(model: type[BaseModel]) -> Wire:
     from pydantic.errors import PydanticInvalidForJsonSchema
 
     try:
@@ -81,7 +80,7 @@ def _schema(model: type[BaseModel]) -> Wire:
     return schema
 
 
-def _docstring(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
+def docstring_of(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
     """The docstring's text before its sections, and what its "Args" or "Parameters" section says of each parameter."""
     doc = inspect.getdoc(function) or ""
     head, _, rest = doc.partition("\n\n")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import re
 import threading
 import typing
 from collections.abc import Callable, Iterable
@@ -18,14 +17,14 @@ from functools import update_wrapper
 from typing import Any, overload
 
 from .._plain import Wire
+from .._redact import words_of
+from .._request.wire import FUNCTION_NAME
 from ..errors import ToolError, ToolTimedOut
 from .policy import Policy, Verdict
-from .signature import _docstring, _fields, _model_of, _schema
+from .printed import captured
+from .signature import docstring_of, fields_of, model_of, schema_of
 
 __all__ = ["Tool", "ToolSet", "tool"]
-
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")  # as Gemini requires it
 
 
 class Tool:
@@ -49,16 +48,16 @@ class Tool:
             raise ToolError(f'approve is "auto", "ask", "never" or a function of the call, not {approve!r}.')
         self.function = function
         self.name = str(name or getattr(function, "__name__", type(function).__name__))
-        if not _NAME.fullmatch(self.name):
+        if not FUNCTION_NAME.fullmatch(self.name):
             raise ToolError(
                 f"{self.name!r} is no name for a tool: use letters, digits and _, with name=... if need be."
             )
         self.approve = approve
         self.timeout_s = timeout_s
         self.is_async = inspect.iscoroutinefunction(function)
-        self.doc, self._described = _docstring(function)
-        self._model = _model_of(function, self.name, self._described)
-        self.parameters: Wire = _schema(self._model)
+        self.doc, self._described = docstring_of(function)
+        self._model = model_of(function, self.name, self._described)
+        self.parameters: Wire = schema_of(self._model)
         update_wrapper(self, function, updated=())
 
     @property
@@ -78,18 +77,23 @@ class Tool:
         except ValidationError as error:
             faults = (f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
             raise ToolError(f"The arguments do not fit {self.name}: {'; '.join(faults)}.") from error
-        return {name: getattr(checked, field) for name, field in _fields(self.function).items()}
+        except Exception as error:  # a validator of the user's, which may raise anything
+            raise ToolError(f"The arguments of {self.name} could not be checked: {words_of(error)}.") from error
+        return {name: getattr(checked, field) for name, field in fields_of(self.function).items()}
 
     async def run(
         self,
         values: dict[str, Any],
         timeout_s: float | None = None,
+        *,
         stopped: Callable[[], bool] = lambda: False,
+        printed: Callable[[str], None] | None = None,
     ) -> Any:
         """Call the function with checked values: an async one on this loop, another on a thread with the same context.
 
         Raises what it raises, and ToolTimedOut after its own `timeout_s`, or else after the one given here. Cancelling
-        this cancels an async function; one in a thread cannot be ended, and is left to itself.
+        this cancels an async function; one in a thread cannot be ended, and is left to itself. `printed` takes what the
+        function prints, on any thread, for as long as it goes.
         """
         limit_s = timeout_s if self.timeout_s is None else self.timeout_s
         limit = asyncio.timeout(limit_s)
@@ -98,8 +102,9 @@ class Tool:
                 if self.is_async:
                     if stopped():
                         raise asyncio.CancelledError
-                    return await self.function(**values)
-                return await _on_a_thread(lambda: self.function(**values), stopped)
+                    with captured(printed):
+                        return await self.function(**values)
+                return await _on_a_thread(lambda: self.function(**values), stopped, printed)
         except TimeoutError:
             if limit.expired():  # else it is the function's own
                 raise ToolTimedOut(f"The tool did not end within {limit_s:g} s.") from None
@@ -112,13 +117,19 @@ class Tool:
         return f"<Tool {self.name}>"
 
 
-async def _on_a_thread(function: Callable[[], Any], stopped: Callable[[], bool]) -> Any:
+async def _on_a_thread(
+    function: Callable[[], Any], stopped: Callable[[], bool], printed: Callable[[str], None] | None
+) -> Any:
     """Call it on a thread of its own, unless a Stop came first: one that never ends would hold a pool's for good, and
     the process's end up.
     """
     loop = asyncio.get_running_loop()
     result: asyncio.Future[Any] = loop.create_future()
     context = copy_context()
+
+    def call() -> Any:
+        with captured(printed):  # here, not around the wait: what is left to itself still prints to its card
+            return function()
 
     def tell(set_it: Callable[[Any], None], value: Any) -> None:
         if not result.done():
@@ -129,7 +140,7 @@ async def _on_a_thread(function: Callable[[], Any], stopped: Callable[[], bool])
         try:
             if stopped():
                 return
-            told = result.set_result, context.run(function)
+            told = result.set_result, context.run(call)
         except BaseException as error:
             told = result.set_exception, RuntimeError(str(error)) if isinstance(error, StopIteration) else error
         with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
@@ -161,14 +172,15 @@ class ToolSet:
     """The tools of a chat: what Gemini is told of, and the ones that we can run, by name.
 
     Takes functions and Tools (run by us), wire Tools and single declarations, and the SDK's own objects of both kinds
-    (told to Gemini, answered by the caller). Raises ToolError for anything else and for two functions of one name.
+    (told to Gemini, answered by the caller); one of these by itself is a set of one. Raises ToolError for anything else
+    and for two functions of one name.
     """
 
-    def __init__(self, tools: Iterable[Any]) -> None:
+    def __init__(self, tools: Any) -> None:
         self.ours: dict[str, Tool] = {}
         functions: list[Wire] = []
         others: list[Wire] = []
-        for given in tools:
+        for given in _several(tools):
             wire = _as_wire(given)
             if wire is None:
                 made = given if isinstance(given, Tool) else Tool(given)
@@ -192,6 +204,14 @@ class ToolSet:
         (in the config) where we run no tools at all.
         """
         return name not in self.ours and (name in self._declared or not self.ours)
+
+
+def _several(tools: Any) -> Iterable[Any]:
+    if callable(tools) or isinstance(tools, dict | str | bytes) or hasattr(tools, "model_dump"):
+        return [tools]
+    if not isinstance(tools, Iterable):
+        _as_wire(tools)
+    return tools  # type: ignore[no-any-return]
 
 
 def _as_wire(given: Any) -> Wire | None:

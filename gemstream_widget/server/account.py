@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
+
+from .._plain import Json
 
 __all__ = ["Outcome", "RequestRecord"]
 
@@ -30,7 +32,7 @@ class RequestRecord:
     headers: dict[str, str] = field(repr=False)
     """Lower-case names; the key is left out."""
     model: str | None = None
-    body: dict[str, Any] | None = field(default=None, repr=False)
+    body: Json | None = field(default=None, repr=False)
     """The request's JSON."""
     started: float = field(default_factory=time.perf_counter)
     status: int | None = None

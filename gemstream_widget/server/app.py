@@ -18,9 +18,9 @@ from .account import RequestRecord
 from .errors import Refusal, error_body
 from .exchange import CutOff, Exchange, reset
 from .faults import Fault
+from .framing import to_json
 from .models import describe
 from .service import Service, read_body
-from .wire import to_json
 
 __all__ = ["Server", "application"]
 
@@ -168,7 +168,7 @@ class GenerateHandler(BaseHandler):
         if fault is None or fault.status is None:
             actions, scripted = self.service.answer(body, model=model, version=version, vertex=self._vertex)
             fault = fault or scripted
-        exchange = Exchange(self, self.record, fault, self.service.speed, self.service.mint.remember)
+        exchange = Exchange(self, self.record, fault, self.service.speed, self.service.issuer.remember)
         if fault.status is not None:
             await exchange.hold_headers()
             await self._fail(fault)
@@ -199,10 +199,10 @@ class ModelsHandler(BaseHandler):
 
     async def _list(self, version: str, model: str | None) -> None:
         self.check_key()
-        if model is not None and not self.service.has_model(model):
+        if model is not None and not self.service.has_model(model, version):
             raise Refusal.unknown_model(model, version)
         self.set_header("Content-Type", "application/json; charset=UTF-8")
-        names = self.service.model_names()
+        names = self.service.model_names(version)
         self.write(to_json(describe(model) if model else {"models": [describe(name) for name in names]}))
 
 

@@ -7,12 +7,11 @@ threads. The wording of the others is ours.
 from __future__ import annotations
 
 import json
-from typing import Any
+
+from .._plain import Json
 
 __all__ = ["Refusal", "error_body", "error_status"]
 
-
-Json = dict[str, Any]
 
 _RPC = "type.googleapis.com/google.rpc."
 _STATUS = {

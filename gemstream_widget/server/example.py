@@ -6,12 +6,11 @@ import re
 from operator import ge, gt, le, lt
 from typing import Any
 
-from .._request.wire import camel, field, snake
+from .._plain import Json
+from .._request.wire import camel, get, snake
 
 __all__ = ["example"]
 
-
-Json = dict[str, Any]
 
 _DEEPEST = 8
 _COMPARISONS = {"minimum": ge, "maximum": le, "exclusiveMinimum": gt, "exclusiveMaximum": lt}
@@ -134,7 +133,7 @@ class _Maker:
         if depth <= 0:
             return []
         fixed = _listed(schema, "prefixItems")
-        count = min(max(int(field(schema, "minItems") or 1), len(fixed)), int(field(schema, "maxItems") or 1_000))
+        count = min(max(int(get(schema, "minItems") or 1), len(fixed)), int(get(schema, "maxItems") or 1_000))
         singular = name.removesuffix("s")
         items = [*fixed, *[schema.get("items") or {}] * (count - len(fixed))][:count]
         return [self.value(item, singular, depth - 1) for item in items]
@@ -153,7 +152,7 @@ class _Maker:
 
     def _number(self, schema: Json, usual: float, *, whole: bool) -> float:
         """The first number that fits: from the prompt, the usual one, the bounds, the middle between them."""
-        bounds = {name: _float(field(schema, name)) for name in _COMPARISONS}
+        bounds = {name: _float(get(schema, name)) for name in _COMPARISONS}
         low, high = bounds["minimum"], bounds["maximum"]
         above, below = bounds["exclusiveMinimum"], bounds["exclusiveMaximum"]
         lower, upper = (
@@ -170,8 +169,8 @@ class _Maker:
 
     def _string(self, schema: Json, name: str) -> str:
         text = _BY_FORMAT.get(str(schema.get("format") or "")) or self._found(name) or self._usual(name)
-        longest = int(field(schema, "maxLength") or len(text))
-        return text[:longest].ljust(int(field(schema, "minLength") or 0), "x")
+        longest = int(get(schema, "maxLength") or len(text))
+        return text[:longest].ljust(int(get(schema, "minLength") or 0), "x")
 
     def _found(self, name: str) -> str | None:
         """What the prompt says for a property of this name."""
@@ -197,7 +196,7 @@ def _words(name: str) -> set[str]:
 
 
 def _listed(schema: Json, name: str) -> list[Any]:
-    listed = field(schema, name)
+    listed = get(schema, name)
     return listed if isinstance(listed, list) else []
 
 

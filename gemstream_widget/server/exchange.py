@@ -9,20 +9,18 @@ import socket
 import struct
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from tornado.iostream import IOStream
 
+from .._plain import Json
 from .account import RequestRecord
-from .faults import Fault
+from .actions import Action, Actions, Cut, Pause, Raw, Send, Stall
+from .faults import Ending, Fault
+from .framing import GARBAGE, frame, to_json
 from .reply import fold
-from .script.actions import Action, Actions, Chunk, Cut, Ending, Pause, Raw, Stall
-from .wire import GARBAGE, frame, to_json
 
 __all__ = ["CutOff", "Exchange", "Output", "reset"]
-
-
-Json = dict[str, Any]
 
 
 class Output(Protocol):
@@ -62,7 +60,7 @@ class Exchange:
         await self._output.flush()
         for action in actions:
             await self._check_silence()
-            if isinstance(action, Chunk):
+            if isinstance(action, Send):
                 if self._record.chunks_sent == self._fault.garbage_after_chunks:
                     await self.send(GARBAGE)
                 self._sent(action.payload)
@@ -78,7 +76,7 @@ class Exchange:
         await self.hold_headers()
         chunks = []
         for action in actions:
-            if isinstance(action, Chunk):
+            if isinstance(action, Send):
                 chunks.append(action.payload)
             else:
                 await self._wait(action)

@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from .script.actions import Ending
+__all__ = ["Ending", "Fault"]
 
-__all__ = ["Fault"]
+
+Ending = Literal["reset", "close", "end"]
+"""How a connection is cut: TCP reset; closed in the middle of the body; the body ended as if it were complete."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

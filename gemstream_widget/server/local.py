@@ -6,7 +6,11 @@ import asyncio
 import atexit
 import os
 import threading
+from concurrent.futures import Future
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,6 +31,22 @@ __all__ = ["LocalGemini", "shared"]
 
 
 _BACKLOG = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """One time of listening, from `start` to `close`."""
+
+    thread: threading.Thread
+    loop: asyncio.AbstractEventLoop
+    end: asyncio.Event
+
+    def close(self) -> None:
+        with suppress(RuntimeError):  # the loop is closed: the thread ends, or has ended
+            self.loop.call_soon_threadsafe(self.end.set)
+        if self.thread.is_alive():
+            self.thread.join()
+        self.loop.close()  # where the thread could not be started
 
 
 class LocalGemini:
@@ -65,37 +85,32 @@ class LocalGemini:
         self._service = Service(Recordings(streams), pace_s, check_history, check_signatures, speed, keep)
         self._port = port
         self._address: tuple[str, int] | None = None
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self._ready = threading.Event()
+        self._life: _Life | None = None
+        self._lock = threading.Lock()  # one thread at a time begins a life or ends it
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
     def start(self) -> Self:
-        """Listen; returns at once when it already does. Raises OSError when the port is taken."""
-        if not self.running:
-            sockets = bind_sockets(self._port, "127.0.0.1", backlog=_BACKLOG)
-            self._address = sockets[0].getsockname()[:2]
-            self._service.closing = False
-            self._ready.clear()
-            self._thread = threading.Thread(target=self._serve, args=(sockets,), name="LocalGemini", daemon=True)
-            self._thread.start()
-            self._ready.wait()
+        """Listen; returns at once when it already does. Raises OSError when the port is taken, and whatever else keeps
+        the server's thread from listening.
+        """
+        with self._lock:
+            if not self.running:
+                self._life = self._begin()
         return self
 
     def close(self) -> None:
         """End every stream, close every connection and end the thread. Harmless when closed."""
-        thread, self._thread = self._thread, None
-        if thread is None or not thread.is_alive() or self._loop is None or self._stop is None:
-            return
-        self._loop.call_soon_threadsafe(self._stop.set)
-        thread.join()
+        with self._lock:
+            life, self._life = self._life, None
+            if life is not None and life.thread.is_alive():  # it is not in a process forked from the server's
+                life.close()
 
     @property
     def running(self) -> bool:
         """Whether it listens."""
-        return self._thread is not None and self._thread.is_alive()
+        life = self._life
+        return life is not None and life.thread.is_alive()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -124,10 +139,13 @@ class LocalGemini:
         return f"http://{self._address[0]}:{self._address[1]}"
 
     def client(self, *, api_key: str = "local", **http_options: Any) -> Client:
-        """A google-genai client for this server; `http_options` are the SDK's HttpOptions."""
+        """A google-genai client for this server; `http_options` are the SDK's HttpOptions.
+
+        Its requests go straight to the server: a proxy or certificates that the environment names are not asked.
+        """
         from .._engine.gemini import connect
 
-        client: Client = connect(base_url=self.url, api_key=api_key, **http_options)
+        client: Client = connect(base_url=self.url, api_key=api_key, direct=True, **http_options)
         return client
 
     @property
@@ -158,33 +176,63 @@ class LocalGemini:
 
     # --- the thread ---------------------------------------------------------------------------------------------------
 
-    def _serve(self, sockets: list[Any]) -> None:
-        # The selector loop, since tornado needs add_reader, which Windows' default loop does not have.
-        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-            runner.run(self._main(sockets))
+    def _begin(self) -> _Life:
+        with ExitStack() as undo:
+            sockets = bind_sockets(self._port, "127.0.0.1", backlog=_BACKLOG)
+            for one in sockets:
+                undo.callback(one.close)
+            # The selector loop, since tornado needs add_reader, which Windows' default loop does not have.
+            loop, end, ready = asyncio.SelectorEventLoop(), asyncio.Event(), Future[None]()
+            work = (sockets, loop, end, ready)
+            life = _Life(threading.Thread(target=self._serve, args=work, name="LocalGemini", daemon=True), loop, end)
+            undo.callback(life.close)
+            self._service.closing = False
+            life.thread.start()
+            ready.result()
+            self._address = sockets[0].getsockname()[:2]
+            undo.pop_all()
+        return life
 
-    async def _main(self, sockets: list[Any]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stop = asyncio.Event()
+    def _serve(
+        self, sockets: list[socket], loop: asyncio.AbstractEventLoop, end: asyncio.Event, ready: Future[None]
+    ) -> None:
+        try:
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                runner.run(self._main(sockets, end, ready))
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)  # `start` is waiting, and raises it
+
+    async def _main(self, sockets: list[socket], end: asyncio.Event, ready: Future[None]) -> None:
         server = Server(application(self._service), self._service)
         server.add_sockets(sockets)
-        self._ready.set()
-        await self._stop.wait()
+        ready.set_result(None)
+        await end.wait()
         self._service.closing = True
         server.stop()
         await server.close_all_connections()
 
 
-_shared: dict[int, LocalGemini] = {}
-"""By process id: a forked process has no thread of its parent's."""
+_shared: LocalGemini | None = None
 _shared_lock = threading.Lock()
 
 
 def shared() -> LocalGemini:
     """The process's own server, started on first use and closed at exit. Any thread."""
+    global _shared  # noqa: PLW0603
     with _shared_lock:
-        server = _shared.get(os.getpid())
-        if server is None:
-            server = _shared[os.getpid()] = LocalGemini(keep=20)
-            atexit.register(server.close)
-        return server.start()
+        if _shared is None:
+            _shared = LocalGemini(keep=20)
+            atexit.register(_shared.close)
+        return _shared.start()
+
+
+def _forget_shared() -> None:
+    """In a process just forked: the server's thread stayed behind, and so did whoever held the lock."""
+    global _shared, _shared_lock
+    _shared, _shared_lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_forget_shared)

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
+from .._plain import Json
+from .actions import Actions, Pause, Send
 from .errors import Refusal, error_body
-from .script.actions import Actions, Chunk, Pause
 
 __all__ = ["DEFAULT_PACE_S", "Recordings", "read_lines", "recorded_model", "replay"]
 
-
-Json = dict[str, Any]
 
 DEFAULT_PACE_S = 0.05
 _PREFIX = "recordings/"
@@ -75,7 +73,7 @@ def _replay(lines: list[Json], pace_s: float) -> Actions:
     for number, line in enumerate(lines):
         if number:
             yield Pause(pace_s)
-        yield Chunk({"error": _error(line)} if "$error" in line else line)
+        yield Send({"error": _error(line)} if "$error" in line else line)
 
 
 def _error(line: Json) -> Json:

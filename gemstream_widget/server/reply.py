@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .prompt import count_tokens
-from .signatures import Mint
+from .._plain import Json
+from .question import count_tokens
+from .signatures import Issuer
 
 __all__ = ["Reply", "fold", "slices"]
-
-
-Json = dict[str, Any]
 
 
 @dataclass
@@ -23,7 +21,7 @@ class Reply:
     before name the traffic type alone (as recorded).
     """
 
-    mint: Mint
+    issuer: Issuer
     response_id: str
     model_version: str
     prompt_tokens: int
@@ -66,14 +64,14 @@ class Reply:
     def call(self, name: str, args: Json | None, **streaming: Any) -> Json:
         """A function call part. The first call of a response is signed; None leaves `args` out."""
         arguments = {} if args is None else {"args": args}
-        identity = {"id": self.mint.call_id(self.response_id, self._calls)} if self.call_ids else {}
+        identity = {"id": self.issuer.call_id(self.response_id, self._calls)} if self.call_ids else {}
         part = {"functionCall": {"name": name, **arguments, **streaming, **identity}}
         self._calls += 1
         return self.signed(part) if self._calls == 1 else part
 
     def signed(self, part: Json) -> Json:
         """The part with a signature of its own."""
-        return {**part, "thoughtSignature": self.mint.signature(part)}
+        return {**part, "thoughtSignature": self.issuer.signature(part)}
 
     def _count(self, part: Json) -> None:
         said = [value for name, value in part.items() if name not in ("thought", "thoughtSignature", "inlineData")]

@@ -7,24 +7,23 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._plain import Json
 from .._request import rules
-from .._request.wire import field as wire_field
+from .._request.wire import get
 from .account import RequestRecord
+from .actions import Actions
 from .demo import answer as demo
 from .errors import Refusal
 from .faults import Fault
 from .models import DEMO_MODELS
-from .prompt import Ask, read_ask
+from .question import Question, read_question
 from .recordings import Recordings, read_lines, recorded_model, replay
 from .reply import Reply
-from .script.actions import Actions
 from .script.language import ScriptError
-from .signatures import Mint
+from .signatures import Issuer
 
 __all__ = ["Service", "read_body"]
 
-
-Json = dict[str, Any]
 
 _UNREADABLE = ("no_contents", "wrong_type", "empty_content")
 
@@ -40,7 +39,7 @@ class Service:
     speed: float
     keep: int
     """How many request records are kept."""
-    mint: Mint = field(default_factory=Mint)
+    issuer: Issuer = field(default_factory=Issuer)
     faults: deque[Fault] = field(default_factory=deque)
     requests: list[RequestRecord] = field(default_factory=list)
     open_connections: int = 0
@@ -55,46 +54,47 @@ class Service:
         del self.requests[: -self.keep]
         return record
 
-    def model_names(self) -> list[str]:
-        """All models, demo and recordings."""
-        return [*DEMO_MODELS, *(f"recordings/{name}" for name in self.recordings.names())]
+    def model_names(self, version: str = "v1beta") -> list[str]:
+        """All models of this version of the API, demo and recordings."""
+        demo_models = (name for name, model in DEMO_MODELS.items() if model.answers(version))
+        return [*demo_models, *(f"recordings/{name}" for name in self.recordings.names())]
 
-    def has_model(self, name: str) -> bool:
+    def has_model(self, name: str, version: str) -> bool:
         """Whether requests to this model are answered."""
-        return name in DEMO_MODELS or self.recordings.find(name) is not None
+        return (name in DEMO_MODELS and DEMO_MODELS[name].answers(version)) or self.recordings.find(name) is not None
 
     def answer(self, body: Json, *, model: str, version: str, vertex: bool) -> tuple[Actions, Fault]:
         """What is answered to a `generateContent` body, and how it travels. Raises Refusal."""
-        if not self.has_model(model):
+        if not self.has_model(model, version):
             raise Refusal.unknown_model(model, version)
         recorded = self.recordings.find(model)
         lines = read_lines(recorded) if recorded else []
         self._check(body, recorded_model(lines) if recorded else model, vertex)
-        ask = read_ask(body)
-        if recorded and (part := self.recordings.find(model, ask.step)):
-            return replay(read_lines(part) if ask.step else lines, self.pace_s), Fault()
+        question = read_question(body)
+        if recorded and (part := self.recordings.find(model, question.step)):
+            return replay(read_lines(part) if question.step else lines, self.pace_s), Fault()
         try:
-            return demo.answer(ask, self._reply(ask, body, model, vertex), self.pace_s)
+            return demo.answer(question, self._reply(question, body, model, vertex), self.pace_s)
         except ScriptError as error:
             raise Refusal(400, str(error)) from error
 
     def _check(self, body: Json, model: str, vertex: bool) -> None:
         """Refuse what Gemini would refuse; without `check_history`, only what cannot be read at all."""
-        issued = self.mint.issued if self.check_signatures else None
+        issued = self.issuer.issued if self.check_signatures else None
         found = rules.violations(body, model=model, vertex=vertex, issued=issued)
         if not self.check_history:
             found = [violation for violation in found if violation.code in _UNREADABLE]
         if found:
             raise Refusal(400, found[0].message)
 
-    def _reply(self, ask: Ask, body: Json, model: str, vertex: bool) -> Reply:
+    def _reply(self, question: Question, body: Json, model: str, vertex: bool) -> Reply:
         known = DEMO_MODELS.get(model, DEMO_MODELS["demo"])
-        request = json.dumps(wire_field(body, "contents"), sort_keys=True).encode()
+        request = json.dumps(get(body, "contents"), sort_keys=True).encode()
         return Reply(
-            mint=self.mint,
-            response_id=self.mint.response_id(request),
+            issuer=self.issuer,
+            response_id=self.issuer.response_id(request),
             model_version=model,
-            prompt_tokens=ask.prompt_tokens,
+            prompt_tokens=question.prompt_tokens,
             call_ids=known.call_ids,
             vertex=vertex,
         )

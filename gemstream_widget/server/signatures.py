@@ -12,9 +12,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .._request.wire import DATA_FIELDS, decode_base64, field, snake
+from .._request.wire import DATA_FIELDS, decode_base64, get, snake
 
-__all__ = ["Mint"]
+__all__ = ["Issuer"]
 
 
 _MARK = b"gemstream_widget.server"
@@ -23,7 +23,7 @@ _SIGNATURE_BYTES = 180
 _ID_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-class Mint:
+class Issuer:
     """Makes signatures and ids, and knows its own signatures again.
 
     A signature holds a number and a digest of the part it was made for. So it can be checked without remembering it,
@@ -47,7 +47,7 @@ class Mint:
         """Accept the signatures in this chunk from now on, on the parts they are on."""
         for candidate in chunk.get("candidates") or ():
             for part in (candidate.get("content") or {}).get("parts") or ():
-                signature = decode_base64(field(part, "thoughtSignature"))
+                signature = decode_base64(get(part, "thoughtSignature"))
                 if signature and not self.issued(signature, part):
                     self._foreign.add((signature, _fingerprint(part)))
 
@@ -80,23 +80,23 @@ def _fingerprint(part: Mapping[str, Any], *, streamed: bool = False) -> bytes:
     Of a call the name and the arguments; of a call whose arguments are streamed the name, since the signature goes out
     before them. A part that holds nothing but its signature is an empty text.
     """
-    if call := field(part, "functionCall"):
-        streamed = streamed or field(call, "partialArgs") is not None or field(call, "willContinue") is not None
-        return _canonical(["functionCall", field(call, "name"), None if streamed else field(call, "args") or {}])
-    data = {name: field(part, name) for name in DATA_FIELDS if field(part, name) is not None}
+    if call := get(part, "functionCall"):
+        streamed = streamed or get(call, "partialArgs") is not None or get(call, "willContinue") is not None
+        return _canonical(["functionCall", get(call, "name"), None if streamed else get(call, "args") or {}])
+    data = {name: get(part, name) for name in DATA_FIELDS if get(part, name) is not None}
     if blob := data.get("inlineData"):
-        data["inlineData"] = hashlib.sha256(decode_base64(field(blob, "data")) or b"").hexdigest()
-    return _canonical([data or {"text": ""}, bool(field(part, "thought"))])
+        data["inlineData"] = hashlib.sha256(decode_base64(get(blob, "data")) or b"").hexdigest()
+    return _canonical([data or {"text": ""}, bool(get(part, "thought"))])
 
 
 def _canonical(value: Any) -> bytes:
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":")).encode()
+    return json.dumps(_normal(value), sort_keys=True, separators=(",", ":")).encode()
 
 
-def _plain(value: Any) -> Any:
+def _normal(value: Any) -> Any:
     """The value with 2.0 written as 2 and keys in snake_case: JSON tools change both on the way."""
     if isinstance(value, dict):
-        return {snake(key): _plain(item) for key, item in value.items()}
+        return {snake(key): _normal(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_normal(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,6 +1,7 @@
 // One request and what it brought: its parts as blocks, then where they come from.
 
 import { h } from "../dom/dom.ts";
+import { Once } from "../dom/once.ts";
 import type { Block } from "../parts/block.ts";
 import { CallCard } from "../parts/call.ts";
 import { CodeOutput, CodeRun } from "../parts/code_run.ts";
@@ -11,6 +12,7 @@ import { Reasoning } from "../parts/reasoning.ts";
 import { sources } from "../parts/sources.ts";
 import type { Json, JsonObject, Part, RunState, Step } from "../protocol.ts";
 import type { PartChange } from "../state/changes.ts";
+import { jsonText } from "../state/exact.ts";
 import { isEmptyText, isReasoning } from "../state/questions.ts";
 import type { RunContext } from "./context.ts";
 
@@ -24,7 +26,7 @@ export class StepView {
   readonly #signal: AbortSignal;
   readonly #state: () => RunState;
   #newest = -1;
-  #shownNotes = "";
+  readonly #shownNotes = new Once();
 
   constructor(context: RunContext, signal: AbortSignal, state: () => RunState) {
     this.#context = context;
@@ -76,9 +78,8 @@ export class StepView {
   paintNotes(step: Step): void {
     const { grounding, citations, url_context, prompt_feedback, candidates } = step;
     const other = withoutCalm(step.other);
-    const now = JSON.stringify([grounding, citations, url_context, prompt_feedback, candidates, other]);
-    if (now === this.#shownNotes) return;
-    this.#shownNotes = now;
+    const now = jsonText([grounding, citations, url_context, prompt_feedback, candidates, other]);
+    if (!this.#shownNotes.isNew(now)) return;
     const raw = (label: string, value: Json) => rawBlock(label, value, this.#signal);
     this.#notes.replaceChildren(...sources(step));
     if (prompt_feedback) this.#notes.append(raw(feedbackWords(prompt_feedback.blockReason), prompt_feedback));

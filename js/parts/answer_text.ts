@@ -1,5 +1,6 @@
 // The answer as markdown, for the clipboard.
 import type { Part, RunState } from "../protocol.ts";
+import { jsonText } from "../state/exact.ts";
 import { fenced } from "./code_run.ts";
 
 /** Text and code of the whole answer, without the reasoning; the calls when there is nothing else. */
@@ -31,7 +32,7 @@ function markdown(part: Part): string {
     case "code_result":
       return part.output ? fenced(part.output, "text") : "";
     case "call":
-      return fenced(JSON.stringify({ name: part.call.name, args: part.call.args }, null, 2), "json");
+      return fenced(jsonText({ name: part.call.name, args: part.call.args }, 2), "json");
     case "file":
       return part.uri ?? "";
     default:

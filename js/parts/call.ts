@@ -2,7 +2,9 @@
 
 import { h, setText } from "../dom/dom.ts";
 import { icon } from "../dom/icons.ts";
+import { Once } from "../dom/once.ts";
 import type { Call, CallPart, Display, Json, JsonObject, Part } from "../protocol.ts";
+import { jsonText, same } from "../state/exact.ts";
 import { count } from "../words/formats.ts";
 import { callChip } from "../words/phase.ts";
 import { decisionWords } from "../words/sentences.ts";
@@ -26,8 +28,8 @@ export class CallCard implements Block, CallSeat {
   readonly #decision = h("p", { class: "decision", hidden: true });
   readonly #printed: ValueView;
   readonly #end = h("div", { class: "call-end" });
-  #shownChip = "";
-  #shownEnd = "";
+  readonly #shownChip = new Once();
+  readonly #shownEnd = new Once();
 
   readonly #signal: AbortSignal;
   readonly #waitsForCaller: () => boolean;
@@ -95,8 +97,7 @@ export class CallCard implements Block, CallSeat {
 
   #paintChip(call: Call): void {
     const { word, icon: name, tone } = callChip(call, this.#waitsForCaller());
-    if (word === this.#shownChip) return;
-    this.#shownChip = word;
+    if (!this.#shownChip.isNew(word)) return;
     this.#chip.className = `chip ${tone}`;
     this.#chip.replaceChildren(icon(name), word);
   }
@@ -114,10 +115,10 @@ export class CallCard implements Block, CallSeat {
         this.#args.append(h("dt", null, visibleText(key)), h("dd", null, view.root, was));
       }
       const value = own(used, key);
-      if (value === undefined) view.root.replaceChildren("not set");
+      if (value === undefined) view.none("not set");
       else view.update(value);
       const was = this.was.get(key)!;
-      if (!was.hidden || used === args || JSON.stringify(own(args, key)) === JSON.stringify(value)) continue;
+      if (!was.hidden || used === args || same(own(args, key), value)) continue;
       was.hidden = false;
       was.append("model asked: ", visibleText(short(own(args, key))));
     }
@@ -125,9 +126,8 @@ export class CallCard implements Block, CallSeat {
 
   #paintEnd(call: Call): void {
     const { state, error, result, display, traceback } = call;
-    const key = [state, error, JSON.stringify(result), display?.kind].join();
-    if (key === this.#shownEnd) return;
-    this.#shownEnd = key;
+    const key = [state, error, jsonText(result ?? null), display?.kind].join();
+    if (!this.#shownEnd.isNew(key)) return;
     this.#end.replaceChildren();
     const put = (...nodes: (Node | null)[]) => this.#end.append(...nodes.filter((node) => node !== null));
     // While a call waits, its error is why its policy asks: the form says it.
@@ -169,6 +169,6 @@ function own(args: JsonObject, key: string): Json | undefined {
 }
 
 function short(value: Json | undefined): string {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "not set");
+  const text = typeof value === "string" ? value : value === undefined ? "not set" : jsonText(value);
   return text.length > 120 ? `${text.slice(0, 120)}…` : text;
 }

@@ -8,9 +8,14 @@ export interface CallSeat {
   readonly was: ReadonlyMap<string, HTMLElement>;
 }
 
+/**
+ * Gives a second module's exports, its style sheet adopted. The promise may stay open for as long as the card lives:
+ * `onSilence` is called once when the answer takes longer than anybody waits.
+ */
+export type LoadModule = (name: ModuleName, hooks?: { onSilence?(): void }) => Promise<unknown>;
+
 export interface PartContext {
-  /** Gives a second module's exports, its style sheet adopted. */
-  loadModule(name: ModuleName): Promise<unknown>;
+  readonly loadModule: LoadModule;
   /** The calls on the page, by id. */
   readonly seats: Map<string, CallSeat>;
   /** The run is being drawn from its state, not followed as it happens. */

@@ -2,6 +2,7 @@
 
 import { h } from "../dom/dom.ts";
 import type { Json, JsonObject } from "../protocol.ts";
+import { jsonText } from "../state/exact.ts";
 import { ValueView } from "./values.ts";
 
 export function promptLine(prompt: readonly JsonObject[], signal: AbortSignal): HTMLElement {
@@ -19,8 +20,7 @@ function partText(part: Json): string {
   if (typeof part !== "object" || part === null || Array.isArray(part)) return "";
   if (typeof part.text === "string") return part.text;
   const answer = part.functionResponse as JsonObject | undefined;
-  if (answer)
-    return `Answer to ${String(answer.name ?? "a call")}: ${JSON.stringify(answer.response ?? null)}`;
+  if (answer) return `Answer to ${String(answer.name ?? "a call")}: ${jsonText(answer.response ?? null)}`;
   const file = (part.inlineData ?? part.fileData) as JsonObject | undefined;
   return file ? `File, ${String(file.mimeType ?? "unknown type")}` : "";
 }

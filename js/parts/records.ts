@@ -2,6 +2,7 @@
 
 import { h } from "../dom/dom.ts";
 import type { Json, JsonObject } from "../protocol.ts";
+import { jsonText } from "../state/exact.ts";
 import { visibleText } from "./values.ts";
 
 const rows_max = 50;
@@ -21,13 +22,17 @@ export function table(value: Json): HTMLElement | null {
 
 export function grid(columns: readonly string[], rows: readonly Json[][]): HTMLElement {
   // A column of numbers has its name above them.
-  const numeric = (index: number) => typeof rows[0]?.[index] === "number" && "num";
+  const numeric = (index: number) => isNumber(rows[0]?.[index]) && "num";
   const head = columns.map((name, i) => h("th", { scope: "col", class: numeric(i) }, visibleText(name)));
   const body = rows.map((row) =>
-    h("tr", null, ...row.map((value) => h("td", { class: typeof value === "number" && "num" }, cell(value)))),
+    h("tr", null, ...row.map((value) => h("td", { class: isNumber(value) && "num" }, cell(value)))),
   );
   const all = h("table", null, h("thead", null, h("tr", null, ...head)), h("tbody", null, ...body));
   return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Result table" }, all);
+}
+
+function isNumber(value: Json | undefined): boolean {
+  return typeof value === "number" || typeof value === "bigint";
 }
 
 function records(value: Json): JsonObject[] | null {
@@ -51,6 +56,6 @@ function isFlat(row: Json): boolean {
 }
 
 function cell(value: Json): Node {
-  const text = typeof value === "string" ? value : value === null ? "" : JSON.stringify(value);
+  const text = typeof value === "string" ? value : value === null ? "" : jsonText(value);
   return visibleText(text.length > cell_max ? `${text.slice(0, cell_max)}…` : text);
 }

@@ -1,7 +1,9 @@
 // JSON values for reading: strings as text, the rest as JSON, with nothing invisible left in them.
 
 import { button, h } from "../dom/dom.ts";
+import { Once } from "../dom/once.ts";
 import type { Json } from "../protocol.ts";
+import { jsonText } from "../state/exact.ts";
 import { count } from "../words/formats.ts";
 
 /** Characters and lines shown before "Show all"; what is wide has room for more. */
@@ -47,7 +49,7 @@ export function pretty(value: Json, limit = Number.POSITIVE_INFINITY): string {
   };
   const print = (item: Json, indent: string) => {
     if (typeof item !== "object" || item === null) {
-      put(typeof item === "string" ? JSON.stringify(item.slice(0, limit)) : String(item));
+      put(jsonText(typeof item === "string" ? item.slice(0, limit) : item));
       return;
     }
     const [open, close] = Array.isArray(item) ? "[]" : "{}";
@@ -75,7 +77,7 @@ export class ValueView {
   readonly root = h("div", { class: "value" });
   #value: Json = null;
   #all = false;
-  #shown = "";
+  readonly #shown = new Once();
 
   /** `wide`: lines are not wrapped but scrolled, as a program printed them. */
   readonly #signal: AbortSignal;
@@ -94,14 +96,19 @@ export class ValueView {
     const text = this.#all ? full : clip(full, limit);
     const clipped = text.length < full.length;
     const key = `${typeof value}:${clipped ? full.length : ""}:${text}`;
-    if (key === this.#shown) return;
-    this.#shown = key;
+    if (!this.#shown.isNew(key)) return;
     const kind = this.#wide ? "is-wide" : valueKind(value);
     const body = h("div", { class: `value-text ${kind}` }, visibleText(clipped ? `${text}…` : text));
     if (this.#wide) body.tabIndex = 0;
     this.root.replaceChildren(body);
     if (clipped)
       this.root.append(this.#more(isText ? `Show all, ${count(value.length, "character")}` : "Show all"));
+  }
+
+  /** There is no value, and this is what is said instead. */
+  none(words: string): void {
+    this.#shown.forget();
+    this.root.replaceChildren(words);
   }
 
   #more(label: string): HTMLButtonElement {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Json, Op } from "../protocol.ts";
-import { applyOps, PatchError } from "./patch.ts";
+import { PatchError } from "./exact.ts";
+import { applyOps } from "./patch.ts";
 
 function apply(state: Json, ...ops: Op[]): Json {
   return applyOps(structuredClone(state), ops);
@@ -32,7 +33,26 @@ describe("applyOps", () => {
     expect(apply({ a: 1 }, ["=", [], { b: 2 }], ["=", ["c"], 3])).toEqual({ b: 2, c: 3 });
   });
 
+  it("takes large whole numbers by their digits and places", () => {
+    const digits = "7310582946120375811";
+    const op: Op = [
+      "=",
+      ["call"],
+      { args: { id: digits, text: digits, ids: [digits] } },
+      [
+        ["args", "id"],
+        ["args", "ids", 0],
+      ],
+    ];
+    expect(apply({}, op)).toEqual({
+      call: { args: { id: BigInt(digits), text: digits, ids: [BigInt(digits)] } },
+    });
+    expect(apply({ n: 1 }, ["=", ["n"], digits, [[]]])).toEqual({ n: BigInt(digits) });
+  });
+
   it.each<[string, Op]>([
+    ["no digits where a whole number should be", ["=", ["text"], { a: "x" }, [["a"]]]],
+    ["no place where a whole number should be", ["=", ["text"], { a: "1" }, [["b", 0]]]],
     ["a missing container", ["=", ["nothing", "x"], 1]],
     ["a path through a string", ["=", ["text", "x"], 1]],
     ["an append to a number", ["+", ["count"], "x"]],

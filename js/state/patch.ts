@@ -1,7 +1,6 @@
 // Applies the two operations of the protocol to a state, in place.
 import type { Json, Op, Path } from "../protocol.ts";
-
-export class PatchError extends Error {}
+import { misfit, withWhole } from "./exact.ts";
 
 type Container = Json[] | { [key: string]: Json };
 
@@ -11,14 +10,20 @@ type Container = Json[] | { [key: string]: Json };
  */
 export function applyOps<T>(state: T, ops: readonly Op[]): T {
   let root = state as Json;
-  for (const [op, path, value] of ops) {
+  for (const op of ops) {
+    const path = op[1];
     if (path.length === 0) {
-      root = op === "=" ? value : appended(root, value, path);
+      root = op[0] === "=" ? withWhole(op[2], op[3]) : appended(root, op[2], path);
       continue;
     }
     const holder = walk(root, path);
     const key = path[path.length - 1]!;
-    put(holder, key, op === "=" ? value : appended(get(holder, key, path), value as string, path), path);
+    put(
+      holder,
+      key,
+      op[0] === "=" ? withWhole(op[2], op[3]) : appended(get(holder, key, path), op[2], path),
+      path,
+    );
   }
   return root as T;
 }
@@ -54,8 +59,4 @@ function put(holder: Container, key: string | number, value: Json, path: Path): 
 function appended(old: Json, text: string, path: Path): string {
   if (typeof old !== "string" || typeof text !== "string") throw misfit(path);
   return old + text;
-}
-
-function misfit(path: Path): PatchError {
-  return new PatchError(`a patch does not fit the state at ${JSON.stringify(path)}`);
 }

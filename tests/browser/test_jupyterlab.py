@@ -368,10 +368,9 @@ def test_an_answer_that_broke_is_continued_or_asked_for_again_in_its_card(notebo
 
 def test_a_refused_history_is_repaired_from_its_card(notebook: Notebook) -> None:
     notebook.run(
-        "chat = gem.Chat(model='demo')\n"
-        "chat.earlier = [{'role': 'user', 'parts': [{'text': 'Look'}]},\n"
+        "chat = gem.Chat(model='demo', history=[{'role': 'user', 'parts': [{'text': 'Look'}]},\n"
         "  {'role': 'model', 'parts': [{'functionCall': {'name': 'look', 'args': {}}}]},\n"
-        "  {'role': 'user', 'parts': [{'text': 'And?'}]}, {'role': 'model', 'parts': [{'text': 'So'}]}]\n"
+        "  {'role': 'user', 'parts': [{'text': 'And?'}]}, {'role': 'model', 'parts': [{'text': 'So'}]}])\n"
         "run = chat.send('@say fine')\nrun"
     )
     text_shows(notebook, "Answers the call look in contents[1].parts[0]")

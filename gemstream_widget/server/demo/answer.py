@@ -7,80 +7,78 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ..._plain import Json
+from ..actions import Actions, Pause, Send
 from ..example import example
 from ..faults import Fault
-from ..prompt import Answer, Ask, count_tokens
+from ..question import Question, ToolResponse, count_tokens
 from ..reply import Reply, slices
-from ..script.actions import Actions, Chunk, Pause
 from ..script.language import is_script, parse
-from ..script.play import perform
+from ..script.play import play
 from .prose import Seed, compose, keywords
 
 __all__ = ["answer"]
 
 
-Json = dict[str, Any]
-
-
-def answer(ask: Ask, reply: Reply, pace_s: float | None = None) -> tuple[Actions, Fault]:
+def answer(question: Question, reply: Reply, pace_s: float | None = None) -> tuple[Actions, Fault]:
     """What the demo model does with a request, and how it travels. Raises ScriptError.
 
     `pace_s` is the pause between chunks in seconds; None for Gemini's own rhythm.
     """
-    if is_script(ask.prompt):
-        sections = parse(ask.prompt)
-        if ask.step < len(sections):
-            section = sections[ask.step]
-            return perform(section, ask, reply), section.fault
-    return _paced(list(_chunks(ask, reply)), Seed(ask.prompt), pace_s), Fault()
+    if is_script(question.prompt):
+        sections = parse(question.prompt)
+        if question.step < len(sections):
+            section = sections[question.step]
+            return play(section, question, reply), section.fault
+    return _paced(list(_chunks(question, reply)), Seed(question.prompt), pace_s), Fault()
 
 
-def _chunks(ask: Ask, reply: Reply) -> Iterator[Json]:
+def _chunks(question: Question, reply: Reply) -> Iterator[Json]:
     """Thoughts, then calls or an answer, within `max_tokens` as far as the request sets it."""
-    calls = list(_choose_calls(ask))
+    calls = list(_choose_calls(question))
     if calls:
         thoughts, text = _thoughts_before(calls), ""
-    elif ask.answers:
-        thoughts, text = "", _read_out(ask)
-    elif ask.json_schema is not None:
-        thoughts, text = "", json.dumps(example(ask.json_schema, ask.prompt), indent=2, ensure_ascii=False)
+    elif question.responses:
+        thoughts, text = "", _read_out(question)
+    elif question.json_schema is not None:
+        thoughts, text = "", json.dumps(example(question.json_schema, question.prompt), indent=2, ensure_ascii=False)
     else:
-        prose = compose(ask.prompt)
+        prose = compose(question.prompt)
         thoughts, text = prose.thoughts, prose.answer
-    left = ask.max_tokens if ask.max_tokens is not None else 1_000_000
+    left = question.max_tokens if question.max_tokens is not None else 1_000_000
     for said, kind in ((thoughts, {"thought": True}), (text, {})):
         for piece in slices(said, high=Seed(said).pick((70, 90, 110), "chunk size")):
             if left < count_tokens(piece):
                 yield reply.final("MAX_TOKENS")
                 return
             left -= count_tokens(piece)
-            if ask.wants_thoughts or not kind:
+            if question.wants_thoughts or not kind:
                 yield reply.chunk({"text": piece, **kind})
     for name in calls:
-        yield reply.chunk(reply.call(name, _arguments(ask, name)))
+        yield reply.chunk(reply.call(name, _arguments(question, name)))
     yield reply.final()
 
 
-def _arguments(ask: Ask, name: str) -> Json:
-    made = example(ask.tools[name], ask.prompt)
+def _arguments(question: Question, name: str) -> Json:
+    made = example(question.tools[name], question.prompt)
     return made if isinstance(made, dict) else {}
 
 
-def _choose_calls(ask: Ask) -> Iterator[str]:
+def _choose_calls(question: Question) -> Iterator[str]:
     """The caller's tools to use now: those the prompt names, else the likeliest one, else none.
 
     A tool is called once in a turn; once the conversation has seen one at work, only when the prompt speaks of it.
     """
-    if not ask.tools or ask.calling_mode == "NONE" or ask.answers or ask.step:
+    if not question.tools or question.calling_mode == "NONE" or question.responses or question.step:
         return
-    named = [name for name in ask.tools if _words(name) <= _words(ask.prompt)]
+    named = [name for name in question.tools if _words(name) <= _words(question.prompt)]
     if named:
         yield from named
         return
-    topic = _words(" ".join(keywords(ask.prompt)))
-    related = {name: len(topic & _words(f"{name} {ask.descriptions[name]}")) for name in ask.tools}
+    topic = _words(" ".join(keywords(question.prompt)))
+    related = {name: len(topic & _words(f"{name} {question.descriptions[name]}")) for name in question.tools}
     likeliest = max(related, key=lambda name: related[name])
-    if related[likeliest] or not ask.tools_used or ask.calling_mode == "ANY":
+    if related[likeliest] or not question.tools_used or question.calling_mode == "ANY":
         yield likeliest
 
 
@@ -97,10 +95,10 @@ def _thoughts_before(calls: list[str]) -> str:
     )
 
 
-def _read_out(ask: Ask) -> str:
+def _read_out(question: Question) -> str:
     """An answer that says what the tools answered."""
-    told = "\n\n".join(_read_one(answer) for answer in ask.answers)
-    refused = all("error" in answer.response for answer in ask.answers)
+    told = "\n\n".join(_read_one(response) for response in question.responses)
+    refused = all("error" in response.body for response in question.responses)
     ending = (
         "Nothing was changed. Tell me what you would like instead."
         if refused
@@ -109,19 +107,20 @@ def _read_out(ask: Ask) -> str:
     return f"{told}\n\n{ending}\n"
 
 
-def _read_one(answer: Answer) -> str:
-    if "error" in answer.response:
-        return f"`{answer.name}` did not go through: {_inline(answer.response['error'])}"
-    value = answer.response.get("result", answer.response.get("output", answer.response))
+def _read_one(response: ToolResponse) -> str:
+    if "error" in response.body:
+        return f"`{response.name}` did not go through: {_inline(response.body['error'])}"
+    value = response.body.get("result", response.body.get("output", response.body))
     if isinstance(value, dict) and value:
         rows = "".join(f"| {_cell(key)} | {_cell(item)} |\n" for key, item in list(value.items())[:12])
-        return f"`{answer.name}` answered:\n\n| Field | Value |\n|---|---|\n{rows}"
+        return f"`{response.name}` answered:\n\n| Field | Value |\n|---|---|\n{rows}"
     if isinstance(value, list) and value:
         more = f"\n\nand {len(value) - 10} more" if len(value) > 10 else ""
-        return f"`{answer.name}` found {len(value)}:\n\n" + "\n".join(f"- {_cell(item)}" for item in value[:10]) + more
+        items = "\n".join(f"- {_cell(item)}" for item in value[:10])
+        return f"`{response.name}` found {len(value)}:\n\n{items}{more}"
     if isinstance(value, str) and "\n" in value:
-        return f"`{answer.name}` answered:\n\n````\n{value[:2000]}\n````"
-    return f"`{answer.name}` says **{_inline(value)}**."
+        return f"`{response.name}` answered:\n\n````\n{value[:2000]}\n````"
+    return f"`{response.name}` says **{_inline(value)}**."
 
 
 def _inline(value: Any) -> str:
@@ -142,4 +141,4 @@ def _paced(chunks: list[Json], seed: Seed, pace_s: float | None) -> Actions:
             yield Pause(seed.between(0.2, 0.35, "first"))
         else:
             yield Pause(total_s / len(chunks) * seed.between(0.5, 1.5, f"step {number}"))
-        yield Chunk(chunk)
+        yield Send(chunk)

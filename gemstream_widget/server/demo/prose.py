@@ -1,6 +1,6 @@
 """What the demo model says to a plain prompt: always the same for the same words, and honest about what it is.
 
-It knows a handful of topics (`knowledge`). About anything else it says only what can be seen in the prompt.
+It knows a handful of topics (`topics`). About anything else it says only what can be seen in the prompt.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 _COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "a": 1}
 _LENGTH = re.compile(r"\bin (?:just |only )?(\d{1,3}|one|two|three|four|five|six|a)(?: short)? (?:sentence|line)s?")
+_ASKS_FOR_A_TABLE = re.compile(r"\btables?\b|\btabular\b|\bcolumns\b", re.IGNORECASE)
 _ASKING = re.compile(
     r"^(?:please |can you |could you |would you )*"
     r"(?:explain|describe|define|summari[sz]e|compare|list|show|write|draft|create|make|tell me about|tell me|give me|"
@@ -72,11 +73,14 @@ def compose(prompt: str) -> Prose:
     limit = _limit(prompt)
     if topic:
         sentences = " ".join(topic.sentences[: limit or 3])
-        whole = f"## {topic.title}\n\n{sentences}\n\n{topic.detail}\n{_note(seed)}"
-        answer = f"{sentences}\n\n*From the demo model, offline.*\n" if limit else whole
+        whole = f"## {topic.title}\n\n{sentences}\n\n{topic.detail}\n{topic.table}\n{_note(seed)}"
+        table = f"{topic.table}\n" if _ASKS_FOR_A_TABLE.search(prompt) else ""
+        answer = f"{sentences}\n\n{table}*From the demo model, offline.*\n" if limit else whole
         plan = f"This is one of the few topics I know by heart, so I can be exact about {_subject(prompt)}."
     elif limit:
         answer = " ".join(_plain_sentences(prompt)[:limit])
+        if _ASKS_FOR_A_TABLE.search(prompt):
+            answer = f"{answer}\n\n{_table(prompt, seed)}"
         plan = f"They want it short, so I will keep to {limit}."
     elif not keywords(prompt):
         answer = _greeting(prompt, seed)
@@ -131,7 +135,7 @@ def _plain_sentences(prompt: str) -> list[str]:
     return [
         f"You asked about **{subject}**, and I am the demo model: a script on your machine that streams like Gemini.",
         "I know your words and nothing about the world, so I will not make up facts.",
-        'Ask a real model with `model="gemini-2.5-flash"` and a key, and the same cell shows its answer.',
+        'Question a real model with `model="gemini-3.8-flash"` and a key, and the same cell shows its answer.',
         "Everything you see here, the reasoning, the chunks, the token counts and Stop, works the same with it.",
         "Start a line of the prompt with `@say` to write my answer yourself.",
     ]
@@ -157,6 +161,8 @@ def _tour(prompt: str, seed: Seed) -> str:
     fitting = [block for pattern, block in blocks if re.search(pattern, prompt, re.IGNORECASE)]
     first = fitting[0] if fitting else seed.pick((_outline, _table, _steps), "first block")
     second = seed.pick([block for block in (_outline, _table, _real) if block is not first], "second block")
+    if _ASKS_FOR_A_TABLE.search(prompt) and first not in (_table, _comparison):
+        second = _table
     opening = seed.pick(
         (
             "Here is what I can do with **{subject}** without leaving your machine.",
@@ -250,5 +256,5 @@ def _real(prompt: str, seed: Seed) -> str:
     return (
         "### The same from a real model\n\nSet `GEMINI_API_KEY`, then:\n\n"
         "```python\nimport gemstream_widget as gem\n\n"
-        f'run = await gem.ask("{asked}", model="gemini-2.5-flash")\nrun.usage\n```\n'
+        f'run = await gem.ask("{asked}", model="gemini-3.8-flash")\nrun.usage\n```\n'
     )

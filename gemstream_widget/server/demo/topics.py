@@ -17,6 +17,8 @@ class Topic:
     """In order of importance: the first few are an answer by themselves."""
     detail: str
     """A block of markdown that shows it."""
+    table: str
+    """The same as a table."""
 
 
 def find_topic(prompt: str) -> Topic | None:
@@ -41,7 +43,7 @@ _CRDT = Topic(
     "def merge(a: dict[str, int], b: dict[str, int]) -> dict[str, int]:\n"
     "    return {copy: max(a.get(copy, 0), b.get(copy, 0)) for copy in a | b}\n\n\n"
     'merge({"ada": 2}, {"ada": 1, "bob": 3})  # {"ada": 2, "bob": 3}\n'
-    "```\n\n"
+    "```\n",
     "| Property | Why it matters |\n|---|---|\n"
     "| commutative | messages may arrive in any order |\n"
     "| associative | they may arrive in batches |\n"
@@ -60,7 +62,7 @@ _SKY = Topic(
     ),
     "The ratio is a short calculation:\n\n"
     "```python\nblue, red = 450, 650  # nm\nprint((red / blue) ** 4)  # about 4.35\n```\n\n"
-    "$$I \\propto \\frac{1}{\\lambda^4}$$\n\n"
+    "$$I \\propto \\frac{1}{\\lambda^4}$$\n",
     "| Colour | Wavelength | Scattered, relative to red |\n|---|--:|--:|\n"
     "| blue | 450 nm | 4.4 |\n| green | 550 nm | 2.0 |\n| red | 650 nm | 1.0 |\n",
 )
@@ -80,10 +82,13 @@ _STREAMING = Topic(
     "```json\n"
     '{"candidates": [{"content": {"role": "model", "parts": [{"text": "Hello"}]}, "index": 0}],\n'
     ' "usageMetadata": {"promptTokenCount": 4, "candidatesTokenCount": 1, "totalTokenCount": 5}}\n'
-    "```\n\n"
-    "1. `thought: true` marks reasoning\n"
-    "2. `functionCall` asks the caller to run something\n"
-    "3. `finishReason` ends it\n",
+    "```\n",
+    "| In a chunk | Means |\n|---|---|\n"
+    "| `text` | the next words of the answer |\n"
+    "| `thought: true` | they are reasoning |\n"
+    "| `functionCall` | the caller is asked to run something |\n"
+    "| `usageMetadata` | the tokens so far |\n"
+    "| `finishReason` | this chunk is the last, and why |\n",
 )
 
 _TOOLS = Topic(
@@ -99,7 +104,7 @@ _TOOLS = Topic(
     '@gem.tool(approve="ask")\n'
     "def delete_file(path: str) -> str:\n"
     '    """Delete one file."""\n'
-    "```\n\n"
+    "```\n",
     "| Who | Does |\n|---|---|\n| model | asks for a call |\n| you | decide |\n| your code | runs it |\n"
     "| model | reads the result and goes on |\n",
 )
@@ -116,8 +121,10 @@ _RECURSION = Topic(
     "```python\ndef depth(value: object) -> int:\n"
     "    if not isinstance(value, dict):\n        return 0\n"
     "    return 1 + max(map(depth, value.values()), default=0)\n\n\n"
-    'depth({"a": {"b": 1}})  # 2\n```\n\n'
-    "- **Base case:** anything that is not a dict\n- **Step:** one level, and the deepest of what is below\n",
+    'depth({"a": {"b": 1}})  # 2\n```\n',
+    "| Part | In this function |\n|---|---|\n"
+    "| base case | anything that is not a dict has depth 0 |\n"
+    "| step | one level, and the deepest of what is below |\n",
 )
 
 _TOPICS = (

@@ -9,7 +9,7 @@ directive. Each directive is a line: `@name argument`. Other lines are for the r
     @then
     @say It is sunny.
 
-`parse` turns the text into sections, one for each time the model speaks within the turn; `perform` plays a section.
+`parse` turns the text into sections, one for each time the model speaks within the turn; `play.play` plays a section.
 The whole language, with examples, is in docs/local-gemini.md.
 """
 
@@ -23,8 +23,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from ..faults import Fault
-from .actions import Ending
+from ..._plain import Json
+from ..faults import Ending, Fault
 
 __all__ = ["Cue", "ScriptError", "Section", "is_script", "parse"]
 
@@ -176,7 +176,7 @@ def _status(argument: str) -> int:
     return _number(argument, 400, 599)
 
 
-def _object(argument: str) -> dict[str, Any]:
+def _object(argument: str) -> Json:
     try:
         value = json.loads(argument)
     except ValueError as error:
@@ -186,7 +186,7 @@ def _object(argument: str) -> dict[str, Any]:
     return value
 
 
-def _call(argument: str) -> tuple[str, dict[str, Any] | None]:
+def _call(argument: str) -> tuple[str, Json | None]:
     name, _, args = argument.strip().partition(" ")
     if not name:
         raise ValueError("needs the name of a tool")

@@ -10,32 +10,31 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
+from ..._plain import Json
+from ..actions import Actions, Cut, Pause, Raw, Send, Stall
 from ..errors import error_body
 from ..example import example
-from ..prompt import Ask
+from ..framing import GARBAGE, frame
+from ..question import Question
 from ..reply import Reply, slices
-from ..wire import GARBAGE, frame
-from .actions import Actions, Chunk, Cut, Pause, Raw, Stall
 from .language import Cue, Section
 
-__all__ = ["perform", "png"]
+__all__ = ["play", "png"]
 
-
-Json = dict[str, Any]
 
 DEFAULT_EVERY_S = 0.02
 
 
-def perform(section: Section, ask: Ask, reply: Reply) -> Actions:
+def play(section: Section, question: Question, reply: Reply) -> Actions:
     """The actions of a section. Lazy: a script of a million chunks needs no memory."""
-    return _Stage(ask, reply).play(section.cues)
+    return _Player(question, reply).play(section.cues)
 
 
-class _Stage:
+class _Player:
     """What a script has set so far, and the chunk that still waits for parts to join it."""
 
-    def __init__(self, ask: Ask, reply: Reply) -> None:
-        self._ask = ask
+    def __init__(self, question: Question, reply: Reply) -> None:
+        self._question = question
         self._reply = reply
         self._every_s = DEFAULT_EVERY_S
         self._size: int | None = None
@@ -144,7 +143,7 @@ class _Stage:
         if self._sent and self._every_s:
             yield Pause(self._every_s)
         self._sent += 1
-        yield Chunk(payload)
+        yield Send(payload)
 
     def _pieces(self, text: str) -> Iterator[str]:
         if self._size is None:
@@ -155,8 +154,8 @@ class _Stage:
     def _args(self, name: str, args: Json | None) -> Json:
         if args is not None:
             return args
-        told = "\n".join(line for line in self._ask.prompt.splitlines() if not line.startswith("@"))
-        made = example(self._ask.tools.get(name, {}), told)
+        told = "\n".join(line for line in self._question.prompt.splitlines() if not line.startswith("@"))
+        made = example(self._question.tools.get(name, {}), told)
         return made if isinstance(made, dict) else {}
 
 

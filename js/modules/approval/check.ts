@@ -1,6 +1,7 @@
 // Whether a value fits a JSON schema, in words for whoever typed it. The kernel checks again, with the tool's own types.
 import type { Json, JsonObject } from "../../protocol.ts";
-import { object, own, resolved, same } from "./schema.ts";
+import { jsonText, same } from "../../state/exact.ts";
+import { object, own, resolved } from "./schema.ts";
 
 const depth_max = 24;
 
@@ -36,7 +37,8 @@ const kind: Check = (value, { type }) => {
 };
 
 function isA(value: Json, type: string): boolean {
-  if (type === "integer") return Number.isInteger(value);
+  if (type === "integer") return typeof value === "bigint" || Number.isInteger(value);
+  if (type === "number") return isNumber(value);
   if (type === "array") return Array.isArray(value);
   if (type === "null") return value === null;
   if (type === "object") return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -46,7 +48,7 @@ function isA(value: Json, type: string): boolean {
 const choice: Check = (value, rule) => {
   const choices = Array.isArray(rule.enum) ? rule.enum : Object.hasOwn(rule, "const") ? [rule.const!] : null;
   if (!choices || choices.some((item) => same(item, value))) return null;
-  return `Needs one of ${choices.map((item) => JSON.stringify(item)).join(", ")}`;
+  return `Needs one of ${choices.map((item) => jsonText(item)).join(", ")}`;
 };
 
 const branches: Check = (value, rule, root, depth) => {
@@ -62,21 +64,33 @@ const branches: Check = (value, rule, root, depth) => {
 };
 
 const numbers: Check = (value, rule) => {
-  if (typeof value !== "number") return null;
-  const limits: [Json | undefined, (limit: number) => boolean, string][] = [
+  if (!isNumber(value)) return null;
+  // JavaScript compares a number and a bigint by their exact values.
+  const limits: [Json | undefined, (limit: number | bigint) => boolean, string][] = [
     [rule.minimum, (limit) => value >= limit, "Must be at least"],
     [rule.maximum, (limit) => value <= limit, "Must be at most"],
     [rule.exclusiveMinimum, (limit) => value > limit, "Must be more than"],
     [rule.exclusiveMaximum, (limit) => value < limit, "Must be less than"],
-    [
-      rule.multipleOf,
-      (unit) => Math.abs(value / unit - Math.round(value / unit)) < 1e-9,
-      "Must be a multiple of",
-    ],
+    [rule.multipleOf, (unit) => isMultiple(value, unit), "Must be a multiple of"],
   ];
-  const broken = limits.find(([limit, holds]) => typeof limit === "number" && !holds(limit));
-  return broken ? `${broken[2]} ${broken[0]}` : null;
+  for (const [limit, holds, words] of limits)
+    if (isNumber(limit) && !holds(limit)) return `${words} ${jsonText(limit)}`;
+  return null;
 };
+
+function isNumber(value: Json | undefined): value is number | bigint {
+  return typeof value === "number" || typeof value === "bigint";
+}
+
+function isMultiple(value: number | bigint, unit: number | bigint): boolean {
+  if (isWhole(value) && isWhole(unit)) return Number(unit) !== 0 && BigInt(value) % BigInt(unit) === 0n;
+  const times = Number(value) / Number(unit);
+  return Math.abs(times - Math.round(times)) < 1e-9;
+}
+
+function isWhole(value: number | bigint): boolean {
+  return typeof value === "bigint" || Number.isInteger(value);
+}
 
 const texts: Check = (value, rule) => {
   if (typeof value !== "string") return null;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { diff, shortDiff } from "./diff.ts";
-import { codeWords, deadlineWords, ruleWords, waitingWords } from "./phrases.ts";
+import { codeWords, deadlineWords, heldWords, ruleWords, waitingWords } from "./phrases.ts";
 
 const shown = (asked: string, now: string) =>
   diff(asked, now)
@@ -52,9 +52,20 @@ describe("sentences", () => {
     expect(deadlineWords(12, 12)).toBe("Time is up");
   });
 
+  it("say which values are still unseen", () => {
+    expect(heldWords(["command"])).toBe("Approve waits until the end was in view of: command");
+    expect(heldWords(["a", "b", "c", "d", "x".repeat(99)])).toBe(
+      "Approve waits until the end was in view of: a, b, c and 2 more",
+    );
+    expect(heldWords(["x".repeat(99)]).length).toBeLessThan(100);
+  });
+
   it("count what waits", () => {
-    expect(waitingWords(2, 0)).toBe("2 calls wait for you");
-    expect(waitingWords(3, 1)).toBe("3 calls wait for you, 1 edited");
+    expect(waitingWords(2, 0, 0)).toBe("2 calls wait for you");
+    expect(waitingWords(3, 1, 0)).toBe("3 calls wait for you, 1 edited");
+    expect(waitingWords(3, 0, 2)).toBe(
+      "3 calls wait for you, 2 with more to see before they can be approved",
+    );
     expect(codeWords({ id: "s0c0" })).toBe('run.approve("s0c0") or run.deny("s0c0")');
   });
 });

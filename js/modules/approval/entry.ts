@@ -1,7 +1,9 @@
 // What is typed into one field, as the value it stands for. Untouched text stands for exactly what the model sent.
 import type { Json, JsonObject } from "../../protocol.ts";
+import { jsonText, same } from "../../state/exact.ts";
 import { faultOf } from "./check.ts";
-import { type Field, same } from "./schema.ts";
+import { parseJson, wholeNumber } from "./exact.ts";
+import type { Field } from "./schema.ts";
 
 export type Reading = { value: Json | undefined; fault: null } | { value: undefined; fault: string };
 
@@ -16,17 +18,17 @@ export function textOf(field: Field, value: Json | undefined): string {
     case "json":
       return laidOut(value);
     default:
-      return JSON.stringify(value);
+      return jsonText(value);
   }
 }
 
 /** Nested values over lines, small ones in one. */
 export function laidOut(value: Json): string {
   // Every line end here is one of the layout: those inside strings are escaped.
-  const line = JSON.stringify(value, null, 1)
+  const line = jsonText(value, 1)
     .replace(/([[{])\n\s*|\n\s*(?=[\]}])/g, "$1")
     .replace(/\n\s*/g, " ");
-  return line.length <= 60 ? line : JSON.stringify(value, null, 2);
+  return line.length <= 60 ? line : jsonText(value, 2);
 }
 
 /** `text` is what the control holds now, `started` what it held when the model's value was put in. */
@@ -35,19 +37,10 @@ export function read(field: Field, text: string, started: string, root: JsonObje
   const { kind } = field;
   if (text === "" && (kind !== "text" || !field.required)) return unset(field);
   const { value, fault } = parsed(field, text);
-  if (fault !== null) return { value: undefined, fault };
+  if (fault !== null) return bad(fault);
   if (kind === "json" && value === null && field.nullable) return good(null);
   const wrong = field.known ? faultOf(value!, field.schema, root) : null;
-  if (wrong) return { value: undefined, fault: wrong };
-  return isExact(value!) ? good(value) : { value: undefined, fault: inexact };
-}
-
-export const inexact = "Too large a number for this page: decide from Python";
-
-/** Numbers that JavaScript would round must not be approved as if they were what is shown. */
-export function isExact(value: Json): boolean {
-  if (typeof value === "number") return !Number.isInteger(value) || Number.isSafeInteger(value);
-  return typeof value !== "object" || value === null || Object.values(value).every(isExact);
+  return wrong ? bad(wrong) : good(value);
 }
 
 /** Nothing typed: as the model left it out, else null or absent, whichever the tool allows. */
@@ -65,19 +58,31 @@ function parsed(field: Field, text: string): Reading {
     case "choice":
       return good(field.choices[Number(text)]);
     case "integer":
-      return /^\s*[+-]?\d+\s*$/.test(text) ? good(Number(text)) : bad("Needs a whole number");
+      return number(wholeNumber(text.trim()), "Needs a whole number");
     case "number":
-      return /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(text) && Number.isFinite(Number(text))
-        ? good(Number(text))
-        : bad("Needs a number");
+      return number(wholeNumber(text.trim()) ?? fraction(text), "Needs a number");
     default:
-      try {
-        return good(JSON.parse(text) as Json);
-      } catch {
-        return bad(
-          field.schema.type === "string" ? 'Needs JSON: text stands in "quotes"' : "Is not complete JSON",
-        );
-      }
+      return json(field, text);
+  }
+}
+
+function number(value: number | bigint | null, fault: string): Reading {
+  return value === null ? bad(fault) : good(value);
+}
+
+function fraction(text: string): number | null {
+  const value = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(text) ? Number(text) : Number.NaN;
+  return Number.isFinite(value) ? value : null;
+}
+
+function json(field: Field, text: string): Reading {
+  try {
+    return good(parseJson(text));
+  } catch (error) {
+    if (error instanceof RangeError) return bad("Holds a number that is too large");
+    return bad(
+      field.schema.type === "string" ? 'Needs JSON: text stands in "quotes"' : "Is not complete JSON",
+    );
   }
 }
 
@@ -87,7 +92,7 @@ export function emptyWords(field: Field): string {
   if (field.asked === null || (field.nullable && field.required)) return "null";
   if (field.required) return "";
   const fallback = field.schema.default;
-  return fallback === undefined || fallback === null ? "not set" : `not set: ${JSON.stringify(fallback)}`;
+  return fallback === undefined || fallback === null ? "not set" : `not set: ${jsonText(fallback)}`;
 }
 
 function good(value: Json | undefined): Reading {

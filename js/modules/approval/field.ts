@@ -3,13 +3,16 @@
 import { h, setText, toggleAttribute } from "../../dom/dom.ts";
 import { spelled, visibleText } from "../../parts/values.ts";
 import type { Json, JsonObject } from "../../protocol.ts";
+import { jsonText, same } from "../../state/exact.ts";
 import { shortDiff } from "./diff.ts";
-import { emptyWords, inexact, isExact, type Reading, read, textOf } from "./entry.ts";
-import { type Field, same } from "./schema.ts";
+import { emptyWords, type Reading, read, textOf } from "./entry.ts";
+import { Overflow } from "./overflow.ts";
+import type { Field } from "./schema.ts";
 
 type Control = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
 
-const line_max = 72;
+/** A chosen option is cut off where its box ends; one that may be longer stands below it in full. */
+const choice_max = 32;
 let ids = 0;
 
 export class FieldRow {
@@ -23,6 +26,7 @@ export class FieldRow {
   readonly #fault: HTMLElement;
   readonly #plain: HTMLElement;
   readonly #note: HTMLElement;
+  readonly #overflow: Overflow | null;
   #reading: Reading;
   #frozen = false;
 
@@ -30,7 +34,7 @@ export class FieldRow {
     this.field = field;
     this.#root = root;
     const id = `gs-field-${++ids}`;
-    const { name, required, description, known } = field;
+    const { name, kind, required, description, known } = field;
     this.#control = control(field, id);
     const mark = required && h("span", { class: "required", "aria-hidden": "true" }, " *");
     const title = [required && "Required", description].filter(Boolean).join(". ");
@@ -43,7 +47,15 @@ export class FieldRow {
     this.#note.hidden = !this.#note.textContent;
     const tick = isCheckbox(this.#control) && h("span", { class: "tick", "aria-hidden": "true" });
     const line = tick ? h("div", { class: "check" }, this.#control, tick) : this.#control;
-    this.cell = h("div", { class: "cell" }, line, this.#note, this.#fault, this.#was, this.#plain);
+    const measured = () => {
+      this.#describe();
+      onInput();
+    };
+    this.#overflow = isText(this.#control)
+      ? new Overflow(this.#control, `${id}-rest`, measured, signal)
+      : null;
+    const notes = [this.#note, this.#fault, this.#was, this.#plain];
+    this.cell = h("div", { class: "cell" }, line, this.#overflow?.root, ...notes);
     this.#started = this.#text;
     this.#reading = { value: field.asked, fault: null };
     const changed = () => {
@@ -52,6 +64,8 @@ export class FieldRow {
     };
     this.#control.addEventListener("input", changed, { signal });
     this.#control.addEventListener("change", changed, { signal });
+    if (kind === "integer" || kind === "number")
+      this.#control.addEventListener("keydown", keepLine, { signal });
     this.update();
   }
 
@@ -67,12 +81,8 @@ export class FieldRow {
     return this.#reading.fault !== null || !same(this.#reading.value, this.field.asked);
   }
 
-  /** `amended`: the arguments will be sent from here, so that each must be exact. */
-  update(amended = false): void {
-    let reading = read(this.field, this.#text, this.#started, this.#root);
-    if (reading.fault === null && amended && reading.value !== undefined && !isExact(reading.value))
-      reading = { value: undefined, fault: inexact };
-    this.#reading = reading;
+  update(): void {
+    this.#reading = read(this.field, this.#text, this.#started, this.#root);
     this.#paint();
   }
 
@@ -81,12 +91,19 @@ export class FieldRow {
     this.#control.disabled = locked;
   }
 
+  /** The end of the value was in view. */
+  get seen(): boolean {
+    return this.#overflow?.seen ?? true;
+  }
+
   /** A text area is as high as its text, once it is on the page. */
   fit(): void {
     const control = this.#control;
-    if (!(control instanceof HTMLTextAreaElement) || CSS.supports("field-sizing", "content")) return;
-    control.style.height = "auto";
-    control.style.height = `${control.scrollHeight + 2}px`;
+    if (isText(control) && !CSS.supports("field-sizing", "content")) {
+      control.style.height = "auto";
+      control.style.height = `${control.scrollHeight + 2}px`;
+    }
+    this.#overflow?.measure();
   }
 
   get #text(): string {
@@ -99,15 +116,29 @@ export class FieldRow {
     if (fault !== null) setText(this.#fault, fault);
     this.#was.hidden = !this.edited;
     if (this.edited) this.#was.replaceChildren("model asked: ", ...this.#asked());
-    const shown = visibleText(this.#text) as HTMLElement;
-    const odd = shown.querySelector(".odd") !== null;
-    this.#plain.hidden = !odd;
-    if (odd) this.#plain.replaceChildren("with hidden characters: ", shown);
+    this.#paintPlain();
     if (isCheckbox(this.#control)) setText(this.#control.nextSibling!, this.#text);
-    const notes = [this.#note, this.#fault, this.#was, this.#plain].filter((note) => !note.hidden);
     toggleAttribute(this.#control, "aria-invalid", fault === null ? null : "true");
-    toggleAttribute(this.#control, "aria-describedby", notes.map(({ id }) => id).join(" ") || null);
     if (!this.#frozen) this.fit();
+    this.#describe();
+  }
+
+  #describe(): void {
+    const notes = [this.#note, this.#fault, this.#was, this.#plain].filter((note) => !note.hidden);
+    const ids = [this.#overflow?.wordsId, ...notes.map(({ id }) => id)].filter(Boolean);
+    toggleAttribute(this.#control, "aria-describedby", ids.join(" ") || null);
+  }
+
+  /** What the control itself cannot show: characters without a picture, the end of a long option. */
+  #paintPlain(): void {
+    const option =
+      this.#control instanceof HTMLSelectElement && (this.#control.selectedOptions[0]?.text ?? "");
+    const shown = visibleText(option || this.#text) as HTMLElement;
+    const odd = !option && shown.querySelector(".odd") !== null;
+    const long = option !== false && option.length > choice_max;
+    this.#plain.hidden = !odd && !long;
+    if (odd) this.#plain.replaceChildren("with hidden characters: ", shown);
+    else if (long) this.#plain.replaceChildren(shown);
   }
 
   #asked(): Node[] {
@@ -136,13 +167,20 @@ function control(field: Field, id: string): Control {
     return h("input", { ...common, type: "checkbox", checked: asked });
   if (kind === "choice" || kind === "boolean") return select(field, common, text);
   const placeholder = spelled(emptyWords(field)) || null;
-  if (kind === "json" || text.includes("\n") || text.length > line_max) {
-    const area = h("textarea", { ...common, placeholder, rows: 1, wrap: "soft", dir: "ltr" });
-    area.value = text;
-    return area;
-  }
   const inputmode = kind === "integer" ? "numeric" : kind === "number" ? "decimal" : null;
-  return h("input", { ...common, type: "text", placeholder, inputmode, value: text, dir: "ltr" });
+  // Never an input of one line: it would hide the end of what does not fit into it.
+  const area = h("textarea", { ...common, placeholder, inputmode, rows: 1, wrap: "soft", dir: "ltr" });
+  area.value = text;
+  return area;
+}
+
+/** A number wraps like any text, but has no second line of its own. */
+function keepLine(event: Event): void {
+  if ((event as KeyboardEvent).key === "Enter") event.preventDefault();
+}
+
+function isText(control: Control): control is HTMLTextAreaElement {
+  return control instanceof HTMLTextAreaElement;
 }
 
 function select(field: Field, common: object, text: string): HTMLSelectElement {
@@ -160,7 +198,7 @@ function select(field: Field, common: object, text: string): HTMLSelectElement {
 
 /** An option holds text only, so hidden characters are named in it. */
 function label(choice: Json): string {
-  return spelled(typeof choice === "string" ? choice : JSON.stringify(choice));
+  return spelled(typeof choice === "string" ? choice : jsonText(choice));
 }
 
 function isCheckbox(control: Control): control is HTMLInputElement {

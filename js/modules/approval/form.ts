@@ -2,12 +2,14 @@
 
 import { button, h, setText, toggleAttribute } from "../../dom/dom.ts";
 import { icon } from "../../dom/icons.ts";
+import { Once } from "../../dom/once.ts";
 import { visibleText } from "../../parts/values.ts";
 import type { Call, Choice, JsonObject, Scope } from "../../protocol.ts";
-import type { SentDecision } from "../../state/entry.ts";
+import type { SentDecision } from "../../source/source.ts";
+import { jsonText } from "../../state/exact.ts";
 import { FieldRow } from "./field.ts";
 import { Guard } from "./guard.ts";
-import { codeWords, deadlineWords, ruleWords, scopes } from "./phrases.ts";
+import { codeWords, deadlineWords, heldWords, ruleWords, scopes } from "./phrases.ts";
 import { fieldsOf } from "./schema.ts";
 
 /** Arguments the model left out are folded away when there are more than this. */
@@ -18,8 +20,10 @@ let rules = 0;
 
 export interface FormHost {
   decide(choice: Choice): void;
-  /** The form's arguments changed. */
+  /** The form's arguments changed, or how much of them was in view. */
   changed(): void;
+  /** Says one sentence to a screen reader. */
+  say(sentence: string): void;
 }
 
 export class CallForm {
@@ -35,9 +39,11 @@ export class CallForm {
   readonly #reason: HTMLInputElement;
   readonly #scope: HTMLSelectElement;
   readonly #rule = h("p", { class: "facts", hidden: true, id: `gs-rule-${++rules}` });
+  readonly #held = h("p", { class: "facts held", id: `gs-held-${rules}`, hidden: true });
   readonly #deadline = h("p", { class: "facts deadline" });
   readonly #message = h("p", { class: "fault message-line", hidden: true });
   #rests = false;
+  readonly #shownHeld = new Once();
   #locked = false;
   #sent: SentDecision | undefined;
   #stopping = false;
@@ -85,7 +91,7 @@ export class CallForm {
     });
     const why = call.error ? h("p", { class: "why" }, visibleText(call.error)) : null;
     if (why) this.root.append(why);
-    this.root.append(...this.#fields(signal), acts, this.#rule, this.#deadline, this.#message);
+    this.root.append(...this.#fields(signal), acts, this.#held, this.#rule, this.#deadline, this.#message);
     this.root.addEventListener("keydown", (event) => this.#key(event), { signal });
     this.#guard = new Guard(acts, signal);
     this.#changed();
@@ -97,6 +103,11 @@ export class CallForm {
 
   get valid(): boolean {
     return this.#rows.every((row) => row.fault === null);
+  }
+
+  /** Every value has an end that was in view. */
+  get seen(): boolean {
+    return this.#rows.every((row) => row.seen);
   }
 
   /** Waits for this page, not for the kernel. */
@@ -114,12 +125,12 @@ export class CallForm {
 
   /** Decides as the form stands; nothing happens where it cannot. */
   decide(verdict: Choice["verdict"]): void {
-    if (!this.open || (verdict === "approve" && !this.valid)) return;
+    if (!this.open || (verdict === "approve" && !(this.valid && this.seen))) return;
     const approve = verdict === "approve";
     this.#host.decide({
       hash: this.hash,
       verdict,
-      args: approve && this.edited ? this.#args() : null,
+      args: approve && this.edited ? jsonText(this.#args()) : null,
       reason: (!approve && this.#reason.value.trim()) || null,
       scope: this.#scope.value as Scope,
     });
@@ -186,12 +197,11 @@ export class CallForm {
 
   #click(verdict: Choice["verdict"]): void {
     if (!this.#guard.rests()) return;
+    if (verdict === "approve" && !this.seen) this.#host.say(this.#held.textContent ?? "");
     this.decide(verdict);
   }
 
   #changed(): void {
-    const { edited } = this;
-    for (const row of this.#rows) row.update(edited);
     this.#paint();
     this.#host.changed();
   }
@@ -204,9 +214,26 @@ export class CallForm {
     setText(this.#deny.lastChild!, denying ? "Sending…" : "Deny");
     this.#approve.disabled = this.#locked || !this.valid;
     this.#deny.disabled = this.#locked;
-    // Not disabled for a moment of unrest: that would take the focus away from under the keyboard.
-    for (const each of [this.#approve, this.#deny])
-      toggleAttribute(each, "aria-disabled", this.#rests || each.disabled ? null : "true");
+    this.#paintHeld();
+    // Not disabled for a moment of unrest, nor while something is unseen: the keyboard must still reach the reason.
+    const { seen } = this;
+    for (const each of [this.#approve, this.#deny]) {
+      const waits = !this.#rests || (each === this.#approve && !seen);
+      toggleAttribute(each, "aria-disabled", waits && !each.disabled ? "true" : null);
+    }
+  }
+
+  /** The words keep their room once they were needed, so that nothing below them moves when they go. */
+  #paintHeld(): void {
+    const names = this.#rows.filter((row) => !row.seen).map(({ field }) => field.name);
+    const held = names.length > 0;
+    toggleAttribute(this.#approve, "aria-describedby", held ? this.#held.id : null);
+    toggleAttribute(this.root, "aria-describedby", held ? this.#held.id : null);
+    if (held) this.#held.hidden = false;
+    if (this.#held.hidden || !this.#shownHeld.isNew(JSON.stringify(names))) return;
+    this.#held.classList.toggle("over", !held);
+    if (held) this.#held.replaceChildren(visibleText(heldWords(names)));
+    else this.#host.say("Every end was in view: Approve is ready.");
   }
 
   #paintScope(): void {

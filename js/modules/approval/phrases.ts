@@ -21,8 +21,20 @@ export function deadlineWords(deadline_s: number, now_s: number): string {
   return `Denied in ${left_s < 60 ? `${left_s} s` : duration(left_s)} if nobody decides`;
 }
 
-export function waitingWords(calls: number, edited: number): string {
-  return `${count(calls, "call waits", "calls wait")} for you${edited > 0 ? `, ${edited} edited` : ""}`;
+export function waitingWords(calls: number, edited: number, held: number): string {
+  const words = [`${count(calls, "call waits", "calls wait")} for you`];
+  if (edited > 0) words.push(`${edited} edited`);
+  if (held > 0) words.push(`${held} with more to see before they can be approved`);
+  return words.join(", ");
+}
+
+const names_max = 3;
+
+/** Why Approve waits: arguments whose end nobody had in view. */
+export function heldWords(names: readonly string[]): string {
+  const some = names.slice(0, names_max).map((name) => (name.length > 40 ? `${name.slice(0, 40)}…` : name));
+  const rest = names.length > names_max ? ` and ${names.length - names_max} more` : "";
+  return `Approve waits until the end was in view of: ${some.join(", ")}${rest}`;
 }
 
 /** How to decide where this form cannot. */

@@ -1,5 +1,6 @@
 // From a tool's JSON schema and the arguments the model sent to the fields of a form.
 import type { Json, JsonObject } from "../../protocol.ts";
+import { same } from "../../state/exact.ts";
 
 export type FieldKind = "text" | "integer" | "number" | "boolean" | "choice" | "json";
 
@@ -131,7 +132,7 @@ function fitting(kind: FieldKind, choices: readonly Json[], asked: Json | undefi
       return typeof asked === "string" && !hasControls(asked) ? kind : "json";
     case "integer":
     case "number":
-      return typeof asked === "number" ? kind : "json";
+      return typeof asked === "number" || typeof asked === "bigint" ? kind : "json";
     case "boolean":
       return typeof asked === "boolean" ? kind : "json";
     case "choice":
@@ -143,10 +144,6 @@ function fitting(kind: FieldKind, choices: readonly Json[], asked: Json | undefi
 
 function hasControls(text: string): boolean {
   return /(?![\t\n])[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(text);
-}
-
-export function same(a: Json | undefined, b: Json | undefined): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 export function own(holder: JsonObject, key: string): Json | undefined {

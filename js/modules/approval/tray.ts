@@ -2,6 +2,7 @@
 
 import { button, h, setText, toggleAttribute } from "../../dom/dom.ts";
 import { icon } from "../../dom/icons.ts";
+import { Once } from "../../dom/once.ts";
 import { visibleText } from "../../parts/values.ts";
 import type { Choice, Rule } from "../../protocol.ts";
 import type { CallForm } from "./form.ts";
@@ -22,7 +23,7 @@ export class Tray {
   readonly #revoke: (rule: string) => void;
   #forms: readonly CallForm[] = [];
   #rests = false;
-  #shownRules = "";
+  readonly #shownRules = new Once();
 
   constructor(root: HTMLElement, revoke: (rule: string) => void, signal: AbortSignal) {
     this.#signal = signal;
@@ -67,8 +68,10 @@ export class Tray {
 
   #paintAll(): void {
     const open = this.#forms.filter((form) => form.open);
-    setText(this.#words, waitingWords(this.#forms.length, this.#forms.filter((form) => form.edited).length));
-    this.#approve.disabled = open.length === 0 || !open.every((form) => form.valid);
+    const edited = this.#forms.filter((form) => form.edited).length;
+    const held = this.#forms.filter((form) => !form.seen).length;
+    setText(this.#words, waitingWords(this.#forms.length, edited, held));
+    this.#approve.disabled = open.length === 0 || !open.every((form) => form.valid && form.seen);
     this.#deny.disabled = open.length === 0;
     for (const each of [this.#approve, this.#deny])
       toggleAttribute(each, "aria-disabled", this.#rests || each.disabled ? null : "true");
@@ -81,9 +84,7 @@ export class Tray {
   }
 
   #paintRules(rules: readonly Rule[]): void {
-    const key = JSON.stringify(rules);
-    if (key === this.#shownRules) return;
-    this.#shownRules = key;
+    if (!this.#shownRules.isNew(JSON.stringify(rules))) return;
     this.#rules.hidden = rules.length === 0;
     this.#rules.replaceChildren(
       ...rules.map((rule) =>

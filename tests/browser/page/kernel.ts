@@ -1,8 +1,10 @@
 // A model and a kernel that live in the page: they speak docs/protocol.md and misbehave on demand.
 
-import type { Call, Op, PageMessage, RunState } from "../../../js/protocol.ts";
+import { parseJson } from "../../../js/modules/approval/exact.ts";
+import type { Call, JsonObject, Op, PageMessage, RunState } from "../../../js/protocol.ts";
 import { applyOps } from "../../../js/state/patch.ts";
 import { isEnded } from "../../../js/state/questions.ts";
+import { wireOp, wireState } from "./wire.ts";
 
 type Listener = (...args: never[]) => void;
 
@@ -67,12 +69,15 @@ export class FakeKernel {
 
   constructor() {
     this.model.onSent = (message) => setTimeout(() => this.receive(message), 1);
-    setInterval(() => {
-      if (!this.beats) return;
-      for (const [id, run] of this.runs)
-        if (!isEnded(run.state.status))
-          this.tell({ op: "beat", run: id, seq: run.seq, at_s: this.at(id), status: run.state.status });
-    }, 2000);
+  }
+
+  /** Every 2 s while a run goes on: what ended is at rest, here too. */
+  private beat(id: string): void {
+    const run = this.runs.get(id)!;
+    if (isEnded(run.state.status)) return;
+    if (this.beats)
+      this.tell({ op: "beat", run: id, seq: run.seq, at_s: this.at(id), status: run.state.status });
+    setTimeout(() => this.beat(id), 2000);
   }
 
   /** A run that began `at_s` seconds ago. */
@@ -83,13 +88,14 @@ export class FakeKernel {
       from_ms: performance.now() - at_s * 1000,
     });
     this.saveTrait();
+    setTimeout(() => this.beat(state.id), 2000);
   }
 
   saveTrait(): void {
     const runs = [...this.runs].map(([id, { state, seq }]) => ({
       seq,
       at_s: this.at(id),
-      state: structuredClone(state),
+      ...wireState(state),
     }));
     this.model.set("snapshot", { runs });
   }
@@ -98,7 +104,7 @@ export class FakeKernel {
     const run = this.runs.get(id)!;
     run.state = applyOps(run.state, structuredClone(ops));
     run.seq++;
-    if (!this.lose.has(run.seq)) this.tell({ op: "patch", run: id, seq: run.seq, ops: structuredClone(ops) });
+    if (!this.lose.has(run.seq)) this.tell({ op: "patch", run: id, seq: run.seq, ops: ops.map(wireOp) });
   }
 
   append(id: string, index: number, text: string): void {
@@ -130,7 +136,7 @@ export class FakeKernel {
     if (message.op === "resync" && this.answersResync) {
       for (const [id, { state, seq }] of this.runs)
         if (message.run === null || message.run === id)
-          this.tell({ op: "snap", run: id, seq, at_s: this.at(id), state: structuredClone(state) });
+          this.tell({ op: "snap", run: id, seq, at_s: this.at(id), ...wireState(state) });
     }
     if (message.op === "stop" && this.answersStop) this.stop(message.run);
     if (message.op === "module" && this.modules.has(message.name)) void this.sendModule(message.name);
@@ -147,7 +153,8 @@ export class FakeKernel {
   }
 
   private decide(message: Extract<PageMessage, { op: "decide" }>): void {
-    const { run: id, call: callId, verdict, args, reason, scope } = message;
+    const { run: id, call: callId, verdict, reason, scope } = message;
+    const args = message.args === null ? null : (parseJson(message.args) as JsonObject);
     const { state } = this.runs.get(id)!;
     const found = state.parts.find((part) => part.kind === "call" && part.call.id === callId);
     const call = found?.kind === "call" ? found.call : null;

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
 
-__all__ = ["Action", "Actions", "Chunk", "Cut", "Ending", "Pause", "Raw", "Stall"]
+from .._plain import Json
+from .faults import Ending
 
-
-Ending = Literal["reset", "close", "end"]
-"""How a connection is cut: TCP reset; closed in the middle of the body; the body ended as if it were complete."""
+__all__ = ["Action", "Actions", "Cut", "Pause", "Raw", "Send", "Stall"]
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class Send:
     """Send one GenerateContentResponse (or error object) as one frame."""
 
-    payload: dict[str, Any]
+    payload: Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +48,5 @@ class Cut:
     ending: Ending = "reset"
 
 
-Action = Chunk | Raw | Pause | Stall | Cut
+Action = Send | Raw | Pause | Stall | Cut
 Actions = Iterator[Action]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from .._plain import Json
+
 __all__ = ["GARBAGE", "frame", "to_json"]
 
 
@@ -12,7 +14,7 @@ GARBAGE = b'data: {"candidates": [{"content": {"par\r\n\r\n'
 """A frame that is not JSON."""
 
 
-def frame(payload: dict[str, Any]) -> bytes:
+def frame(payload: Json) -> bytes:
     """One server-sent event: `data: `, JSON on one line, CRLF CRLF. No event, id or comment lines (as recorded)."""
     return b"data: " + to_json(payload) + b"\r\n\r\n"
 

@@ -1,0 +1,271 @@
+"""Options: how a chat asks and how its runs are carried out. One list, checked where an option is given.
+
+`OPTIONS` is that list: name, default, what fits, and what it means. `Chat`, `ask` and `load_chat` take these options,
+their docstrings and docs/options.md are written from them, and `ChatOptions` repeats the names for editors.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar
+
+from .._plain import Wire
+from .._redact import remember_key
+from .._request.prompt import contents_of
+from .._tools.policy import Policy
+from .._tools.tool import ToolSet
+from ..errors import InvalidOption
+from .gemini import check_config
+from .loops import Runner
+from .source import Source
+
+if TYPE_CHECKING:
+    from google.genai import Client
+
+__all__ = ["DEFAULT_MODEL", "DEMO_MODEL", "OPTIONS", "ChatOptions", "Options", "takes_options"]
+
+DEFAULT_MODEL = "gemini-3.8-flash"
+"""Generally available since 2026-09-02, with no date of shutdown named on 2026-11-24:
+https://ai.google.dev/gemini-api/docs/deprecations
+"""
+DEMO_MODEL = "demo"
+
+
+class ChatOptions(TypedDict, total=False):
+    """The options of `Chat`, `ask` and `load_chat`; docs/options.md tells of each."""
+
+    model: str
+    system: str | None
+    tools: Iterable[Any] | Callable[..., Any]
+    config: Any
+    client: Client | None
+    api_key: str | None
+    source: Source | None
+    history: Iterable[Any]
+    approve: Policy
+    approval_timeout_s: float | None
+    tool_timeout_s: float | None
+    max_steps: int
+    retries: int | None
+    idle_timeout_s: float | None
+    grace_s: float
+    runner: Runner
+    clock: Callable[[], float]
+
+
+class Option(NamedTuple):
+    """One option: its default, what it takes, whether a value fits, what it means."""
+
+    default: Any
+    takes: str
+    fits: Callable[[Any], bool]
+    doc: str
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_key(value: Any) -> bool:
+    """Of the letters a header can carry: what was pasted with a line break or an invisible letter is no key."""
+    return value is None or (_is_text(value) and value.isascii() and value.isprintable() and " " not in value)
+
+
+def _is_seconds(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _or_none(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or fits(value)
+
+
+def _anything(value: Any) -> bool:
+    return True
+
+
+OPTIONS: Mapping[str, Option] = {
+    "model": Option(
+        DEFAULT_MODEL,
+        f'the name of a model, such as "{DEFAULT_MODEL}" or "{DEMO_MODEL}"',
+        _is_text,
+        f'A Gemini model, or "{DEMO_MODEL}" for the local Gemini: no key, no internet.',
+    ),
+    "system": Option(None, "a text or None", _or_none(_is_text), "The system instruction."),
+    "tools": Option(
+        (),
+        "a function, a declaration, or several of them",
+        _anything,
+        "Functions, which are run here when the model asks and their policy allows, and declarations, whose calls are "
+        "answered by the next send.",
+    ),
+    "config": Option(
+        None,
+        "a GenerateContentConfig, a dict of its fields, or None",
+        _anything,
+        "The SDK's GenerateContentConfig, or a dict of its fields. The SDK's automatic function calling is always off. "
+        "A dict is checked at once, which imports the SDK where nothing did before (one to two seconds).",
+    ),
+    "client": Option(
+        None,
+        "a google.genai.Client or None",
+        lambda value: value is None or hasattr(value, "aio"),
+        "A `google.genai.Client`. Without one, the environment's key or Vertex settings are used.",
+    ),
+    "api_key": Option(
+        None,
+        "a Gemini API key (ASCII letters, no space, no line break) or None",
+        _is_key,
+        "A Gemini API key, in place of the environment's. It is never shown, synced or saved.",
+    ),
+    "source": Option(
+        None,
+        "an object with a `stream` method, or None",
+        lambda value: value is None or hasattr(value, "stream"),
+        "Chunks from elsewhere, in place of Gemini.",
+    ),
+    "history": Option(
+        (),
+        "a list of Contents",
+        lambda value: not isinstance(value, str | bytes | Mapping),
+        "The conversation so far: wire Contents or the SDK's.",
+    ),
+    "approve": Option(
+        "auto",
+        '"auto", "ask", "never" or a function of the call',
+        lambda value: callable(value) or value in ("auto", "ask", "never"),
+        'The policy of tools that have none of their own. "auto" runs whatever the model asks for.',
+    ),
+    "approval_timeout_s": Option(
+        None,
+        "a number of seconds above 0, or None",
+        _or_none(_is_seconds),
+        "Seconds after which a call that nobody decided about is denied; None waits for ever.",
+    ),
+    "tool_timeout_s": Option(
+        None,
+        "a number of seconds above 0, or None",
+        _or_none(_is_seconds),
+        "Seconds that a tool without a limit of its own may run; None: as long as it likes.",
+    ),
+    "max_steps": Option(
+        10, "a whole number from 0 on", _is_count, "Requests per run, those sent again not counted; then the run ends."
+    ),
+    "retries": Option(
+        None,
+        "a whole number from 0 on, or None",
+        _or_none(_is_count),
+        "How often a request that failed before anything of the answer came (429, 5xx, no connection) is sent again, "
+        "after as long as Gemini asks for, up to a minute. None: 2, and 0 where `source` is given.",
+    ),
+    "idle_timeout_s": Option(
+        None,
+        "a number of seconds above 0, or None",
+        _or_none(_is_seconds),
+        "Seconds after which a stream that brings nothing is given up; None waits for ever.",
+    ),
+    "grace_s": Option(
+        2.0,
+        "a number of seconds above 0",
+        _is_seconds,
+        "Seconds that a stopped stream or tool may take to end before the run ends without it.",
+    ),
+    "runner": Option(
+        "loop",
+        '"loop" or "thread"',
+        lambda value: value in ("loop", "thread"),
+        'Where runs live: "loop" is the running event loop; "thread" is one of our own, which goes on while a cell '
+        "blocks the kernel. Policies and async tools run there, other tools on threads of their own.",
+    ),
+    "clock": Option(time.monotonic, "a function that counts seconds", callable, "Counts seconds; for tests."),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of one chat, checked. Made by `of` and `changed`; docs/options.md tells of each."""
+
+    model: str
+    system: str | None
+    tools: ToolSet
+    config: Any
+    client: Any
+    api_key: str | None = field(repr=False)
+    source: Source | None
+    history: tuple[Wire, ...] = field(repr=False)
+    approve: Policy
+    approval_timeout_s: float | None
+    tool_timeout_s: float | None
+    max_steps: int
+    retries: int
+    idle_timeout_s: float | None
+    grace_s: float
+    runner: Runner
+    clock: Callable[[], float] = field(repr=False)
+
+    @classmethod
+    def of(cls, caller: str, given: Mapping[str, Any]) -> Options:
+        """Options from what `caller` was given. Raises InvalidOption, ToolError and InvalidPrompt (of a history)."""
+        return cls(**_checked(caller, {name: option.default for name, option in OPTIONS.items()} | dict(given)))
+
+    def changed(self, caller: str, given: Mapping[str, Any]) -> Options:
+        """These options with others in some places. Raises as `of` does."""
+        same = {f.name: getattr(self, f.name) for f in fields(self)}
+        checked = _checked(caller, same | dict(given))
+        return replace(self, **{name: checked[name] for name in given})
+
+
+def _checked(caller: str, given: dict[str, Any]) -> dict[str, Any]:
+    for name, value in given.items():
+        option = OPTIONS.get(name)
+        if option is None:
+            close = get_close_matches(name, OPTIONS, n=1)
+            meant = f" Did you mean {close[0]!r}?" if close else ""
+            raise InvalidOption(f"{caller} has no option {name!r}.{meant} Options: {', '.join(OPTIONS)}.")
+        if not option.fits(value):
+            shown = "a text that is none" if name == "api_key" else repr(value)
+            raise InvalidOption(f"{name} is {option.takes}, not {shown}.")
+    if given["source"] is not None and given["client"] is not None:
+        raise InvalidOption("source and client are two places to ask: give one of them.")
+    if given["api_key"] is not None and given["client"] is not None:
+        raise InvalidOption("client has a key of its own: give api_key or client, not both.")
+    check_config(given["config"])
+    remember_key(given["api_key"])
+    tools, history, retries = given["tools"], given["history"], given["retries"]
+    return given | {
+        "tools": tools if isinstance(tools, ToolSet) else ToolSet(tools),
+        "history": tuple(contents_of(list(history))) if history else (),
+        "retries": (2 if given["source"] is None else 0) if retries is None else retries,
+    }
+
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def takes_options(function: _F) -> _F:
+    """Give a function that takes `**options: Unpack[ChatOptions]` a signature that names them, for Shift-Tab and Tab
+    in a notebook, and a docstring that tells of each.
+    """
+    signature = inspect.signature(function)
+    kept = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    named = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=_annotation(name))
+        for name, option in OPTIONS.items()
+        if name != "clock" and name not in signature.parameters
+    ]
+    function.__signature__ = signature.replace(parameters=[*kept, *named])  # type: ignore[attr-defined]
+    lines = [f"    {p.name}: {OPTIONS[p.name].doc} Default: {p.default!r}." for p in named]
+    function.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", "Options:", *lines])
+    return function
+
+
+def _annotation(name: str) -> str:
+    return str(ChatOptions.__annotations__[name].__forward_arg__)

@@ -1,0 +1,263 @@
+"""Events to state and patches: the one reducer.
+
+`apply` changes a run's state by one event and returns the operations that change a page's copy in the same way
+(docs/protocol.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .._plain import Wire, clean
+from .events import (
+    ArgsChanged,
+    CallStateChanged,
+    Event,
+    PartEnded,
+    PartStarted,
+    Printed,
+    RetryScheduled,
+    RulesChanged,
+    RunEnded,
+    RunStarted,
+    RunStateChanged,
+    StepDetail,
+    StepEnded,
+    StepStarted,
+    TextAdded,
+    UsageReported,
+)
+from .parts import (
+    CallPart,
+    CodePart,
+    CodeResultPart,
+    Decision,
+    FilePart,
+    OtherPart,
+    Part,
+    TextBuffer,
+    TextPart,
+    ToolCall,
+)
+from .patch import Op, grow
+from .state import State
+from .values import STEP_LISTS, Step
+
+__all__ = ["apply"]
+
+
+def apply(state: State, event: Event) -> list[Op]:
+    """Take over one event. On the run's loop; the caller holds the record's lock."""
+    return _HANDLERS[type(event)](state, event)
+
+
+def _text_added(state: State, event: TextAdded) -> list[Op]:
+    part = state.parts[event.part]
+    assert isinstance(part, TextPart)
+    part.buffer.append(event.text)
+    part.touch(event.chunk, event.at_s)
+    path = state.text_paths[event.part]
+    assert path is not None
+    return [("+", path, event.text)]
+
+
+def _usage_reported(state: State, event: UsageReported) -> list[Op]:
+    state.steps[event.step].usage.report(event.raw)
+    tokens = state.usage.total_token_count if len(state.steps) > 1 else state.steps[0].usage.total_token_count
+    if tokens == state.tokens:
+        return []
+    state.tokens = tokens
+    return [("=", ("tokens",), tokens)]
+
+
+def _part_started(state: State, event: PartStarted) -> list[Op]:
+    ops = _first_content(state, event)
+    part = _make_part(state, event)
+    state.parts.append(part)
+    is_text = isinstance(part, TextPart)
+    state.text_paths.append(("parts", event.index, "text") if is_text else None)
+    ops.append(("=", ("parts", event.index), part.to_json()))
+    return ops
+
+
+def _first_content(state: State, event: PartStarted) -> list[Op]:
+    if event.kind != "text" or event.thought or not event.text or state.timing.first_text_s is not None:
+        return []
+    state.timing.first_text_s = event.at_s
+    return [("=", ("first_text_s",), event.at_s)]
+
+
+def _make_part(state: State, event: PartStarted) -> Part:
+    common: dict[str, Any] = {
+        "index": event.index,
+        "otid": state.next_otid(),
+        "step": event.step,
+        "run": state.id,
+        "first_s": event.at_s,
+        "last_s": event.at_s,
+        "chunks": [[event.chunk, event.chunk]],
+        "signature": event.signature,
+        "thought": event.thought,
+        "extra": event.extra,
+    }
+    if event.kind == "text":
+        return TextPart(**common, buffer=TextBuffer(event.text or ""), wire_text=event.text is not None)
+    if event.kind == "call":
+        return _make_call(state, event, common)
+    if event.kind == "file":
+        ((name, raw),) = event.raw.items()
+        return FilePart(**common, field_name=name, raw=raw)
+    if event.kind == "code":
+        return CodePart(**common, raw=event.raw["executableCode"])
+    if event.kind == "code_result":
+        return CodeResultPart(**common, raw=event.raw["codeExecutionResult"])
+    return OtherPart(**common, raw=event.raw)
+
+
+def _make_call(state: State, event: PartStarted, common: dict[str, Any]) -> CallPart:
+    raw: Wire = event.raw["functionCall"]
+    args = raw.get("args")
+    provider_id = raw.get("id")
+    call = ToolCall(
+        id=event.call_id or "",
+        otid=state.next_otid(),
+        call_id=str(provider_id) if provider_id else None,
+        name=str(raw.get("name") or ""),
+        args=clean(args) if isinstance(args, dict) else {},
+        state="streaming_args" if event.streaming else "requested",
+        step=event.step,
+    )
+    part = CallPart(**common, call=call, raw=None if event.streaming else raw, complete=not event.streaming)
+    state.calls[call.id] = part
+    return part
+
+
+def _args_changed(state: State, event: ArgsChanged) -> list[Op]:
+    part = state.parts[event.part]
+    assert isinstance(part, CallPart)
+    part.touch(event.chunk, event.at_s)
+    op, path, value = grow(part.call.args, event.path, event.value, event.append)
+    return [(op, ("parts", event.part, "call", "args", *path), value)]
+
+
+def _part_ended(state: State, event: PartEnded) -> list[Op]:
+    part = state.parts[event.part]
+    part.closed = True
+    here = ("parts", event.part)
+    return [("=", (*here, "last_s"), part.last_s), ("=", (*here, "chunks"), [list(r) for r in part.chunks])]
+
+
+def _call_state_changed(state: State, event: CallStateChanged) -> list[Op]:
+    part = state.calls[event.call_id]
+    part.complete = part.complete or event.state == "requested"
+    here = ("parts", part.index, "call")
+    ops: list[Op] = []
+    for name, value in {**event.fields, "state": event.state}.items():
+        setattr(part.call, name, value)
+        if name != "model_side":
+            ops.append(("=", (*here, name), value.to_json() if isinstance(value, Decision) else value))
+    return ops
+
+
+def _printed(state: State, event: Printed) -> list[Op]:
+    state.calls[event.call_id].call.printed += event.text
+    return [("+", ("parts", event.part, "call", "printed"), event.text)]
+
+
+def _rules_changed(state: State, event: RulesChanged) -> list[Op]:
+    state.rules = event.rules
+    return [("=", ("rules",), event.rules)]
+
+
+def _step_started(state: State, event: StepStarted) -> list[Op]:
+    step = Step(index=event.step, started_s=event.at_s)
+    state.steps.append(step)
+    return [("=", ("steps", event.step), step.to_json())]
+
+
+def _step_detail(state: State, event: StepDetail) -> list[Op]:
+    step = state.steps[event.step]
+    here = ("steps", event.step, event.name)
+    if event.name == "other":
+        assert event.key is not None
+        if step.other.get(event.key) == event.value:
+            return []
+        step.other[event.key] = event.value
+        return [("=", (*here, event.key), event.value)]
+    if event.name in STEP_LISTS:
+        entries: list[Wire] = getattr(step, event.name)
+        entries.append(event.value)
+        return [("=", (*here, len(entries) - 1), event.value)]
+    setattr(step, event.name, event.value)
+    ops: list[Op] = [("=", here, event.value)]
+    if event.name == "first_chunk_s" and state.timing.first_chunk_s is None:
+        state.timing.first_chunk_s = event.value
+        ops.append(("=", ("first_chunk_s",), event.value))
+    return ops
+
+
+def _step_ended(state: State, event: StepEnded) -> list[Op]:
+    step = state.steps[event.step]
+    step.ended_s, step.outcome, step.chunk_count = event.at_s, event.outcome, event.chunk_count
+    here = ("steps", event.step)
+    return [
+        ("=", (*here, "ended_s"), event.at_s),
+        ("=", (*here, "outcome"), event.outcome),
+        ("=", (*here, "chunk_count"), event.chunk_count),
+        ("=", (*here, "usage"), step.usage.to_json()),
+        ("=", ("usage",), state.ended_usage()),
+    ]
+
+
+def _run_started(state: State, event: RunStarted) -> list[Op]:
+    return []
+
+
+def _run_state_changed(state: State, event: RunStateChanged) -> list[Op]:
+    state.status = event.state
+    return [("=", ("status",), event.state)]
+
+
+def _retry_scheduled(state: State, event: RetryScheduled) -> list[Op]:
+    state.retries.append(event.retry)
+    return [("=", ("retries", len(state.retries) - 1), event.retry.to_json())]
+
+
+def _run_ended(state: State, event: RunEnded) -> list[Op]:
+    state.status = event.state
+    state.timing.ended_s = event.at_s
+    state.stopped_by = event.stopped_by
+    state.notice = dict(event.notice) if event.notice else None
+    state.error = event.error
+    state.receipt = event.receipt
+    state.offers = list(event.offers)
+    fields = {
+        "ended_s": event.at_s,
+        "stopped_by": state.stopped_by,
+        "notice": state.notice,
+        "error": state.error,
+        "receipt": None if state.receipt is None else state.receipt.to_json(),
+        "offers": state.offers or None,
+    }
+    ops: list[Op] = [("=", (name,), value) for name, value in fields.items() if value is not None]
+    return [*ops, ("=", ("status",), event.state)]
+
+
+_HANDLERS: dict[type, Callable[[State, Any], list[Op]]] = {
+    TextAdded: _text_added,
+    UsageReported: _usage_reported,
+    PartStarted: _part_started,
+    PartEnded: _part_ended,
+    ArgsChanged: _args_changed,
+    CallStateChanged: _call_state_changed,
+    Printed: _printed,
+    RulesChanged: _rules_changed,
+    RetryScheduled: _retry_scheduled,
+    StepStarted: _step_started,
+    StepDetail: _step_detail,
+    StepEnded: _step_ended,
+    RunStarted: _run_started,
+    RunStateChanged: _run_state_changed,
+    RunEnded: _run_ended,
+}
