@@ -176,7 +176,7 @@ export class Blocks {
   /** Shows what came since the last parse of a large open block as plain text. */
   #showUnparsed(): void {
     if (this.#unparsed === null) {
-      let place = this.#flow.last;
+      let place = this.#flow.growing;
       if (place === null || !GROWS.has(place.localName)) return;
       while (place.lastElementChild instanceof HTMLElement && GROWS.has(place.lastElementChild.localName)) {
         place = place.lastElementChild;

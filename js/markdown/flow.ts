@@ -29,9 +29,9 @@ export class Flow {
     this.#root = root;
   }
 
-  /** The last block on the page. */
-  get last(): HTMLElement | null {
-    return this.#element(this.#starts.length - 1);
+  /** The last block, when it is not final. */
+  get growing(): HTMLElement | null {
+    return this.#starts.length > this.#final ? this.#element(this.#starts.length - 1) : null;
   }
 
   /** Draws `fresh` as everything after the final and the pinned blocks; the first `final` of them become final. */
