@@ -68,13 +68,10 @@ RUN = """async ({text, pieces, perFrame}) => {
 
 
 def bundle(folder: Path) -> Path:
-    """The renderer and the sample texts as one script."""
-    out = folder / "markdown.js"
-    entry = ROOT / "tests/browser/page/markdown.ts"
-    esbuild = ROOT / "node_modules/.bin/esbuild"
-    command = [esbuild, entry, "--bundle", "--format=iife", "--target=es2022", "--minify", f"--outfile={out}"]
-    subprocess.run([str(part) for part in command], check=True, capture_output=True)
-    return out
+    """The renderer as it ships, and the sample texts, as one script."""
+    command = ["node", str(ROOT / "tests/browser/page/build.mjs"), str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder / "markdown.js"
 
 
 class Lab:

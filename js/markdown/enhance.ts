@@ -2,27 +2,13 @@
  * What is done to finished blocks afterwards, in idle time: colours in code, formulas drawn. Both need a module that
  * is loaded when first wanted; without it the plain text stays.
  */
+import type { Load, ModuleName, Modules } from "../contract.ts";
 import { codeText } from "./code.ts";
 import { MAX_HIGHLIGHT, MAX_MATH } from "./limits.ts";
 import { formulaSource } from "./math_syntax.ts";
 
-export type ModuleName = "highlight" | "math";
-
-/** Gives a module's exports; rejects, or gives null, when there is none to be had. */
-export type LoadModule = (name: ModuleName) => Promise<unknown>;
-
 /** A piece of code and its class, "" for none. */
 export type Piece = readonly [text: string, kind: string];
-
-export interface HighlightModule {
-  /** The code in pieces, or null for a language it does not know. */
-  highlight(source: string, language: string): readonly Piece[] | null;
-}
-
-export interface MathModule {
-  /** The formula as MathML, or null when it cannot be drawn. */
-  renderMath(source: string, display: boolean): Element | null;
-}
 
 type Job = Generator<void, void, void>;
 
@@ -37,14 +23,13 @@ const NEAR = "600px";
 
 export class Enhancer {
   readonly #jobs: Job[] = [];
-  readonly #modules = new Map<ModuleName, Promise<unknown>>();
   readonly #observer: IntersectionObserver | null;
   #running = false;
 
-  readonly #loadModule: LoadModule | undefined;
+  readonly #loadModule: Load | undefined;
   readonly #signal: AbortSignal;
 
-  constructor(loadModule: LoadModule | undefined, signal: AbortSignal) {
+  constructor(loadModule: Load | undefined, signal: AbortSignal) {
     this.#loadModule = loadModule;
     this.#signal = signal;
     this.#observer =
@@ -75,24 +60,24 @@ export class Enhancer {
 
   #highlight(code: HTMLElement): void {
     const language = code.className.replace(/^language-/, "");
-    this.#withModule<HighlightModule>("highlight", (module) => colour(module, code, language));
+    this.#withModule("highlight", (module) => colour(module, code, language));
   }
 
   #math(formula: HTMLElement): void {
     if ((formula.textContent ?? "").length > MAX_MATH) return;
-    this.#withModule<MathModule>("math", (module) => draw(module, formula));
+    this.#withModule("math", (module) => draw(module, formula));
   }
 
-  #withModule<T>(name: ModuleName, job: (module: T) => Job): void {
-    let module = this.#modules.get(name);
-    if (module === undefined) {
-      module = (this.#loadModule as LoadModule)(name).catch(() => null);
-      this.#modules.set(name, module);
-    }
-    void module.then((loaded) => {
-      if (loaded !== null && loaded !== undefined && !this.#signal.aborted) this.#jobs.push(job(loaded as T));
-      this.#run();
-    });
+  /** Text stays plain while the module has not come, and for good when it never does. */
+  #withModule<N extends ModuleName>(name: N, job: (module: Modules[N]) => Job): void {
+    this.#loadModule?.(name).then(
+      (module) => {
+        if (this.#signal.aborted) return;
+        this.#jobs.push(job(module));
+        this.#run();
+      },
+      () => {}, // whoever loads tells of it
+    );
   }
 
   #run(): void {
@@ -120,7 +105,7 @@ export class Enhancer {
 }
 
 /** Puts colours into a code block, one span of lines at a time; its text stays the same. */
-function* colour(module: HighlightModule, code: HTMLElement, language: string): Job {
+function* colour(module: Modules["highlight"], code: HTMLElement, language: string): Job {
   const pieces = module.highlight(codeText(code), language);
   if (pieces === null) return;
   yield;
@@ -157,7 +142,7 @@ function pieceNode(text: string, kind: string): Node {
 }
 
 /** Draws a formula. Its source stays in the page, hidden, as what is copied; the MathML is what is read out. */
-function* draw(module: MathModule, formula: HTMLElement): Job {
+function* draw(module: Modules["math"], formula: HTMLElement): Job {
   const raw = formula.textContent ?? "";
   const math = module.renderMath(formulaSource(raw), formula.classList.contains("gs-math-display"));
   if (math === null) return;

@@ -1,22 +1,21 @@
 /** Markdown that arrives in pieces, drawn into an element in the page's frames. */
+import type { Load } from "../contract.ts";
 import { onFrame, type Work } from "../dom/frame.ts";
 import { report } from "../dom/page.ts";
 import { Blocks } from "./blocks.ts";
 import { copyCode } from "./copy_code.ts";
-import { Enhancer, type LoadModule } from "./enhance.ts";
+import { Enhancer } from "./enhance.ts";
 import { Flow, type PlacedBlock } from "./flow.ts";
 import { loadImage } from "./images.ts";
 import { PlainPieces } from "./inline.ts";
 import { SLICE } from "./limits.ts";
-
-export type { LoadModule } from "./enhance.ts";
 
 export interface MarkdownOptions {
   /** Ends everything: frames, timers, listeners. */
   signal: AbortSignal;
   /** Added to the level of the model's headings; 2 makes its h1 an h3. */
   headingOffset?: number;
-  loadModule?: LoadModule;
+  loadModule?: Load;
   /** When to draw: in the next frame of the page, unless somebody else has the say. */
   onFrame?: typeof onFrame;
 }

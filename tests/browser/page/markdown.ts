@@ -1,7 +1,8 @@
 // The markdown renderer on a bare page, for test_markdown.py.
 
+import type { Load } from "../../../js/contract.ts";
 import { onFrame } from "../../../js/dom/frame.ts";
-import { type ModuleName, moduleLoader } from "../../../js/load.ts";
+import { type MessagePort, moduleLoader, Shelf } from "../../../js/load.ts";
 import { type MarkdownOptions, MarkdownStream } from "../../../js/markdown/stream.ts";
 import { reduceOurs, reduceTheirs } from "./commonmark.ts";
 import { constructs, square } from "./constructs.ts";
@@ -110,18 +111,34 @@ export function cut(text: string, seed: number, longest: number): string[] {
   return pieces;
 }
 
-/** A loader whose kernel answers from the web server, or not at all; it notes what it was asked for. */
-function loader(answers: boolean, version = "1") {
-  const asked: ModuleName[] = [];
-  const load = moduleLoader(async (name) => {
-    asked.push(name);
-    if (!answers) return new Promise(() => {});
-    loads++;
+/**
+ * A loader whose kernel answers from the web server, or only when told to; it notes what it was asked for. Loaders
+ * with one shelf stand on one page, those without have a page of their own.
+ */
+function loader(answers: boolean, shelf = new Shelf()) {
+  const asked: string[] = [];
+  const handlers = new Set<(message: unknown, buffers?: readonly BlobPart[]) => void>();
+  const answer = async (name: string) => {
     const source = await (await fetch(`/${name}.js`)).arrayBuffer();
-    loads--;
-    return { id: `${name}-${version}`, source };
-  }, version);
-  return { load, asked };
+    for (const handler of handlers) handler({ op: "module", name, id: name }, [source]);
+  };
+  const model: MessagePort = {
+    send(content) {
+      const { name } = content as { name: string };
+      asked.push(name);
+      if (answers) void answer(name);
+    },
+    on: (_, handler) => void handlers.add(handler),
+    off: (_, handler) => void handlers.delete(handler),
+  };
+  const wanted = moduleLoader(model, new AbortController().signal, shelf);
+  const load: Load = (name, hooks) => {
+    const module = wanted(name, hooks);
+    if (!answers) return module;
+    loads++;
+    return module.finally(() => loads--);
+  };
+  return { load, asked, answer, shelf };
 }
 
 /** What the reader might do to everything in an answer, except loading an image. Real links are not followed. */
