@@ -38,7 +38,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """Neighbouring contents of one role, which Gemini counts as one."""
+    """What one side says until the other does: neighbouring contents of one role, which Gemini reads as one."""
 
     role: str
     contents: tuple[tuple[int, Json], ...]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from .._plain import Wire
+from .._plain import Json
 from . import mends, rounds
 from .mends import Mended
 from .rounds import BEFORE, UNKNOWN
@@ -22,7 +22,7 @@ from .wire import decode_base64, get
 __all__ = ["BEFORE", "UNKNOWN", "refusals", "repaired"]
 
 
-_NEXT_PROMPT: Wire = {"role": "user", "parts": [{"text": "What the user says next."}]}
+_NEXT_PROMPT: Json = {"role": "user", "parts": [{"text": "What the user says next."}]}
 _LEFT_BEHIND = {"empty_part", "empty_content", "missing_signature"}  # what repairs of other codes may leave
 _MOST_PASSES = 100  # each mends one code wherever it is; conversations need a few
 
@@ -81,7 +81,7 @@ _REPAIRS: dict[str, _Repair] = {  # in the order of repair: what keeps more goes
 
 
 def refusals(
-    contents: Sequence[Wire], *, model: str, body: Mapping[str, Any] | None = None, vertex: bool = False
+    contents: Sequence[Json], *, model: str, body: Mapping[str, Any] | None = None, vertex: bool = False
 ) -> list[Violation]:
     """What a request with these contents would be refused for; `body` holds its other fields.
 
@@ -93,8 +93,8 @@ def refusals(
 
 
 def repaired(
-    contents: Sequence[Wire], *, model: str, only: Collection[str] | None = None, vertex: bool = False
-) -> tuple[list[Wire], list[str]]:
+    contents: Sequence[Json], *, model: str, only: Collection[str] | None = None, vertex: bool = False
+) -> tuple[list[Json], list[str]]:
     """The contents with the repairs of these codes (None: of all), and what was done, in words and in order.
 
     What a repair leaves behind, such as a content without parts, is mended along. Paths in the words are those of the

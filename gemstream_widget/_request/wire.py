@@ -26,6 +26,8 @@ FIELDS = {
     },
     "functionCall": {"id", "name", "args", "partialArgs", "willContinue"},
     "functionResponse": {"id", "name", "response", "parts", "willContinue", "scheduling"},
+    "inlineData": {"mimeType", "data", "displayName"},
+    "fileData": {"mimeType", "fileUri", "displayName"},
 }  # fmt: skip
 
 FUNCTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")

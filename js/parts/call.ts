@@ -61,18 +61,10 @@ export class CallCard implements Block, CallSeat {
     this.paint(part.call);
   }
 
-  accepts(): boolean {
-    return false;
-  }
-
-  add(): void {}
-
   change(part: Part): boolean {
     this.paint((part as CallPart).call);
     return true;
   }
-
-  close(): void {}
 
   paint(call: Call): void {
     if (this.#name.textContent !== call.name) {

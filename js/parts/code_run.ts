@@ -32,18 +32,10 @@ export class CodeRun implements Block {
     this.#paint(part);
   }
 
-  accepts(): boolean {
-    return false;
-  }
-
-  add(): void {}
-
   change(part: Part): boolean {
     this.#paint(part as CodePart);
     return true;
   }
-
-  close(): void {}
 
   #paint(part: CodePart): void {
     if (!this.#shown.isNew(part.code)) return;
@@ -92,18 +84,10 @@ export class CodeOutput implements Block {
     this.#paint(part);
   }
 
-  accepts(): boolean {
-    return false;
-  }
-
-  add(): void {}
-
   change(part: Part): boolean {
     this.#paint(part as CodeResultPart);
     return true;
   }
-
-  close(): void {}
 
   #paint(part: CodeResultPart): void {
     const bad = part.outcome !== "OUTCOME_OK" && part.outcome !== "OUTCOME_UNSPECIFIED" && part.outcome;

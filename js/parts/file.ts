@@ -29,18 +29,10 @@ export class FileView implements Block {
     this.#paint(part);
   }
 
-  accepts(): boolean {
-    return false;
-  }
-
-  add(): void {}
-
   change(part: Part): boolean {
     this.#paint(part as FilePart);
     return true;
   }
-
-  close(): void {}
 
   #release(): void {
     if (this.#url) URL.revokeObjectURL(this.#url);

@@ -10,11 +10,11 @@ import type {
   RunState,
   Snapshot,
 } from "../protocol.ts";
-import { Clock } from "../state/clock.ts";
 import { RunEntry } from "../state/entry.ts";
 import { withWhole } from "../state/exact.ts";
 import { isEnded } from "../state/questions.ts";
-import type { Action, Link, Listener, SentDecision, Source } from "./source.ts";
+import { Line } from "./line.ts";
+import type { Action, Link, Listener, Source } from "./source.ts";
 
 /** What this needs of an anywidget model; hosts differ in the rest. */
 export interface ModelPort {
@@ -36,36 +36,6 @@ const stop_tries = 4;
 const again_ms = 5000;
 /** A run that goes on is spoken of every 2 s. After this the page asks: the words of its end may be what was lost. */
 const silence_ms = 7000;
-
-/** One run, and what was said about it. */
-class Line implements Link {
-  readonly run: RunEntry;
-  word_ms: number;
-  data_ms: number;
-  stop_asked_ms: number | null = null;
-  again: Link["again"] = null;
-  readonly decisions = new Map<string, SentDecision>();
-  readonly time = new Clock();
-  /** The kernel named a lower seq than ours, so the next snapshot may go back. */
-  mayRewind = false;
-  readonly #said = new Set<string>();
-
-  constructor(run: RunEntry, now_ms: number) {
-    this.run = run;
-    this.word_ms = now_ms;
-    this.data_ms = now_ms;
-  }
-
-  clock(now_ms: number): number | null {
-    return this.time.read(now_ms);
-  }
-
-  say(what: string): boolean {
-    const isNew = !this.#said.has(what);
-    this.#said.add(what);
-    return isNew;
-  }
-}
 
 export class KernelSource implements Source {
   readonly runs = new Map<string, RunEntry>();

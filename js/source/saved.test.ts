@@ -29,11 +29,6 @@ it("listens to nobody and says nothing", () => {
   const source = new SavedSource({ runs: [{ seq: 1, at_s: 1, state: runState() }] });
   source.act();
   const run = source.runs.get("r1")!;
-  expect([source.live, source.saved, isStopping(run, source.link()), source.link().say("x")]).toEqual([
-    false,
-    true,
-    false,
-    false,
-  ]);
-  expect(source.link().clock(1000)).toBeNull();
+  expect([source.live, source.saved, isStopping(run, source.link("r1"))]).toEqual([false, true, false]);
+  expect(source.link("r1").clock(1000)).toBeNull();
 });

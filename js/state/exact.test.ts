@@ -21,6 +21,20 @@ describe("JSON text", () => {
     for (const indent of [0, 1, 2]) expect(jsonText(value, indent)).toBe(JSON.stringify(value, null, indent));
   });
 
+  it("stops soon after its limit", () => {
+    const big = Array.from({ length: 100_000 }, (_, i) => i);
+    expect(jsonText(big, 2, 200).length).toBeLessThan(220);
+    expect(jsonText({ text: "x".repeat(100_000) }, 2, 200).length).toBeLessThan(300);
+  });
+
+  it("survives values nested deeper than anybody reads", () => {
+    let deep: Json = 1;
+    for (let i = 0; i < 1000; i++) deep = [deep];
+    expect(jsonText(deep)).toHaveLength(2001);
+    for (let i = 0; i < 4000; i++) deep = [deep];
+    expect(jsonText(deep, 2, undefined, 64)).toContain("[…]");
+  });
+
   it.each([
     [2n ** 53n, "9007199254740992"],
     [{ a: [-(10n ** 30n)] }, `{"a":[-1${"0".repeat(30)}]}`],

@@ -34,28 +34,41 @@ function inside(holder: Json | undefined, key: string | number): Json | undefine
   return (holder as JsonObject)[key];
 }
 
-/** JSON text, as JSON.stringify lays it out, with every number exact. */
-export function jsonText(value: Json, indent = 0, margin = "\n"): string {
-  if (typeof value === "number") return numberText(value);
-  if (typeof value === "bigint") return String(value);
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const inner = margin + " ".repeat(indent);
-  const isList = Array.isArray(value);
-  const items = isList
-    ? value.map((item) => jsonText(item, indent, inner))
-    : Object.entries(value).map(
-        ([key, item]) => `${JSON.stringify(key)}:${indent ? " " : ""}${jsonText(item, indent, inner)}`,
-      );
-  const [open, close] = isList ? "[]" : "{}";
-  if (items.length === 0 || indent === 0) return `${open}${items.join(",")}${close}`;
-  return `${open}${inner}${items.join(`,${inner}`)}${margin}${close}`;
+/**
+ * JSON text, laid out as JSON.stringify does, with every number exact. It stops soon after `limit` characters, for a
+ * value that still grows is printed many times, and says "…" for what is nested deeper than `depth`.
+ */
+export function jsonText(value: Json, indent = 0, limit = Number.POSITIVE_INFINITY, depth = limit): string {
+  let out = "";
+  const print = (item: Json, margin: string, left: number): void => {
+    if (typeof item !== "object" || item === null) {
+      out += scalarText(typeof item === "string" ? item.slice(0, limit) : item);
+      return;
+    }
+    const isList = Array.isArray(item);
+    const entries = Object.entries(item);
+    const inner = indent && entries.length > 0 ? margin + " ".repeat(indent) : "";
+    out += isList ? "[" : "{";
+    let before = inner;
+    for (const [key, child] of left > 0 ? entries : []) {
+      if (out.length > limit) return;
+      out += before + (isList ? "" : `${JSON.stringify(key)}:${indent ? " " : ""}`);
+      print(child, inner, left - 1);
+      before = `,${inner}`;
+    }
+    if (left <= 0 && entries.length > 0) out += "…";
+    else if (inner) out += margin;
+    out += isList ? "]" : "}";
+  };
+  print(value, "\n", depth);
+  return out;
 }
 
-/** What has no fraction and no exponent is a whole number to whoever reads it, and this one is not exact as such. */
-function numberText(value: number): string {
-  return Number.isInteger(value) && !Number.isSafeInteger(value)
-    ? value.toExponential()
-    : JSON.stringify(value);
+/** What has no fraction and no exponent is a whole number to whoever reads it; a large float is not exact as such. */
+function scalarText(value: Json): string {
+  if (typeof value === "bigint") return String(value);
+  const isLarge = typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value);
+  return isLarge ? value.toExponential() : JSON.stringify(value);
 }
 
 /** Whether both are the same value, in the same order. */
