@@ -23,8 +23,8 @@ from .._plain import Json
 from .._redact import words_of
 from .._run import Again, Run
 from .._stream.values import StoppedBy
-from . import fastlane
-from .link import Link
+from . import fastlane, reload
+from .link import Link, goes_on
 
 __all__ = ["Card"]
 
@@ -77,6 +77,7 @@ class Card(anywidget.AnyWidget):
         comm = self.comm
         if comm is not None:
             fastlane.watch(comm.comm_id, self._on_fast_lane)
+            reload.watch(goes_on)
         for link in list(self._links.values()):
             link.open()
 
