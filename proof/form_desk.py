@@ -25,8 +25,11 @@ _RESULT_S = 6.0
 """How long a cell waits in `run.result()`; on ipykernel 6 for nothing, as the decision waits for the cell."""
 _FORM_MS, _RELOAD_MS, _HEARD_MS, _ABSENT_MS = 4_000, 12_000, 1_500, 3_000
 _SUBSHELLS = "(how) => { window.jupyterapp.serviceManager.kernels.commsOverSubshells = how }"
-# As a page that has met no form yet.
-_FORGET = "() => { delete globalThis[Symbol.for('gemstream/modules')] }"
+# As a page that has met no form yet, for cards made from here on.
+_FORGET = """() => {
+  const modules = ({description}) => description?.startsWith('gemstream/modules');
+  for (const key of Object.getOwnPropertySymbols(globalThis).filter(modules)) delete globalThis[key];
+}"""
 # Without waiting for the kernel to say who it is, which on ipykernel 6 waits for the cell.
 _PANEL = """() => {
   const panel = window.jupyterapp?.shell.currentWidget;
