@@ -19,8 +19,9 @@ from ._engine.source import Request, Source, WatchedSource
 from ._plain import Json, Wire
 from ._request.pairing import OpenCall, answers_first, open_calls
 from ._request.prompt import contents_of
-from ._request.repair import Refusal, refusals, repaired
+from ._request.repair import refusals, repaired
 from ._request.turns import sent_calls
+from ._request.violation import Violation
 from ._run import Again, Run
 from ._stream.parts import TextPart, ToolCall
 from ._stream.record import Record
@@ -138,7 +139,7 @@ class Chat:
             self._none_going()
             last = self._runs[-1] if self._runs else None
             if how != "continue":
-                return self._ask_again(last.repairs if last and how == "repair" else ())
+                return self._ask_again(last._repairs if last and how == "repair" else ())
             if last is None or not any(content["role"] == "model" for content in last.contents()):
                 raise NothingToRepeat("There is no answer to go on with: send a prompt instead.")
             return self.send(GO_ON)
@@ -161,7 +162,7 @@ class Chat:
             self._earlier, self._first = [], len(self._runs)
             return self._start([], opening)
 
-    def check(self) -> list[Refusal]:
+    def check(self) -> list[Violation]:
         """What Gemini would refuse in the history when the next prompt is sent, and the repair on offer for each; empty
         when it would be accepted. Calls that are open at its end are no refusal: `send` answers them.
         """
@@ -229,7 +230,7 @@ class Chat:
             return ["continue"] if step is not None and step.outcome == "truncated" else []
         if mendable := self._mendable(run.error):
             assert run.error is not None
-            run.repairs = list(mendable)
+            run._repairs = list(mendable)
             run.error.hint = f"The repair on offer, also as run.again('repair'): {' '.join(mendable.values())}"
             return ["repair"]
         offers = [] if isinstance(run.error, PromptBlocked) else ["anew"]

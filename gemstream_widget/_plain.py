@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any, TypeAlias
 
-__all__ = ["MAX_DEPTH", "Json", "Wire", "clean", "clean_text", "shorten", "with_digits"]
+__all__ = ["MAX_DEPTH", "Json", "Wire", "clean", "clean_text", "from_digits", "shorten", "with_digits"]
 
 Json: TypeAlias = dict[str, Any]
 """An object of plain JSON."""
@@ -73,6 +73,19 @@ def with_digits(value: Any) -> tuple[Any, list[list[str | int]]]:
         return value, []
     paths: list[list[str | int]] = []
     return _written_out(value, (), paths), paths
+
+
+def from_digits(value: Any, paths: list[list[str | int]]) -> Any:
+    """What `with_digits` was given."""
+    for path in paths:
+        if not path:
+            return int(value)
+        *way, last = path
+        target = value
+        for key in way:
+            target = target[key]
+        target[last] = int(target[last])
+    return value
 
 
 def _is_large(value: Any) -> bool:

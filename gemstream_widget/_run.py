@@ -59,7 +59,7 @@ class Run:
         again: Callable[[Run, Again], Run],
     ) -> None:
         """`request` makes the next request from the run's own contents; `offers` and `again` are the chat's."""
-        self.repairs: list[str] = []
+        self._repairs: list[str] = []
         """The codes of the repairs that the offer "repair" would make."""
         self._record = record
         self._offers_after = offers
@@ -84,14 +84,14 @@ class Run:
         """Take over what `saved` (see saved.py) tells, before anything else. Where calls were waiting, the run can be
         started, and waits for the same decisions; anything else that was going has ended.
         """
-        self.repairs = saved["repairs"]
+        self._repairs = saved["repairs"]
         restore(saved, self._record, self._about_to_end)
         if self.error is not None:
             self.error.run = self
 
     def _to_json(self) -> Json:
         """The run as saved.py keeps it."""
-        return run_to_json(self._record, waiting=bool(self.pending), repairs=self.repairs)
+        return run_to_json(self._record, waiting=bool(self.pending), repairs=self._repairs)
 
     def _about_to_end(self, state: str) -> list[str]:
         """Just before the end as `state`: the error gets its run, and the chat says what may follow."""

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 
 /** A room may import the ones before it. */
 const floors = [
+  "build_id", // which build this is
   "protocol", // what travels
   "state", // what is so
   "dom", // elements, frames, the clipboard
@@ -60,7 +61,7 @@ function isUpwards({ file, target, forTypes }: Import): boolean {
 }
 
 // Without a door each module carries its own copy of these.
-const door = existsSync(new URL("core.ts", folder)) ? ["core"] : ["dom", "words", "state", "parts"];
+const door = existsSync(new URL("core.ts", folder)) ? ["core"] : ["dom", "words", "state", "parts", "source"];
 
 function isStranger({ file, target, forTypes }: Import): boolean {
   const room = roomOf(target);

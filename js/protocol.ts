@@ -188,7 +188,7 @@ export interface Retry {
 }
 
 /** What a reader may ask for after a run that did not end well. */
-export type Offer = "repair" | "continue" | "retry";
+export type Offer = "repair" | "continue" | "anew";
 
 export interface RunState {
   id: string;
@@ -263,14 +263,13 @@ export interface Choice {
   scope: Scope;
 }
 
-export type ModuleName = "approval" | "highlight" | "math";
 export type PageMessage =
   | { op: "stop"; run: string }
   | { op: "resync"; run: string | null; have: number }
   | ({ op: "decide"; run: string; call: string } & Choice)
   | { op: "revoke"; run: string; rule: string }
   | { op: "again"; run: string; how: Offer }
-  | { op: "module"; name: ModuleName };
+  | { op: "module"; name: string };
 
 export interface Snapshot {
   runs: Pick<SnapMessage, "seq" | "at_s" | "state" | "whole">[];

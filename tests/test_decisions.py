@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -16,6 +19,7 @@ from pydantic import AfterValidator
 import gemstream_widget as gem
 from gemstream_widget._engine import loops
 from gemstream_widget._engine.source import ListSource
+from gemstream_widget._tools.policy import RuleBook
 from tests.wire import call, chunk, text
 
 
@@ -265,5 +269,72 @@ def test_raising_an_error_again_does_not_make_its_traceback_grow() -> None:
                 await run
             depths.append(len(caught.traceback))
         assert len(set(depths)) == 1
+
+    play(main)
+
+
+def test_rules_of_the_chat_replace_one_another_whichever_run_made_them() -> None:
+    book = RuleBook()
+    book.add("work", "chat", "auto", "r1")
+    book.add("work", "chat", "never", "r2")
+    (rule,) = book.of("r3")
+    assert book.verdict("work", "r3") == "never"
+    assert book.revoke(rule.id)
+    assert book.verdict("work", "r3") is None
+
+
+def test_an_interrupted_result_stops_the_run() -> None:
+    program = """
+import os, signal, threading, time, gemstream_widget as gem
+server = gem.LocalGemini().start()
+run = gem.Chat(client=server.client(), runner="thread").send("@say a\\n@stall")
+
+def interrupt():
+    while not run.text:
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread(target=interrupt).start()
+try:
+    run.result()
+except KeyboardInterrupt:
+    print(run.status, run.receipt.by, flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False)
+    assert done.stdout.strip() == "cancelled interrupt", done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_a_forked_child_has_a_thread_of_its_own_for_its_runs() -> None:
+    program = """
+import os, warnings, gemstream_widget as gem
+warnings.simplefilter("ignore", DeprecationWarning)
+source = lambda: gem.ListSource([{"candidates": [{"content": {"parts": [{"text": "hi"}]}, "finishReason": "STOP"}]}])
+print(gem.Chat(source=source(), runner="thread").send("x").result(20).text, flush=True)
+child = os.fork()
+if child == 0:
+    print(gem.Chat(source=source(), runner="thread").send("x").result(20).text, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False)
+    assert done.stdout.split() == ["hi", "hi"], done.stderr
+
+
+def test_preparing_a_source_is_no_silence_of_its_stream() -> None:
+    class Slow(ListSource):
+        async def prepare(self) -> None:
+            await asyncio.sleep(0.2)
+
+    class Silent(ListSource):
+        async def stream(self, request: Any) -> Any:
+            await asyncio.sleep(0.2)
+            yield {}
+
+    async def main() -> None:
+        slow = gem.Chat(source=Slow([chunk(text("hello"), finish="STOP")]), idle_timeout_s=0.05).send("hi")
+        assert (await slow).text == "hello"
+        silent = gem.Chat(source=Silent(), idle_timeout_s=0.05).send("hi")  # positive control
+        assert isinstance((await silent.wait()).error, gem.StreamStalled)
 
     play(main)

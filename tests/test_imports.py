@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -131,6 +132,12 @@ def circles() -> list[set[str]]:
 
 def test_no_module_imports_itself_by_a_detour() -> None:
     assert circles() == []
+
+
+def test_the_guide_draws_the_same_house() -> None:
+    guide = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]*`) \|", guide, re.MULTILINE)
+    assert [" ".join(re.findall(r"`(\w+)`", row)) for row in rows] == list(ROOMS)
 
 
 def test_importing_the_package_loads_neither_the_sdk_nor_jupyter() -> None:

@@ -93,8 +93,8 @@ def test_snake_case_is_understood(server: LocalGemini) -> None:
 
 
 def test_models_are_listed(server: LocalGemini) -> None:
-    client = server.client()
-    names = [model.name for model in server.client(api_version="v1beta").models.list()]
+    client = server.client(api_version="v1beta")
+    names = [model.name for model in client.models.list()]
     assert names[0] == "models/demo"
     assert {f"models/{name}" for name in server.models} == set(names)
     assert client.models.get(model="gemini-3.8-flash").name == "models/gemini-3.8-flash"

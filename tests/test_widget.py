@@ -488,6 +488,7 @@ def test_whole_numbers_of_any_size_are_shown_and_edited_to_the_digit() -> None:
         shown = next(op for op in ops if op[1] == ["parts", 0])
         assert shown[2]["call"]["args"] == {"order_id": str(ORDER), "note": "x"}
         assert shown[3] == [["call", "args", "order_id"]]
+        assert Page(page).state["parts"][0]["call"]["args"]["order_id"] == ORDER
         snap = next(m for m in page.messages if m["op"] == "snap")
         place = ["parts", 0, "call", "args", "order_id"]
         assert snap["whole"] == [place]

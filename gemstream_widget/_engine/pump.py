@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from .._redact import words_of
 from ..errors import SourceError
@@ -17,9 +17,15 @@ from .source import Request, Source
 __all__ = ["Pump"]
 
 
+class _Asked:
+    """In the queue when the source is prepared: from here on, silence is the stream's."""
+
+
 class _End:
     """In the queue after the last chunk."""
 
+
+_Item: TypeAlias = tuple[float, Any] | _Asked | _End
 
 _LATE_S = 0.1
 """A timer that comes later than this was held up together with its loop, and so was the reading."""
@@ -37,7 +43,8 @@ class Pump:
         self.ended_s: float | None = None
         self._now = now
         self._abandoned = False
-        self._inbox: asyncio.Queue[tuple[float, Any] | _End] = asyncio.Queue()
+        self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
+        self._asked = False
 
     def start(self, source: Source, request: Request, *, name: str) -> None:
         """Begin to read, on the running loop."""
@@ -47,6 +54,9 @@ class Pump:
     async def _read(self, source: Source, request: Request) -> None:
         self.began = True
         try:
+            if (prepare := getattr(source, "prepare", None)) is not None:
+                await prepare()
+            self._inbox.put_nowait(_Asked())
             async for chunk in source.stream(request):
                 self._inbox.put_nowait((self._now(), chunk))
                 if self._abandoned:  # the source ignored its cancellation
@@ -62,18 +72,22 @@ class Pump:
 
     async def take(self, timeout_s: float | None) -> tuple[float, Any] | None:
         """The next chunk with its arrival, or None after the last. Raises TimeoutError where none comes in time, not
-        counting time in which the loop itself was held up.
+        counting time in which the source was prepared or the loop itself was held up.
         """
         loop = asyncio.get_running_loop()
-        while self._inbox.empty():
-            began = loop.time()
+        while True:
+            began, limit_s = loop.time(), timeout_s if self._asked else None
             try:
-                async with asyncio.timeout(timeout_s):
-                    return _chunk(await self._inbox.get())
+                async with asyncio.timeout(limit_s):
+                    item = await self._inbox.get()
             except TimeoutError:
-                if timeout_s is None or loop.time() - began < timeout_s + _LATE_S:
+                if limit_s is None or loop.time() - began < limit_s + _LATE_S:
                     raise
-        return _chunk(self._inbox.get_nowait())
+                continue
+            if isinstance(item, _Asked):
+                self._asked = True
+                continue
+            return None if isinstance(item, _End) else item
 
     def abandon(self) -> None:
         """Let whoever waits in `take` go on, although the source has not ended."""
@@ -83,7 +97,7 @@ class Pump:
     def rest(self) -> list[tuple[float, Any]]:
         """The chunks that arrived and were not taken."""
         items = [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
-        return [item for item in items if not isinstance(item, _End)]
+        return [item for item in items if isinstance(item, tuple)]
 
     @property
     def raised(self) -> BaseException | None:
@@ -91,7 +105,3 @@ class Pump:
         if not self.task.done():
             return None
         return asyncio.CancelledError() if self.task.cancelled() else self.task.exception()
-
-
-def _chunk(item: tuple[float, Any] | _End) -> tuple[float, Any] | None:
-    return None if isinstance(item, _End) else item

@@ -39,6 +39,9 @@ class Source(Protocol):
 
     Cancelling the task that awaits the next chunk must end the stream and close what it holds. Errors should be ours
     (errors.RunFailed); others are shown as SourceError.
+
+    A source may also have an `async def prepare(self)`: what it does before its first request (import a library, start
+    a server) is no silence of the stream, and no `idle_timeout_s` counts it.
     """
 
     def stream(self, request: Request) -> AsyncIterator[Wire]: ...

@@ -1,6 +1,7 @@
 """What the next request adds to the history: the prompt, and the answers that open function calls still need.
 
-Gemini refuses a history in which a function call is not answered, on this and on every later request.
+Gemini refuses a history in which a function call is not answered, on this and on every later request. The fields of
+parts are read in either spelling.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
-from .._plain import Wire
+from .._plain import Json, Wire
 from .._stream.parts import ToolCall
 from ..errors import HistoryError
+from .wire import get
 
 __all__ = ["SUPERSEDED", "OpenCall", "answers_first", "open_calls"]
 
@@ -32,13 +34,13 @@ class OpenCall(NamedTuple):
     def __str__(self) -> str:
         return f"{self.name} ({self.call_id})" if self.call_id else self.name
 
-    def answered_by(self, response: Wire) -> bool:
+    def answered_by(self, response: Json) -> bool:
         """Whether a functionResponse goes with this call: by id where both have one, else by name."""
         if response.get("id") and self.call_id:
             return bool(response["id"] == self.call_id)
         return bool(response.get("name") == self.name)
 
-    def answer(self, response: Wire) -> Wire:
+    def answer(self, response: Json) -> Wire:
         """The functionResponse part: the real name, and the provider's id where there was one."""
         out: Wire = {"name": self.name, "response": response}
         if self.call_id:
@@ -46,22 +48,22 @@ class OpenCall(NamedTuple):
         return {"functionResponse": out}
 
 
-def open_calls(contents: Iterable[Wire]) -> list[OpenCall]:
+def open_calls(contents: Iterable[Json]) -> list[OpenCall]:
     """The function calls at the end that no response after them answers, in order. Of one further back it is too late:
     Gemini takes a response only right after its call.
     """
     calls: list[OpenCall] = []
     was_user = False
     for content in contents:
-        is_user = content.get("role") != "model"
-        if (was_user and not is_user) or (is_user and any("functionResponse" not in p for p in content["parts"])):
+        is_user, parts = content.get("role") != "model", content["parts"]
+        if (was_user and not is_user) or (is_user and any(get(part, "functionResponse") is None for part in parts)):
             calls.clear()
         was_user = is_user
-        for part in content["parts"]:
-            if "functionCall" in part and content.get("role") == "model":
-                calls.append(OpenCall(part["functionCall"].get("name", ""), part["functionCall"].get("id")))
-            elif "functionResponse" in part:
-                match = next((c for c in calls if c.answered_by(part["functionResponse"])), None)
+        for part in parts:
+            if (call := get(part, "functionCall")) is not None and not is_user:
+                calls.append(OpenCall(call.get("name", ""), call.get("id")))
+            elif (response := get(part, "functionResponse")) is not None:
+                match = next((c for c in calls if c.answered_by(response)), None)
                 if match is not None:
                     calls.remove(match)
     return calls
@@ -83,8 +85,8 @@ def answers_first(
     """
     own = next((n for n, c in enumerate(prompt) if c.get("role") == "model"), len(prompt))
     head, tail = prompt[:own], prompt[own:]
-    given = [p["functionResponse"] for c in head for p in c["parts"] if "functionResponse" in p]
-    rest = [{**c, "parts": [p for p in c["parts"] if "functionResponse" not in p]} for c in head]
+    given = [answer for c in head for part in c["parts"] if (answer := get(part, "functionResponse")) is not None]
+    rest = [{**c, "parts": [part for part in c["parts"] if get(part, "functionResponse") is None]} for c in head]
     rest = [*(c for c in rest if c["parts"]), *tail]
     if not opened and not given:
         return rest

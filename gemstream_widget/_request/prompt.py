@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
-from .._plain import Wire
+from .._plain import Json, Wire
 from ..errors import InvalidPrompt
+from .wire import FIELDS, camel, short
 
 __all__ = ["contents_of"]
 
 
+_MESSAGES = ("functionCall", "functionResponse", "inlineData", "fileData")
+
+
 def contents_of(prompt: Any) -> list[Wire]:
     """A prompt as wire Contents: text, one wire part or a list of them, a Content or a list of them, or the SDK's own
-    objects of these kinds. Raises InvalidPrompt for anything else, and for a prompt that says nothing.
+    objects of these kinds and its uploaded Files.
+
+    Wire dicts may be in either spelling and hold bytes where Gemini has base64; the Contents are in Gemini's form.
+    Raises InvalidPrompt for anything else, and for a prompt that says nothing.
     """
     if isinstance(prompt, str):
         if not prompt.strip():
@@ -21,35 +29,71 @@ def contents_of(prompt: Any) -> list[Wire]:
     items = list(prompt) if isinstance(prompt, list | tuple) else [prompt]
     if not items:
         raise InvalidPrompt("The prompt is an empty list: give some text, wire parts or a Content.")
-    wires = [_as_wire(item) for item in items]
-    if all("parts" in wire for wire in wires):
-        for wire in wires:
-            if not isinstance(wire["parts"], list) or not wire["parts"]:
-                raise InvalidPrompt(f"A Content of the prompt has no parts: {_short(wire)}.")
-        return [{"role": wire.get("role") or "user", "parts": list(wire["parts"])} for wire in wires]
-    if any("parts" in wire for wire in wires):
+    given = [_json_of(item) for item in items]
+    if not any("parts" in one for one in given):
+        return [{"role": "user", "parts": list(map(_part, given))}]
+    if not all("parts" in one for one in given):
         raise InvalidPrompt("The prompt mixes Contents with single parts: give one kind.")
-    return [{"role": "user", "parts": wires}]
+    return list(map(_content, given))
 
 
-def _as_wire(item: Any) -> Wire:
+def _content(given: Json) -> Wire:
+    parts = given["parts"]
+    if not isinstance(parts, list) or not parts:
+        raise InvalidPrompt(f"A Content of the prompt has no parts: {short(given)}.")
+    return {"role": given.get("role") or "user", "parts": [_part(_json_of(part)) for part in parts]}
+
+
+def _json_of(item: Any) -> Json:
     if isinstance(item, str):
         return {"text": item}
     if isinstance(item, dict):
         if not item:
             raise InvalidPrompt("The prompt holds an empty part: every part needs a field such as text.")
         return item
-    dump = getattr(item, "model_dump", None)  # the SDK's Part and Content, without importing the SDK
+    dump = getattr(item, "model_dump", None)  # the SDK's Part, Content and File, without importing the SDK
     if callable(dump):
         wire = dump(mode="json", by_alias=True, exclude_none=True)
+        if hasattr(item, "uri"):
+            return _file(wire)
         if isinstance(wire, dict) and wire:
             return wire
     raise InvalidPrompt(
-        f"A prompt is text, wire parts or a Content; this is {type(item).__name__}: {_short(item)}. "
+        f"A prompt is text, wire parts or a Content; this is {type(item).__name__}: {short(item)}. "
         'Text goes in as it is, anything else as a wire part, for example {"text": "..."}.'
     )
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+def _file(file: Json) -> Wire:
+    """The part that names a file which was uploaded before."""
+    if not file.get("uri"):
+        raise InvalidPrompt(
+            f"A File of the prompt has no uri: {short(file)}. Give the File that client.files.upload(...) returned."
+        )
+    named = {"fileUri": file["uri"], "mimeType": file.get("mimeType")}
+    return {"fileData": {name: value for name, value in named.items() if value}}
+
+
+def _part(given: Json) -> Wire:
+    """The part in Gemini's spelling, with base64 for bytes; arguments and responses stay as they are."""
+    part = _spelled(given, "part")
+    for name in _MESSAGES:
+        if isinstance(message := part.get(name), dict):
+            part[name] = _spelled(message, name)
+    response = part.get("functionResponse")
+    if isinstance(response, dict) and isinstance(response.get("parts"), list):
+        response["parts"] = [_part(_json_of(file)) for file in response["parts"]]
+    for message, name in ((part, "thoughtSignature"), (part.get("inlineData"), "data")):
+        if isinstance(message, dict) and isinstance(message.get(name), bytes | bytearray):
+            message[name] = base64.b64encode(message[name]).decode("ascii")
+    return part
+
+
+def _spelled(message: Json, kind: str) -> Wire:
+    """A copy with the fields that Gemini knows in its own spelling."""
+    out: Wire = {}
+    for key, value in message.items():
+        name = camel(key) if camel(key) in FIELDS[kind] else key
+        if out.get(name) is None:
+            out[name] = value
+    return out

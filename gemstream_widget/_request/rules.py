@@ -16,24 +16,16 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Any
 
 from .._plain import Json
-from .shapes import Violation, shape_violations, unknown_name
-from .wire import camel, decode_base64, get
+from .conversation import Function, Speech, current_turn, speeches
+from .shapes import shape_violations, unknown_name
+from .violation import Place, Violation
+from .wire import FUNCTION_NAME, camel, decode_base64, get
 
-__all__ = [
-    "SKIPPED",
-    "SKIP_SIGNATURE",
-    "Body",
-    "Function",
-    "Issued",
-    "RoleRun",
-    "current_turn",
-    "needs_signatures",
-    "violations",
-]
+__all__ = ["SKIPPED", "SKIP_SIGNATURE", "Issued", "needs_signatures", "violations"]
 
 
 Issued = Callable[[bytes, Mapping[str, Any]], bool]
@@ -47,7 +39,8 @@ _BUILT_IN_TOOLS = {
     "googleSearch", "googleSearchRetrieval", "codeExecution", "urlContext", "googleMaps", "fileSearch",
     "enterpriseWebSearch", "computerUse", "retrieval",
 }  # fmt: skip
-_FUNCTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_TOOL_CONFIG = Place(fields=("toolConfig",))
+_CALLING = _TOOL_CONFIG.at("functionCallingConfig")
 
 
 def violations(body: Json, *, model: str, vertex: bool = False, issued: Issued | None = None) -> list[Violation]:
@@ -62,7 +55,7 @@ def violations(body: Json, *, model: str, vertex: bool = False, issued: Issued |
     """
     if found := list(shape_violations(body, vertex=vertex)):
         return found
-    request = Body(body, model, vertex, issued)
+    request = _Body(body, model, vertex, issued)
     return [violation for rule in _RULES for violation in rule(request)]
 
 
@@ -74,67 +67,8 @@ def needs_signatures(model: str) -> bool:
     return name == "demo" or re.fullmatch(r"gemini-.*-latest", name) is not None
 
 
-def current_turn(contents: list[Json]) -> int:
-    """Index of the content the current turn starts with: the user's last that is not only function responses."""
-    for i in range(len(contents) - 1, -1, -1):
-        parts = get(contents[i], "parts")
-        if get(contents[i], "role") != "model" and any(get(part, "functionResponse") is None for part in parts):
-            return i
-    return 0
-
-
 @dataclass(frozen=True, slots=True)
-class Function:
-    """A function call or response, and where it stands."""
-
-    path: str
-    part: Json
-    message: Json
-
-    @property
-    def name(self) -> str | None:
-        value: str | None = get(self.message, "name")
-        return value
-
-    @property
-    def id(self) -> str | None:
-        value: str | None = get(self.message, "id")
-        return value
-
-
-@dataclass(frozen=True, slots=True)
-class RoleRun:
-    """Neighbouring contents of one role, which Gemini counts as one turn."""
-
-    role: str
-    contents: tuple[tuple[int, Json], ...]
-
-    @property
-    def start(self) -> int:
-        return self.contents[0][0]
-
-    def functions(self, kind: str) -> list[Function]:
-        return [
-            Function(f"contents[{i}].parts[{j}]", part, message)
-            for i, content in self.contents
-            for j, part in enumerate(get(content, "parts"))
-            if (message := get(part, kind)) is not None
-        ]
-
-    def open_calls(self) -> list[Function]:
-        """The calls of a model run, without those the provider answered itself (server-side MCP)."""
-        answered = Counter(response.name for response in self.functions("functionResponse"))
-        calls = []
-        for call in self.functions("functionCall"):
-            if answered[call.name]:
-                answered[call.name] -= 1
-            else:
-                calls.append(call)
-        return calls
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
+class _Body:
     """A request body whose shapes hold, and what decides about it."""
 
     body: Json
@@ -147,42 +81,42 @@ class Body:
         found: list[Json] = get(self.body, "contents")
         return found
 
-    def runs(self) -> list[RoleRun]:
-        numbered = groupby(enumerate(self.contents), key=lambda item: get(item[1], "role") or "user")
-        return [RoleRun(role, tuple(group)) for role, group in numbered]
+    @property
+    def speeches(self) -> list[Speech]:
+        return speeches(self.contents)
 
 
-def _tool_names(request: Body) -> Iterator[Violation]:
+def _tool_names(request: _Body) -> Iterator[Violation]:
     seen: Counter[str] = Counter()
-    for path, name in _declared(request.body):
+    for place, name in _declared(request.body):
         seen[name] += 1
-        if not _FUNCTION_NAME.fullmatch(name):  # https://github.com/google-gemini/gemini-cli/issues/7869
+        if not FUNCTION_NAME.fullmatch(name):  # https://github.com/google-gemini/gemini-cli/issues/7869
             yield Violation(
-                "bad_function_name", path,
-                f"* GenerateContentRequest.{path}: Invalid function name. Must start with a letter or an underscore. "
+                "bad_function_name", place,
+                f"* GenerateContentRequest.{place}: Invalid function name. Must start with a letter or an underscore. "
                 "Must be alphameric (a-z, A-Z, 0-9), underscores (_), dots (.) or dashes (-), with a maximum length of "
                 "64.\n",
                 f"Rename the tool {name!r}.",
             )  # fmt: skip
         if seen[name] == 2:  # https://github.com/googleapis/dotnet-genai/issues/189
             yield Violation(
-                "duplicate_function", path, f"Duplicate function declaration found: {name}", "Declare each tool once."
+                "duplicate_function", place, f"Duplicate function declaration found: {name}", "Declare each tool once."
             )
 
 
-def _tool_config(request: Body) -> Iterator[Violation]:
+def _tool_config(request: _Body) -> Iterator[Violation]:
     declared = any(True for _ in _declared(request.body))
     config = get(request.body, "toolConfig") or {}
     calling = _message(config, "functionCallingConfig")
     if get(calling, "mode") in ("ANY", "VALIDATED") and not declared:
         yield Violation(  # https://github.com/UKGovernmentBEIS/inspect_ai/issues/2462
-            "no_functions", "toolConfig.functionCallingConfig",
+            "no_functions", _CALLING,
             "Function calling config is set without function_declarations.",
             "Declare a tool, or set the mode to AUTO.",
         )  # fmt: skip
     if get(calling, "streamFunctionCallArguments") is not None and not request.vertex:  # wording ours
         yield Violation(
-            "vertex_only", "toolConfig.functionCallingConfig",
+            "vertex_only", _CALLING,
             unknown_name("streamFunctionCallArguments", "tool_config.function_calling_config"),
             "Remove stream_function_call_arguments: only Vertex has it.",
         )  # fmt: skip
@@ -190,7 +124,7 @@ def _tool_config(request: Body) -> Iterator[Violation]:
     both = declared and names & _BUILT_IN_TOOLS and needs_signatures(request.model)
     if both and not get(config, "includeServerSideToolInvocations"):
         yield Violation(  # https://github.com/cloudwego/eino-ext/issues/761
-            "built_in_and_functions", "toolConfig",
+            "built_in_and_functions", _TOOL_CONFIG,
             "Please enable tool_config.include_server_side_tool_invocations to use Built-in tools with Function "
             "calling.",
             "Set tool_config.include_server_side_tool_invocations, or use one kind of tools.",
@@ -201,13 +135,14 @@ def _tools(body: Json) -> list[Json]:
     return [tool for tool in get(body, "tools") or () if isinstance(tool, dict)]
 
 
-def _declared(body: Json) -> Iterator[tuple[str, str]]:
-    """(path of the name, name) of every function declaration."""
+def _declared(body: Json) -> Iterator[tuple[Place, str]]:
+    """(place of the name, name) of every function declaration."""
     for t, tool in enumerate(_tools(body)):
         declarations = get(tool, "functionDeclarations")
         for d, declaration in enumerate(declarations if isinstance(declarations, list) else ()):
             if isinstance(declaration, dict):
-                yield f"tools[{t}].function_declarations[{d}].name", str(get(declaration, "name") or "")
+                place = Place(fields=(f"tools[{t}]", f"function_declarations[{d}]", "name"))
+                yield place, str(get(declaration, "name") or "")
 
 
 def _message(message: Json, name: str) -> Json:
@@ -215,42 +150,42 @@ def _message(message: Json, name: str) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def _calls_follow_the_user(request: Body) -> Iterator[Violation]:
-    first = request.runs()[0]
+def _calls_follow_the_user(request: _Body) -> Iterator[Violation]:
+    first = request.speeches[0]
     if first.role == "model" and (calls := first.open_calls()):
         yield Violation(  # https://github.com/google-gemini/gemini-cli/issues/11814
-            "call_first", calls[0].path,
+            "call_first", calls[0].place,
             "Please ensure that function call turn comes immediately after a user turn or after a function response "
             "turn.",
             "Start the conversation with what the user said.",
         )  # fmt: skip
 
 
-def _responses_follow_calls(request: Body) -> Iterator[Violation]:
+def _responses_follow_calls(request: _Body) -> Iterator[Violation]:
     calls: list[Function] = []
-    for run in request.runs():
-        if run.role == "model":
-            calls = run.open_calls()
-        elif (responses := run.functions("functionResponse")) and not calls:
+    for speech in request.speeches:
+        if speech.role == "model":
+            calls = speech.open_calls()
+        elif (responses := speech.functions("functionResponse")) and not calls:
             yield Violation(  # https://github.com/langchain-ai/langchain/issues/27799
-                "response_without_call", responses[0].path,
+                "response_without_call", responses[0].place,
                 "Please ensure that function response turn comes immediately after a function call turn.",
                 "Put the responses right after the content with the calls, or remove them.",
             )  # fmt: skip
 
 
-def _calls_are_answered(request: Body) -> Iterator[Violation]:
+def _calls_are_answered(request: _Body) -> Iterator[Violation]:
     # Recorded traffic: only gemini-2.0 let a call pass that has no answer at all.
     lenient = request.model.rsplit("/", 1)[-1].startswith("gemini-2.0")
-    for run, following in pairwise(request.runs()):
-        if run.role != "model" or not (calls := run.open_calls()):
+    for speech, following in pairwise(request.speeches):
+        if speech.role != "model" or not (calls := speech.open_calls()):
             continue
         responses = following.functions("functionResponse")
         if len(calls) == len(responses):
             yield from _responses_match(calls, responses)
         elif responses or not lenient:  # https://github.com/google-gemini/gemini-cli/issues/16415
             yield Violation(
-                "unanswered_call", calls[0].path,
+                "unanswered_call", calls[0].place,
                 "Please ensure that the number of function response parts is equal to the number of function call "
                 "parts of the function call turn.",
                 f"Answer every call once, right after the calls: here are {len(calls)} calls and {len(responses)} "
@@ -264,45 +199,45 @@ def _responses_match(calls: list[Function], responses: list[Function]) -> Iterat
     unique = len({*called}) == len(called) and len({*answered}) == len(answered)
     if called and not (unique and {*answered} <= {*called}):
         yield Violation(  # wording from the title of https://github.com/router-for-me/CLIProxyAPI/issues/5199
-            "id_mismatch", responses[0].path, "functionResponse.id does not match functionCall.id",
+            "id_mismatch", responses[0].place, "functionResponse.id does not match functionCall.id",
             "Give each response the id of its call, or leave ids out of both.",
         )  # fmt: skip
     elif Counter(call.name for call in calls) != Counter(response.name for response in responses):
         yield Violation(  # wording ours
-            "name_mismatch", responses[0].path, "functionResponse.name does not match functionCall.name",
+            "name_mismatch", responses[0].place, "functionResponse.name does not match functionCall.name",
             "Give each response the name of the function that was called.",
         )  # fmt: skip
 
 
-def _ends_with_user(request: Body) -> Iterator[Violation]:
+def _ends_with_user(request: _Body) -> Iterator[Violation]:
     ends_with_model = get(request.contents[-1], "role") == "model"
     if ends_with_model and get(request.body, "continuationToken") is None:
         yield Violation(  # https://github.com/crewAIInc/crewAI/pull/6973
-            "ends_with_model", f"contents[{len(request.contents) - 1}]",
+            "ends_with_model", Place(len(request.contents) - 1),
             "Please ensure that multiturn requests ends with a user role or a function response.",
             "Append what the user says next, or the responses to the model's calls.",
         )  # fmt: skip
 
 
-def _calls_are_signed(request: Body) -> Iterator[Violation]:
+def _calls_are_signed(request: _Body) -> Iterator[Violation]:
     if not needs_signatures(request.model):
         return
     turn = current_turn(request.contents)
-    for run in request.runs():
-        calls = run.functions("functionCall") if run.role == "model" and run.start >= turn else []
+    for speech in request.speeches:
+        calls = speech.functions("functionCall") if speech.role == "model" and speech.start >= turn else []
         if calls and get(calls[0].part, "thoughtSignature") is None:  # https://github.com/1jehuang/jcode/issues/518
             yield Violation(
-                "missing_signature", calls[0].path,
+                "missing_signature", calls[0].place,
                 "Function call is missing a thought_signature in functionCall parts. This is required for tools to "
                 "work correctly, and missing thought_signature may lead to degraded model performance. Additional "
-                f"data, function call `default_api:{calls[0].name}` , position {run.start + 1}. Please refer to "
+                f"data, function call `default_api:{calls[0].name}` , position {speech.start + 1}. Please refer to "
                 "https://ai.google.dev/gemini-api/docs/thought-signatures for more details.",
                 "Send the call back with the signature it came with. A call that another model made may carry "
                 f"{SKIP_SIGNATURE.decode()!r} instead.",
             )  # fmt: skip
 
 
-def _signatures_are_ours(request: Body) -> Iterator[Violation]:
+def _signatures_are_ours(request: _Body) -> Iterator[Violation]:
     if request.issued is None:
         return
     for i, content in enumerate(request.contents):
@@ -317,7 +252,7 @@ def _signatures_are_ours(request: Body) -> Iterator[Violation]:
                     else "Corrupted thought signature."
                 )
                 yield Violation(
-                    "corrupted_signature", f"contents[{i}].parts[{j}]", message,
+                    "corrupted_signature", Place(i, j), message,
                     "Send the part unchanged and unmerged, with the signature it came with, to the model that made it; "
                     "or drop the signatures.",
                 )  # fmt: skip

@@ -8,13 +8,13 @@ Sources of the error texts: public issue threads and recordings, named beside ea
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from .._plain import Json
+from .violation import CONTENTS, Place, Violation
 from .wire import DATA_FIELDS, FIELDS, camel, decode_base64, get, snake
 
-__all__ = ["Violation", "shape_violations"]
+__all__ = ["shape_violations", "unknown_name"]
 
 _TOP_LEVEL: dict[str, type] = {
     "contents": list, "tools": list, "toolConfig": dict, "generationConfig": dict, "systemInstruction": dict,
@@ -23,46 +23,31 @@ _TOP_LEVEL: dict[str, type] = {
 _PART_MESSAGES = tuple(name for name in DATA_FIELDS if name != "text")
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One thing Gemini would refuse."""
-
-    code: str
-    """Short stable name of the rule, such as `unanswered_call`."""
-    path: str
-    """Where in the body, such as `contents[1].parts[0]`."""
-    message: str
-    """What Gemini answers (400 INVALID_ARGUMENT)."""
-    hint: str
-    """What to change, in plain words."""
-
-
 def shape_violations(body: Json, *, vertex: bool) -> Iterator[Violation]:
     """What is wrong with the body's contents and settings, each looked at by itself."""
     for name, wanted in _TOP_LEVEL.items():
         if not isinstance(value := get(body, name), wanted | None):
-            yield _wrong_type(name, f"a JSON {'list' if wanted is list else 'object'}", value)
+            yield _wrong_type(Place(fields=(name,)), f"a JSON {'list' if wanted is list else 'object'}", value)
     contents = get(body, "contents")
     if not contents:
         yield Violation(  # wording ours
-            "no_contents", "contents", "* GenerateContentRequest.contents: contents is not specified\n",
+            "no_contents", CONTENTS, "* GenerateContentRequest.contents: contents is not specified\n",
             "Send at least one content with a part, for instance the user's question.",
         )  # fmt: skip
     for i, content in enumerate(contents if isinstance(contents, list) else ()):
-        yield from _content(content, i, vertex)
+        yield from _content(content, Place(i), vertex)
     if isinstance(config := get(body, "generationConfig"), dict):
         yield from _generation_config(config)
 
 
-def _content(content: Any, i: int, vertex: bool) -> Iterator[Violation]:
-    path = f"contents[{i}]"
+def _content(content: Any, place: Place, vertex: bool) -> Iterator[Violation]:
     if not isinstance(content, dict):
-        yield _wrong_type(path, "an object with role and parts", content)
+        yield _wrong_type(place, "an object with role and parts", content)
         return
-    yield from _unknown_fields(content, "content", path)
+    yield from _unknown_fields(content, "content", place)
     if (role := get(content, "role")) not in (None, "user", "model"):  # recorded by opentelemetry-python-contrib
         yield Violation(
-            "bad_role", f"{path}.role", "Please use a valid role: user, model.",
+            "bad_role", place.at("role"), "Please use a valid role: user, model.",
             f"Change the role {role!r} to 'user' or 'model'; function responses are the user's.",
         )  # fmt: skip
     parts = get(content, "parts")
@@ -72,105 +57,105 @@ def _content(content: Any, i: int, vertex: bool) -> Iterator[Violation]:
             "Unable to submit request because it must include at least one parts field, which describes the prompt "
             "input. Learn more: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini"
             if vertex
-            else f"* GenerateContentRequest.{path}.parts: contents.parts must not be empty.\n"
+            else f"* GenerateContentRequest.{place}.parts: contents.parts must not be empty.\n"
         )
-        yield Violation("empty_content", path, message, "Remove this content, or give it a part.")
+        yield Violation("empty_content", place, message, "Remove this content, or give it a part.")
     elif not isinstance(parts, list):
-        yield _wrong_type(f"{path}.parts", "a list of parts", parts)
+        yield _wrong_type(place.at("parts"), "a list of parts", parts)
     else:
         for j, part in enumerate(parts):
-            yield from _part(part, f"{path}.parts[{j}]", vertex)
+            yield from _part(part, place._replace(part=j), vertex)
 
 
-def _part(part: Any, path: str, vertex: bool) -> Iterator[Violation]:
+def _part(part: Any, place: Place, vertex: bool) -> Iterator[Violation]:
     if not isinstance(part, dict):
-        yield _wrong_type(path, "an object", part)
+        yield _wrong_type(place, "an object", part)
         return
-    yield from _unknown_fields(part, "part", path)
+    yield from _unknown_fields(part, "part", place)
     data = [name for name in DATA_FIELDS if get(part, name) is not None]
     signature = get(part, "thoughtSignature")
     if not data and signature is None:  # https://github.com/boldsoftware/sketch/issues/68
         yield Violation(
-            "empty_part", path,
-            f"* GenerateContentRequest.{path}.data: required oneof field 'data' must have one initialized field\n",
+            "empty_part", place,
+            f"* GenerateContentRequest.{place}.data: required oneof field 'data' must have one initialized field\n",
             "Remove the part: it holds nothing Gemini knows. An unknown part must not be sent back.",
         )  # fmt: skip
     if len(data) > 1:
         yield Violation(  # wording ours
-            "several_kinds", path,
-            f"Invalid value at '{path}' (oneof), oneof field 'data' is already set. Cannot set '{data[1]}'",
+            "several_kinds", place,
+            f"Invalid value at '{place}' (oneof), oneof field 'data' is already set. Cannot set '{data[1]}'",
             f"Split it: one part for each of {', '.join(data)}.",
         )  # fmt: skip
     if not isinstance(text := get(part, "text"), str | None):
-        yield _wrong_type(f"{path}.text", "a string", text)
+        yield _wrong_type(place.at("text"), "a string", text)
     if signature is not None and decode_base64(signature) is None:
-        yield _not_base64(f"{path}.thought_signature", "Send the signature exactly as it came.")
+        yield _not_base64(place.at("thought_signature"), "Send the signature exactly as it came.")
     for name in _PART_MESSAGES:
         if (message := get(part, name)) is not None:
             if not isinstance(message, dict):
-                yield _wrong_type(f"{path}.{snake(name)}", "an object", message)
+                yield _wrong_type(place.at(snake(name)), "an object", message)
             elif name == "functionCall":
-                yield from _function(message, name, "args", f"{path}.function_call")
-                yield from _streamed(message, f"{path}.function_call", vertex)
+                yield from _function(message, name, "args", place.at("function_call"))
+                yield from _streamed(message, place.at("function_call"), vertex)
             elif name == "functionResponse":
-                yield from _function(message, name, "response", f"{path}.function_response")
+                yield from _function(message, name, "response", place.at("function_response"))
             elif name == "inlineData" and decode_base64(get(message, "data") or "") is None:
-                yield _not_base64(f"{path}.inline_data.data", "Encode the file's bytes with base64.")
+                yield _not_base64(place.at("inline_data", "data"), "Encode the file's bytes with base64.")
 
 
-def _function(message: Json, kind: str, payload: str, path: str) -> Iterator[Violation]:
-    yield from _unknown_fields(message, kind, path)
+def _function(message: Json, kind: str, payload: str, place: Place) -> Iterator[Violation]:
+    yield from _unknown_fields(message, kind, place)
     for name in ("name", "id"):
         if not isinstance(value := get(message, name), str | None):
-            yield _wrong_type(f"{path}.{name}", "a string", value)
+            yield _wrong_type(place.at(name), "a string", value)
     if not isinstance(value := get(message, payload), dict | None):  # wording ours
-        yield _wrong_type(f"{path}.{payload}", 'an object; wrap it, as in {"result": ...}', value)
+        yield _wrong_type(place.at(payload), 'an object; wrap it, as in {"result": ...}', value)
 
 
-def _streamed(call: Json, path: str, vertex: bool) -> Iterator[Violation]:
+def _streamed(call: Json, place: Place, vertex: bool) -> Iterator[Violation]:
     for name in ("partialArgs", "willContinue"):
         if get(call, name) is not None and not vertex:  # wording ours
-            yield Violation(
-                "vertex_only", path, unknown_name(name, path), "Send the assembled args; only Vertex streams them."
-            )
+            hint = "Send the assembled args; only Vertex streams them."
+            yield Violation("vertex_only", place, unknown_name(name, place), hint)
 
 
-def _unknown_fields(message: Json, kind: str, path: str) -> Iterator[Violation]:
+def _unknown_fields(message: Json, kind: str, place: Place) -> Iterator[Violation]:
     for name in message:
         if message[name] is not None and camel(name) not in FIELDS[kind]:
             # https://github.com/Chevey339/kelivo/issues/543
-            yield Violation("unknown_field", path, unknown_name(name, path), f"Remove {name!r}.")
+            yield Violation("unknown_field", place, unknown_name(name, place), f"Remove {name!r}.")
 
 
 def _generation_config(config: Json) -> Iterator[Violation]:
+    place = Place(fields=("generationConfig",))
     temperature = get(config, "temperature")
     if isinstance(temperature, int | float) and not 0 <= temperature < 2.0001:  # recorded, as bad_role
         yield Violation(
-            "temperature", "generationConfig.temperature",
+            "temperature", place.at("temperature"),
             f"Unable to submit request because it has a temperature value of {temperature:g} but the supported range "
             "is from 0 (inclusive) to 2.0001 (exclusive). Update the value and try again.",
             "Choose a temperature from 0 to 2.",
         )  # fmt: skip
     thinking = get(config, "thinkingConfig")
     if not isinstance(thinking, dict | None):
-        yield _wrong_type("generationConfig.thinkingConfig", "an object", thinking)
+        yield _wrong_type(place.at("thinkingConfig"), "an object", thinking)
     elif thinking and None not in (get(thinking, "thinkingLevel"), get(thinking, "thinkingBudget")):  # wording ours
         yield Violation(
-            "thinking_twice", "generationConfig.thinkingConfig",
+            "thinking_twice", place.at("thinkingConfig"),
             "You can only set one of thinking budget and thinking level.",
             "Remove thinking_budget (Gemini 3) or thinking_level (Gemini 2.5).",
         )  # fmt: skip
 
 
-def unknown_name(name: str, path: str) -> str:
+def unknown_name(name: str, place: object) -> str:
     """Gemini's words for a field it does not know."""
-    return f"Invalid JSON payload received. Unknown name \"{name}\" at '{path}': Cannot find field."
+    return f"Invalid JSON payload received. Unknown name \"{name}\" at '{place}': Cannot find field."
 
 
-def _wrong_type(path: str, wanted: str, value: object) -> Violation:  # wording ours
+def _wrong_type(place: Place, wanted: str, value: object) -> Violation:  # wording ours
     found = type(value).__name__
-    return Violation("wrong_type", path, f"Invalid value at '{path}': {found} found.", f"{path} must be {wanted}.")
+    return Violation("wrong_type", place, f"Invalid value at '{place}': {found} found.", f"{place} must be {wanted}.")
 
 
-def _not_base64(path: str, hint: str) -> Violation:  # wording ours
-    return Violation("not_base64", path, f"Invalid value at '{path}' (TYPE_BYTES), Base64 decoding failed.", hint)
+def _not_base64(place: Place, hint: str) -> Violation:  # wording ours
+    return Violation("not_base64", place, f"Invalid value at '{place}' (TYPE_BYTES), Base64 decoding failed.", hint)

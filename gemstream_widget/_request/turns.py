@@ -19,6 +19,7 @@ from .._stream.state import State
 from .._stream.values import Step
 from .pairing import OpenCall
 from .rules import SKIP_SIGNATURE
+from .wire import get
 
 __all__ = ["contents", "model_turn", "sent_calls", "unfinished"]
 
@@ -105,4 +106,4 @@ def _without_prompt(opening: list[Wire]) -> list[Wire]:
 
 
 def _responds(content: Wire) -> bool:
-    return any("functionResponse" in part for part in content["parts"])
+    return any(get(part, "functionResponse") is not None for part in content["parts"])

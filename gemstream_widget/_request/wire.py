@@ -1,4 +1,4 @@
-"""Reading wire JSON: its fields in either spelling, and base64 in either alphabet."""
+"""Reading wire JSON: its fields in either spelling, base64 in either alphabet, and the names it takes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["DATA_FIELDS", "FIELDS", "camel", "decode_base64", "get", "snake"]
+__all__ = ["DATA_FIELDS", "FIELDS", "FUNCTION_NAME", "camel", "decode_base64", "get", "short", "snake"]
 
 
 DATA_FIELDS = (
@@ -26,7 +26,12 @@ FIELDS = {
     },
     "functionCall": {"id", "name", "args", "partialArgs", "willContinue"},
     "functionResponse": {"id", "name", "response", "parts", "willContinue", "scheduling"},
+    "inlineData": {"mimeType", "data", "displayName"},
+    "fileData": {"mimeType", "fileUri", "displayName"},
 }  # fmt: skip
+
+FUNCTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+"""The whole name of a function, as Gemini requires it."""
 
 
 def get(message: Mapping[str, Any], name: str) -> Any:
@@ -56,3 +61,9 @@ def decode_base64(text: object) -> bytes | None:
         return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None
+
+
+def short(value: Any) -> str:
+    """The value in at most 80 characters, for messages."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

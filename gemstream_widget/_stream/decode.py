@@ -73,6 +73,9 @@ class Decoder:
         self._content = False
         self._chunks = 0
         self._step = Step(index=-1, started_s=0.0)
+        self._events: list[Event] = []  # of the chunk that is being read, whose number and arrival follow
+        self._number = -1
+        self._at_s = 0.0
 
     @property
     def calls(self) -> list[str]:
@@ -90,81 +93,81 @@ class Decoder:
 
     def push(self, chunk: Any, number: int, at_s: float) -> list[Event]:
         """The events of one chunk; `number` counts the chunks of the run. Raises ApiError for an error object."""
-        events: list[Event] = []
+        self._events, self._number, self._at_s = [], number, at_s
         if self._chunks == 0:
-            self._detail(events, "first_chunk_s", at_s)
+            self._detail("first_chunk_s", at_s)
         self._chunks += 1
         if not isinstance(chunk, dict):
-            self._detail(events, "other", chunk, "not an object")
-            return events
+            self._detail("other", chunk, "not an object")
+            return self._events
         for name, value in chunk.items():
             if name == "candidates":
                 if isinstance(value, list):
                     for position, candidate in enumerate(value):
-                        self._candidate(events, candidate, position, number, at_s)
+                        self._candidate(candidate, position)
                 elif value is not None:
-                    self._detail(events, "other", value, name)
+                    self._detail("other", value, name)
             elif name == "usageMetadata" and isinstance(value, dict):
-                events.append(UsageReported(self._step.index, _counts(value)))
+                self._events.append(UsageReported(self._step.index, _counts(value)))
             elif name in ("error", "$error") and isinstance(value, dict) and "candidates" not in chunk:
                 raise _api_error(clean(value))
             else:
-                self._plain(events, str(name), value)
-        return events
+                self._plain(str(name), value)
+        return self._events
 
     def end(self, at_s: float, outcome: str | None = None) -> list[Event]:
         """Close what is open and end the step. `outcome` is given where the stream did not end by itself."""
-        events: list[Event] = []
-        self._close_text(events)
-        self._close_call(events, whole=outcome is None)
+        self._events = []
+        self._close_text()
+        self._close_call(whole=outcome is None)
         self._step.chunk_count = self._chunks
         if outcome is None:
             outcome = outcome_of(self._step, content=self._content, calls=bool(self._calls))
-        events.append(StepEnded(self._step.index, at_s, outcome, self._chunks))
-        return events
+        self._events.append(StepEnded(self._step.index, at_s, outcome, self._chunks))
+        return self._events
 
     # -- chunk and candidate ------------------------------------------------------------------------------------
 
-    def _plain(self, events: list[Event], name: str, value: Any) -> None:
+    def _plain(self, name: str, value: Any) -> None:
         field = _PLAIN_DETAILS.get(name)
         if field is None or not isinstance(value, dict if field == "prompt_feedback" else str):
             if name != "createTime":
-                self._detail(events, "other", value, name)
+                self._detail("other", value, name)
         elif value and getattr(self._step, field) != value:  # an empty id never replaces one reported before
             setattr(self._step, field, clean(value))
-            self._detail(events, field, value)
+            self._detail(field, value)
 
-    def _detail(self, events: list[Event], name: str, value: Any, key: str | None = None) -> None:
-        events.append(StepDetail(self._step.index, name, clean(value), None if key is None else clean_text(key)))
+    def _detail(self, name: str, value: Any, key: str | None = None) -> None:
+        self._events.append(StepDetail(self._step.index, name, clean(value), None if key is None else clean_text(key)))
 
-    def _candidate(self, events: list[Event], candidate: Any, position: int, number: int, at_s: float) -> None:
+    def _candidate(self, candidate: Any, position: int) -> None:
         if not isinstance(candidate, dict):
-            self._detail(events, "other", candidate, "candidates")
+            self._detail("other", candidate, "candidates")
             return
         if candidate.get("index", position) not in (0, None):
-            self._detail(events, "candidates", candidate)
+            self._detail("candidates", candidate)
             return
         for name, value in candidate.items():
             if name == "content":
-                self._parts_of(events, value, number, at_s)
+                self._parts_of(value)
             elif name == "index":
                 continue
             elif name in _CANDIDATE_DETAILS:
                 field, text = _CANDIDATE_DETAILS[name], value if isinstance(value, str) else str(clean(value))
                 if value is not None and getattr(self._step, field) != text:
                     setattr(self._step, field, text)
-                    self._detail(events, field, text)
+                    self._detail(field, text)
             elif name == "groundingMetadata" and isinstance(value, dict):
                 value = clean(value)
                 if value and value not in self._step.grounding[-1:]:
                     self._step.grounding.append(value)
-                    self._detail(events, "grounding", value)
+                    self._detail("grounding", value)
             elif name in _CANDIDATE_LISTS and isinstance(value, dict):
-                self._entries(events, name, value)
+                self._entries(name, value)
             else:
-                self._detail(events, "other", value, name)
+                self._detail("other", value, name)
 
-    def _entries(self, events: list[Event], name: str, value: Wire) -> None:
+    def _entries(self, name: str, value: Wire) -> None:
         """Collect the entries of a metadata list that later chunks repeat."""
         field, keys = _CANDIDATE_LISTS[name]
         kept: list[Wire] = getattr(self._step, field)
@@ -173,70 +176,67 @@ class Decoder:
             for entry in clean(entries) if isinstance(entries, list) else ():
                 if isinstance(entry, dict) and entry not in kept:
                     kept.append(entry)
-                    self._detail(events, field, entry)
+                    self._detail(field, entry)
 
-    def _parts_of(self, events: list[Event], content: Any, number: int, at_s: float) -> None:
+    def _parts_of(self, content: Any) -> None:
         parts = content.get("parts") if isinstance(content, dict) else None
         for part in parts if isinstance(parts, list) else ():
             if not isinstance(part, dict):
-                self._whole(events, "other", {"value": clean(part)}, {}, number, at_s)
+                self._whole("other", {"value": clean(part)}, {})
             elif isinstance(part.get("text"), str) and (part["text"] or part.keys() <= _TEXT_FIELDS):
-                self._text(events, part, number, at_s)
+                self._text(part)
             else:
-                self._data(events, clean(part), number, at_s)
+                self._data(clean(part))
 
     # -- text -----------------------------------------------------------------------------------------------------
 
-    def _text(self, events: list[Event], part: Wire, number: int, at_s: float) -> None:
+    def _text(self, part: Wire) -> None:
         text = clean_text(part["text"])
         thought = part.get("thought") is True
         if len(part) == 1 or (len(part) == 2 and "thought" in part):  # nothing but text, and perhaps its mark
             if not text:
                 return
             if self._open is not None and self._open_thought is thought:
-                events.append(TextAdded(self._open, text, number, at_s))
+                self._events.append(TextAdded(self._open, text, self._number, self._at_s))
                 return
-            self._start(events, "text", {}, part, number, at_s, text=text)
+            self._start("text", {}, part, text=text)
             self._open, self._open_thought = self._parts - 1, thought
             return
-        self._whole(events, "text", {}, clean(part), number, at_s, text=text)
+        self._whole("text", {}, clean(part), text=text)
 
-    def _close_text(self, events: list[Event]) -> None:
+    def _close_text(self) -> None:
         if self._open is not None:
-            events.append(PartEnded(self._open))
+            self._events.append(PartEnded(self._open))
             self._open = None
 
     # -- everything else ------------------------------------------------------------------------------------------
 
-    def _data(self, events: list[Event], part: Wire, number: int, at_s: float) -> None:
+    def _data(self, part: Wire) -> None:
         for name, kind in PART_KINDS.items():
             value = part.get(name)
             if isinstance(value, dict):
                 if kind == "call":
-                    self._call(events, value, part, number, at_s)
+                    self._call(value, part)
                 else:
-                    self._whole(events, kind, {name: value}, part, number, at_s)
+                    self._whole(kind, {name: value}, part)
                 return
         if part.get("thoughtSignature") is not None and not (part.keys() - _PART_MARKS):
-            self._whole(events, "text", {}, part, number, at_s, text=None)
+            self._whole("text", {}, part, text=None)
         else:
-            self._whole(events, "other", {k: v for k, v in part.items() if k not in _PART_MARKS}, part, number, at_s)
+            self._whole("other", {k: v for k, v in part.items() if k not in _PART_MARKS}, part)
 
     def _start(
         self,
-        events: list[Event],
         kind: str,
         raw: Wire,
         part: Wire,
-        number: int,
-        at_s: float,
         *,
         text: str | None = "",
         call_id: str | None = None,
     ) -> PartStarted:
         """Open a part. `raw` holds its data, `part` the whole wire part with its marks and whatever else it has."""
-        self._close_text(events)
-        self._close_call(events)
+        self._close_text()
+        self._close_call()
         signature = part.get("thoughtSignature")
         extra = {}
         if kind != "other" and len(part) > 1:
@@ -245,8 +245,8 @@ class Decoder:
             index=self._parts,
             step=self._step.index,
             kind=kind,
-            at_s=at_s,
-            chunk=number,
+            at_s=self._at_s,
+            chunk=self._number,
             text=text,
             raw=raw,
             signature=signature if isinstance(signature, str) else None,
@@ -254,24 +254,22 @@ class Decoder:
             extra=extra,
             call_id=call_id,
         )
-        events.append(started)
+        self._events.append(started)
         self._parts += 1
         self._content = True
         return started
 
-    def _whole(
-        self, events: list[Event], kind: str, raw: Wire, part: Wire, number: int, at_s: float, *, text: str | None = ""
-    ) -> None:
+    def _whole(self, kind: str, raw: Wire, part: Wire, *, text: str | None = "") -> None:
         """A part that comes in one piece. `text` is None where a text part has no text field, only a signature."""
-        started = self._start(events, kind, raw, part, number, at_s, text=text)
-        events.append(PartEnded(started.index))
+        started = self._start(kind, raw, part, text=text)
+        self._events.append(PartEnded(started.index))
         answer = raw.get("functionResponse")
         if isinstance(answer, dict):
-            self._answered(events, answer)
+            self._answered(answer)
 
     # -- function calls -------------------------------------------------------------------------------------------
 
-    def _call(self, events: list[Event], call: Wire, part: Wire, number: int, at_s: float) -> None:
+    def _call(self, call: Wire, part: Wire) -> None:
         """A functionCall, whole or in pieces.
 
         A piece with a name opens a call; pieces without one belong to the open call. A piece without `willContinue`
@@ -283,31 +281,31 @@ class Decoder:
         pieces = call.get("partialArgs")
         pieces = pieces if isinstance(pieces, list) else []
         if not name and self._streaming is not None and call.get("args") is None:
-            self._pieces(events, self._streaming, pieces, number, at_s)
+            self._pieces(self._streaming, pieces)
             if not more:
-                self._close_call(events)
+                self._close_call()
             return
         if not name and call.get("args") is None and not pieces and call.get("id") is None:
             return  # a keep-alive or a terminator with no call open; the chunk itself is kept by the run
         if name and not more and not pieces:
-            started = self._open_call(events, call, part, number, at_s)
-            events.append(PartEnded(started.index))
+            started = self._open_call(call, part)
+            self._events.append(PartEnded(started.index))
             return
-        started = self._open_call(events, call, part, number, at_s)
+        started = self._open_call(call, part)
         started.streaming = True
         self._streaming = started
-        self._pieces(events, started, pieces, number, at_s)
+        self._pieces(started, pieces)
         if not more or not name:
-            self._close_call(events)
+            self._close_call()
 
-    def _open_call(self, events: list[Event], call: Wire, part: Wire, number: int, at_s: float) -> PartStarted:
+    def _open_call(self, call: Wire, part: Wire) -> PartStarted:
         call_id = f"s{self._step.index}c{self._call_count}"
         self._call_count += 1
-        started = self._start(events, "call", {"functionCall": call}, part, number, at_s, call_id=call_id)
+        started = self._start("call", {"functionCall": call}, part, call_id=call_id)
         self._calls[call_id] = started
         return started
 
-    def _pieces(self, events: list[Event], started: PartStarted, pieces: list[Any], number: int, at_s: float) -> None:
+    def _pieces(self, started: PartStarted, pieces: list[Any]) -> None:
         for piece in pieces:
             if not isinstance(piece, dict):
                 continue
@@ -316,9 +314,9 @@ class Decoder:
                 if name in piece:
                     value = None if name == "nullValue" else piece[name]
                     append = name == "stringValue" and isinstance(value, str)
-                    events.append(ArgsChanged(started.index, path, value, append, number, at_s))
+                    self._events.append(ArgsChanged(started.index, path, value, append, self._number, self._at_s))
 
-    def _close_call(self, events: list[Event], *, whole: bool = True) -> None:
+    def _close_call(self, *, whole: bool = True) -> None:
         """End the call whose arguments were coming. Not `whole`: the stream was cut in the middle of them."""
         started, self._streaming = self._streaming, None
         if started is None:
@@ -328,13 +326,13 @@ class Decoder:
         if not named:
             self._calls.pop(call_id, None)
             state = next_state(CALL_TABLE, "streaming_args", "refused")
-            events.append(CallStateChanged(call_id, started.index, state, {"error": _NO_NAME}))
+            self._events.append(CallStateChanged(call_id, started.index, state, {"error": _NO_NAME}))
         elif whole:
             state = next_state(CALL_TABLE, "streaming_args", "end")
-            events.append(CallStateChanged(call_id, started.index, state))
-        events.append(PartEnded(started.index))
+            self._events.append(CallStateChanged(call_id, started.index, state))
+        self._events.append(PartEnded(started.index))
 
-    def _answered(self, events: list[Event], answer: Wire) -> None:
+    def _answered(self, answer: Wire) -> None:
         """A functionResponse from the model's own side: the call it answers is not ours to run."""
         for call_id, started in self._calls.items():
             call = started.raw.get("functionCall", {})
@@ -343,7 +341,7 @@ class Decoder:
                 del self._calls[call_id]
                 state = next_state(CALL_TABLE, "requested", "answered")
                 fields = {"result": answer.get("response"), "model_side": True}
-                events.append(CallStateChanged(call_id, started.index, state, fields))
+                self._events.append(CallStateChanged(call_id, started.index, state, fields))
                 return
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from typing import Any, TypeAlias
 
-from .._plain import Wire, clean
+from .._plain import Wire, clean, from_digits
 
 __all__ = ["Op", "Path", "apply_ops", "grow"]
 
@@ -23,8 +23,10 @@ MAX_ARRAY_INDEX = 10_000
 
 
 def apply_ops(document: Any, ops: Iterable[Op | Sequence[Any]]) -> None:
-    """Change a snapshot in place by operations; what the page does, for tests, replay and readers of recordings."""
-    for op, path, value in ops:
+    """Change a snapshot in place by operations, with or without the places of large whole numbers; what the page does,
+    for tests, replay and readers of recordings.
+    """
+    for op, path, value, *whole in ops:
         *way, last = path
         target = document
         for key in way:
@@ -32,9 +34,9 @@ def apply_ops(document: Any, ops: Iterable[Op | Sequence[Any]]) -> None:
         if op == "+":
             target[last] += value
         elif isinstance(target, list) and last == len(target):
-            target.append(deepcopy(value))
+            target.append(from_digits(deepcopy(value), *whole or [[]]))
         else:
-            target[last] = deepcopy(value)
+            target[last] = from_digits(deepcopy(value), *whole or [[]])
 
 
 def grow(args: Wire, path: Path, value: Any, append: bool) -> Op:

@@ -83,7 +83,10 @@ class RuleBook:
     def add(self, tool: str, scope: Scope, verdict: Verdict, run: str) -> None:
         """Make a rule; the last one for a tool counts."""
         rule = Rule(f"x{next(self._numbers)}", tool, scope, verdict, run)
-        self._rules = {k: r for k, r in self._rules.items() if (r.tool, r.scope, r.run) != (tool, scope, run)}
+        of = (tool, scope, None if scope == "chat" else run)
+        self._rules = {
+            k: r for k, r in self._rules.items() if (r.tool, r.scope, None if r.scope == "chat" else r.run) != of
+        }
         self._rules[rule.id] = rule
 
     def revoke(self, rule_id: str) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import re
 import threading
 import typing
 from collections.abc import Callable, Iterable
@@ -19,15 +18,13 @@ from typing import Any, overload
 
 from .._plain import Wire
 from .._redact import words_of
+from .._request.wire import FUNCTION_NAME
 from ..errors import ToolError, ToolTimedOut
 from .policy import Policy, Verdict
 from .printed import captured
 from .signature import docstring_of, fields_of, model_of, schema_of
 
 __all__ = ["Tool", "ToolSet", "tool"]
-
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")  # as Gemini requires it
 
 
 class Tool:
@@ -51,7 +48,7 @@ class Tool:
             raise ToolError(f'approve is "auto", "ask", "never" or a function of the call, not {approve!r}.')
         self.function = function
         self.name = str(name or getattr(function, "__name__", type(function).__name__))
-        if not _NAME.fullmatch(self.name):
+        if not FUNCTION_NAME.fullmatch(self.name):
             raise ToolError(
                 f"{self.name!r} is no name for a tool: use letters, digits and _, with name=... if need be."
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from .._plain import Json
-from .._request.rules import current_turn
+from .._request.conversation import current_turn
 from .._request.wire import get, snake
 
 __all__ = ["Question", "ToolResponse", "count_tokens", "read_question"]

@@ -2,12 +2,14 @@
 import { copyText } from "../dom/clipboard.ts";
 import { button, h, setText } from "../dom/dom.ts";
 import { icon } from "../dom/icons.ts";
+import { Once } from "../dom/once.ts";
 import { answerMarkdown } from "../parts/answer_text.ts";
 import { spelled, visibleText } from "../parts/values.ts";
+import { isStopping, type Link } from "../source/source.ts";
 import type { RunEntry } from "../state/entry.ts";
 import { nextAttempt } from "../state/questions.ts";
 import { count, duration } from "../words/formats.ts";
-import { phase } from "../words/phase.ts";
+import { leftPhase, phase } from "../words/phase.ts";
 import { attemptWords, linkTrouble, usageRows } from "../words/sentences.ts";
 import type { CardContext } from "./context.ts";
 
@@ -30,8 +32,9 @@ export class Bar {
   readonly #copy: HTMLButtonElement;
   readonly #slot: HTMLElement;
   readonly #actions: HTMLElement;
-  #shownPhase = "";
-  #shownStopping = false;
+  readonly #shownState = new Once();
+  readonly #shownUsage = new Once();
+  #showsStopping = false;
   #pointerOver = false;
   #swapped = false;
   #swapAt_ms = 0;
@@ -55,7 +58,7 @@ export class Bar {
     this.#usage = button({ class: "fact", "aria-expanded": "false" }, () => this.#toggleUsage(), signal);
     this.#stop = button(
       { class: "stop" },
-      () => context.store.stop(run.id),
+      () => context.source.act({ op: "stop", run: run.id }),
       signal,
       icon("stop"),
       h("span", null, "Stop"),
@@ -72,7 +75,6 @@ export class Bar {
     this.#slot.addEventListener("pointerenter", () => (this.#pointerOver = true), { signal });
     this.#slot.addEventListener("pointerleave", () => (this.#pointerOver = false), { signal });
     const facts = [
-      this.#state,
       this.#time,
       this.#first,
       this.#tokens,
@@ -81,15 +83,10 @@ export class Bar {
       this.#quiet,
       this.#trouble,
     ];
-    this.root = h(
-      "div",
-      { class: "bar" },
-      h("div", { class: "facts-line" }, ...facts),
-      this.#actions,
-      this.#usageList,
-    );
+    const line = h("div", { class: "facts-line" }, this.#state, ...facts);
+    this.root = h("div", { class: "bar" }, line, this.#actions, this.#usageList);
     this.#demo.hidden = !run.state.demo;
-    if (run.ended) this.#swapNow();
+    if (this.#rests) this.#swapNow();
     this.paint();
   }
 
@@ -98,17 +95,17 @@ export class Bar {
     this.#actions.prepend(jump);
   }
 
-  /** After a change of the state. */
+  /** After a change of the state, or of who listens. */
   paint(): void {
-    const { state } = this.#run;
-    const { key, word, icon: name, tone } = phase(state, this.#run.stopping);
-    if (this.#shownPhase !== key + word) {
-      this.#shownPhase = key + word;
+    const run = this.#run;
+    const { state, ended } = run;
+    const stopping = isStopping(run, this.#link);
+    const { key, word, icon: name, tone } = this.#isLeft ? leftPhase : phase(state, stopping);
+    if (this.#shownState.isNew(key + word)) {
       this.#state.className = `state ${tone}`;
       this.#state.replaceChildren(icon(name), visibleText(word));
     }
-    this.#paintStop(this.#run.stopping);
-    const ended = this.#run.ended;
+    this.#paintStop(stopping);
     this.#setFact(
       this.#first,
       ended && state.first_text_s !== null ? `first text ${duration(state.first_text_s)}` : "",
@@ -118,40 +115,60 @@ export class Bar {
     this.#setFact(this.#tokens, rows.length > 0 ? "" : tokens);
     this.#setFact(this.#usage, rows.length > 0 ? tokens || "tokens" : "");
     if (rows.length > 0) this.#paintUsage(rows);
-    if (ended && !this.#swapped && this.#swapAt_ms === 0) this.#retireStop();
+    if (!this.#rests && this.#swapped) this.#bringStop();
+    else if (this.#isLeft && !this.#swapped) this.#swapNow();
+    else if (ended && !this.#swapped && this.#swapAt_ms === 0) this.#retireStop();
   }
 
   tick(now_ms: number): void {
-    const run = this.#run;
-    const now_s = run.ended ? run.state.ended_s : run.clock.read(now_ms);
+    const { ended, state } = this.#run;
+    const now_s = ended ? state.ended_s : this.#isLeft ? null : this.#link.clock(now_ms);
     this.#setFact(this.#time, now_s === null ? "" : duration(now_s));
-    const trouble = linkTrouble({
-      ended: run.ended,
-      stop_asked_ms: run.stop_asked_ms,
-      word_ms: run.word_ms,
-      now_ms,
-    });
-    this.#setFact(this.#trouble, trouble ?? "");
-    const silence_s = Math.floor((now_ms - run.data_ms) / 1000);
-    const waits = run.state.status === "streaming" && !trouble && silence_s > silent_s;
-    const retry = nextAttempt(run.state);
-    const words = retry
-      ? attemptWords(retry, now_s ?? retry.failed_s)
-      : waits && `nothing new for ${silence_s} s`;
-    this.#setFact(this.#quiet, words || "");
+    this.#paintLink(now_ms, now_s);
     if (this.#swapAt_ms > 0 && !this.#swapped && now_ms >= this.#swapAt_ms && !this.#pointerOver)
       this.#swapNow();
   }
 
+  /** Saved while it was written: nobody writes on. */
+  get #isLeft(): boolean {
+    return this.#context.source.saved && !this.#run.ended;
+  }
+
+  get #rests(): boolean {
+    return this.#run.ended || this.#isLeft;
+  }
+
+  get #link(): Link {
+    return this.#context.source.link(this.#run.id);
+  }
+
+  /** Why nothing comes: the kernel is silent, another attempt is to follow, the model takes its time. */
+  #paintLink(now_ms: number, now_s: number | null): void {
+    const { state, ended } = this.#run;
+    const { word_ms, data_ms, stop_asked_ms } = this.#link;
+    const { live, saved } = this.#context.source;
+    // Of somebody who was never heard, no word is missing, but for an answer to a Stop.
+    const expects = live || (!saved && stop_asked_ms !== null);
+    const trouble = expects ? linkTrouble({ ended, stop_asked_ms, word_ms, now_ms }) : null;
+    this.#setFact(this.#trouble, trouble ?? "");
+    const silence_s = Math.floor((now_ms - data_ms) / 1000);
+    const waits = live && state.status === "streaming" && !trouble && silence_s > silent_s;
+    const retry = this.#isLeft ? null : nextAttempt(state);
+    const words = retry
+      ? attemptWords(retry, now_s ?? retry.failed_s)
+      : waits && `nothing new for ${silence_s} s`;
+    this.#setFact(this.#quiet, words || "");
+  }
+
   /** Still has something to do on the clock's beat. */
   get ticking(): boolean {
-    return !this.#run.ended || !this.#swapped;
+    return !this.#rests || !this.#swapped;
   }
 
   /** The word and the size stay: a button that changes under the pointer is a different button. */
   #paintStop(stopping: boolean): void {
-    if (this.#stop.classList.toggle("busy", stopping) === this.#shownStopping) return;
-    this.#shownStopping = stopping;
+    if (this.#stop.classList.toggle("busy", stopping) === this.#showsStopping) return;
+    this.#showsStopping = stopping;
     this.#stop.firstChild!.replaceWith(icon(stopping ? "spin" : "stop"));
   }
 
@@ -178,6 +195,15 @@ export class Bar {
     this.#onRest();
   }
 
+  /** Somebody listens after all. */
+  #bringStop(): void {
+    this.#swapped = false;
+    this.#swapAt_ms = 0;
+    this.#stop.disabled = false;
+    this.#stop.classList.remove("gone");
+    this.#slot.replaceChildren(this.#stop);
+  }
+
   #toggleUsage(): void {
     this.#usageList.hidden = !this.#usageList.hidden;
     this.#usage.setAttribute("aria-expanded", String(!this.#usageList.hidden));
@@ -187,6 +213,7 @@ export class Bar {
     const model =
       this.#run.state.steps.findLast((step) => step.model_version)?.model_version ?? this.#run.state.model;
     const all: [string, string][] = [...rows, ["model", model]];
+    if (!this.#shownUsage.isNew(JSON.stringify(all))) return;
     this.#usageList.replaceChildren(
       ...all.flatMap(([word, value]) => [h("dt", null, word), h("dd", null, visibleText(value))]),
     );

@@ -1,10 +1,13 @@
-// One view of a model: the runs of a card, painted from the store once per frame.
-
+// One view of a source: the runs of a card, painted once per frame.
+import type { Load } from "../contract.ts";
+import { onBeat } from "../dom/beat.ts";
 import { button, h } from "../dom/dom.ts";
+import { onFrame } from "../dom/frame.ts";
 import { icon } from "../dom/icons.ts";
+import { attempt } from "../dom/page.ts";
 import { adoptStyles } from "../dom/styles.ts";
-import type { ModuleName, Op, RunState } from "../protocol.ts";
-import type { Store, StoreListener } from "../source/kernel.ts";
+import type { Op, RunState } from "../protocol.ts";
+import { isStopping, type Listener, type Source } from "../source/source.ts";
 import type { RunEntry } from "../state/entry.ts";
 import { Announcer } from "./announce.ts";
 import type { CardContext } from "./context.ts";
@@ -14,12 +17,9 @@ import { cardStyles } from "./sheets.ts";
 import { Stick } from "./stick.ts";
 import { followTheme } from "./theme.ts";
 
-const tick_ms = 100;
-/** Frames do not come to a hidden page or a detached cell; the text must still be there when the reader returns. */
-const frame_max_ms = 250;
 const patience_ms = 3000;
 
-export class Card implements StoreListener {
+export class Card implements Listener {
   readonly #root = h("div", {
     class: "card",
     role: "group",
@@ -35,19 +35,16 @@ export class Card implements StoreListener {
   readonly #jump: HTMLButtonElement;
   readonly #empty = h("p", { class: "empty" }, icon("spin"), "Connecting");
   readonly #sentinel = h("div", { class: "sentinel" });
-  #frame = 0;
-  #frameTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Ends when nothing ticks or grows any more: a finished card costs the page nothing. */
+  #awake: AbortController | null = null;
 
-  readonly #store: Store;
+  #patience: ReturnType<typeof setTimeout> | undefined;
+
+  readonly #source: Source;
   readonly #signal: AbortSignal;
 
-  constructor(
-    store: Store,
-    el: HTMLElement,
-    loadModule: (name: ModuleName) => Promise<unknown>,
-    signal: AbortSignal,
-  ) {
-    this.#store = store;
+  constructor(source: Source, el: HTMLElement, loadModule: Load, signal: AbortSignal) {
+    this.#source = source;
     this.#signal = signal;
     const host = h("div", { class: "gemstream" });
     this.#shadow = host.attachShadow({ mode: "open" });
@@ -62,20 +59,13 @@ export class Card implements StoreListener {
     this.#root.append(this.#empty, this.#sentinel, this.#announcer.polite, this.#announcer.urgent);
     this.#shadow.append(this.#root);
     el.append(host);
-    this.#stick = new Stick(
-      host,
-      this.#sentinel,
-      // Also just after the end: the last thing to come is what a Stop left to say.
-      () => this.#somethingTicks,
-      () => this.#paintPosition(),
-      signal,
-    );
+    this.#stick = new Stick(host, this.#sentinel, () => this.#paintPosition());
     this.#context = {
-      store,
+      source,
       signal,
-      loadModule: async (name) => {
-        const module = await loadModule(name);
-        adoptStyles(this.#shadow, (module as { css?: string }).css ?? "");
+      loadModule: async (name, hooks) => {
+        const module = await loadModule(name, hooks);
+        adoptStyles(this.#shadow, module.css);
         return module;
       },
       stick: this.#stick,
@@ -85,27 +75,26 @@ export class Card implements StoreListener {
     };
     keepKeys(host, { escape: () => this.#stopLive() }, signal);
     followTheme(host, signal);
-    for (const run of store.runs.values()) this.added(run);
-    store.subscribe(this, signal);
-    const ticker = setInterval(() => this.#tick(), tick_ms);
-    const waiting = setTimeout(() => this.#tellEmpty(), patience_ms);
-    document.addEventListener("visibilitychange", () => this.#dirty.size > 0 && this.#paint(), { signal });
+    for (const id of source.order) attempt(() => this.added(source.runs.get(id)!));
+    source.subscribe(this, signal);
+    if (this.#views.size === 0) this.#patience = setTimeout(() => this.#tellEmpty(), patience_ms);
     signal.addEventListener("abort", () => {
-      clearInterval(ticker);
-      clearTimeout(waiting);
-      this.#cancelFrame();
+      clearTimeout(this.#patience);
+      this.#awake?.abort();
       host.remove();
     });
   }
 
   added(run: RunEntry): void {
     this.#empty.remove();
+    clearTimeout(this.#patience);
     const view = new RunView(run, this.#context, this.#signal);
     this.#views.set(run.id, view);
     this.#sentinel.before(view.root);
     view.placeJump(this.#jump);
     this.#root.classList.toggle("single", this.#views.size === 1);
     this.#root.setAttribute("aria-label", `Answer of ${run.state.model}`);
+    this.#wake();
   }
 
   ops(run: RunEntry, ops: readonly Op[]): void {
@@ -125,43 +114,61 @@ export class Card implements StoreListener {
   /** A Stop was asked for: the button answers in the same instant. */
   link(run: RunEntry): void {
     this.#views.get(run.id)?.paint();
+    this.#wake();
   }
 
+  live(): void {
+    for (const view of this.#views.values()) attempt(() => view.paint());
+    this.#wake();
+  }
+
+  /** The last run that goes on, as far as anybody knows. */
   get #liveRun(): RunEntry | undefined {
-    return [...this.#store.runs.values()].findLast((run) => !run.ended);
+    const { runs, order, saved } = this.#source;
+    const last = order.findLast((id) => !runs.get(id)!.ended);
+    return saved || last === undefined ? undefined : runs.get(last);
   }
 
   #stopLive(): boolean {
     const run = this.#liveRun;
-    if (!run || run.stopping) return false;
-    this.#store.stop(run.id);
+    if (!run || isStopping(run, this.#source.link(run.id))) return false;
+    this.#source.act({ op: "stop", run: run.id });
     return true;
   }
 
   #schedule(view: RunView): void {
     this.#dirty.add(view);
-    if (this.#frameTimer !== undefined) return;
-    this.#frame = requestAnimationFrame(() => this.#paint());
-    this.#frameTimer = setTimeout(() => this.#paint(), frame_max_ms);
+    onFrame(this.#paint, this.#signal);
   }
 
-  #paint(): void {
-    this.#cancelFrame();
-    const views = [...this.#dirty];
-    this.#dirty.clear();
-    for (const view of views) view.paint();
+  /** One view that fails must not keep the others from being drawn. */
+  readonly #paint = (deadline_ms: number): boolean => {
+    for (const view of this.#dirty) {
+      this.#dirty.delete(view);
+      attempt(() => view.paint());
+      if (performance.now() >= deadline_ms) break;
+    }
+    this.#wake();
     this.#paintPosition();
+    return this.#dirty.size > 0;
+  };
+
+  #wake(): void {
+    if (this.#awake || this.#signal.aborted || !this.#isTicking) return;
+    this.#awake = new AbortController();
+    onBeat((now_ms) => this.#tick(now_ms), this.#awake.signal);
+    this.#stick.watch(this.#awake.signal);
   }
 
-  #cancelFrame(): void {
-    cancelAnimationFrame(this.#frame);
-    clearTimeout(this.#frameTimer);
-    this.#frameTimer = undefined;
+  #tick(now_ms: number): void {
+    for (const view of this.#views.values()) if (view.ticking) attempt(() => view.tick(now_ms));
+    if (this.#isTicking) return;
+    this.#awake?.abort();
+    this.#awake = null;
   }
 
-  #tick(): void {
-    const now_ms = performance.now();
-    for (const view of this.#views.values()) if (view.ticking) view.tick(now_ms);
+  get #isTicking(): boolean {
+    return [...this.#views.values()].some((view) => view.ticking);
   }
 
   #paintPosition(): void {
@@ -171,12 +178,7 @@ export class Card implements StoreListener {
     for (const view of this.#views.values()) view.moved(this.#stick.visible);
   }
 
-  get #somethingTicks(): boolean {
-    return [...this.#views.values()].some((view) => view.ticking);
-  }
-
   #tellEmpty(): void {
-    if (this.#views.size > 0) return;
     this.#empty.replaceChildren(
       icon("info"),
       "Nothing to show: the kernel does not know this answer. Run the cell again.",

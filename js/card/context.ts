@@ -1,16 +1,12 @@
 // What every renderer inside one card shares.
-
 import type { PartContext } from "../parts/context.ts";
-import type { ModuleName } from "../protocol.ts";
-import type { Store } from "../source/kernel.ts";
+import type { Source } from "../source/source.ts";
 import type { Room } from "./room.ts";
 import type { Stick } from "./stick.ts";
 
-export interface CardContext {
-  readonly store: Store;
+export interface CardContext extends Pick<PartContext, "loadModule"> {
+  readonly source: Source;
   readonly signal: AbortSignal;
-  /** Gives a second module's exports, its style sheet adopted. */
-  loadModule(name: ModuleName): Promise<unknown>;
   readonly stick: Stick;
   /** Says one sentence to a screen reader, after what it says now. */
   announce(sentence: string): void;

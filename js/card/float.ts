@@ -17,6 +17,10 @@ export class Float {
     this.#stick = stick;
   }
 
+  get floats(): boolean {
+    return this.#floating;
+  }
+
   /** Puts the bar where it belongs now; `wanted` says whether anybody may need it out of its place. */
   update(wanted: boolean): void {
     const view = wanted ? this.#stick.view() : null;

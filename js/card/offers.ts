@@ -1,6 +1,6 @@
 // What a reader may ask for after a run that did not end well.
-
 import { button, h } from "../dom/dom.ts";
+import { Once } from "../dom/once.ts";
 import { visibleText } from "../parts/values.ts";
 import type { Offer } from "../protocol.ts";
 import type { RunEntry } from "../state/entry.ts";
@@ -9,7 +9,7 @@ import type { CardContext } from "./context.ts";
 const words: Record<Offer, string> = {
   repair: "Repair and try again",
   continue: "Continue",
-  retry: "Try again",
+  anew: "Try again",
 };
 
 /** The style sheet hides it where another run follows; without a kernel nobody would hear a click. */
@@ -17,7 +17,7 @@ export class Offers {
   readonly root = h("div", { class: "offers" });
   readonly #run: RunEntry;
   readonly #context: CardContext;
-  #shown = "";
+  readonly #shown = new Once();
 
   constructor(run: RunEntry, context: CardContext) {
     this.#run = run;
@@ -25,20 +25,20 @@ export class Offers {
   }
 
   paint(): void {
-    const { again, ended, id, state } = this.#run;
-    const { store, signal } = this.#context;
-    const asked = ended && store.heard ? (state.offers ?? []) : [];
-    const shown = JSON.stringify([asked, again]);
-    if (shown === this.#shown) return;
-    this.#shown = shown;
+    const { ended, id, state } = this.#run;
+    const { source, signal } = this.#context;
+    const { again } = source.link(id);
+    const offers = ended && source.live ? (state.offers ?? []) : [];
+    if (!this.#shown.isNew(JSON.stringify([offers, again]))) return;
     const root = this.root.getRootNode() as ShadowRoot | Document;
     if (this.root.contains(root.activeElement)) this.#context.focusCard();
     const disabled = again?.refused === null;
+    const ask = (how: Offer) => source.act({ op: "again", run: id, how });
     this.root.replaceChildren(
-      ...asked.map((how) => button({ disabled }, () => store.again(id, how), signal, words[how] ?? how)),
+      ...offers.map((how) => button({ disabled }, () => ask(how), signal, words[how] ?? how)),
     );
     if (!again?.refused) return;
     this.root.append(h("span", { class: "facts" }, visibleText(again.refused)));
-    this.#context.alert(again.refused);
+    if (source.link(id).say(`refused: ${again.refused}`)) this.#context.alert(again.refused);
   }
 }

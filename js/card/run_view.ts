@@ -1,9 +1,11 @@
 // One run inside a card: its prompt, its steps, how it ended, and its bar.
 
 import { h } from "../dom/dom.ts";
+import { Once } from "../dom/once.ts";
 import { outcome } from "../parts/outcome.ts";
 import { promptLine } from "../parts/prompt.ts";
 import type { RunState } from "../protocol.ts";
+import { isStopping, type Link } from "../source/source.ts";
 import { Changes } from "../state/changes.ts";
 import type { RunEntry } from "../state/entry.ts";
 import { isEmptyText, waitingCalls } from "../state/questions.ts";
@@ -24,12 +26,12 @@ export class RunView {
   readonly #end = h("div", { class: "outcome" });
   readonly #offers: Offers;
   readonly #bar: Bar;
-  readonly #desk: Seat;
+  readonly #seat: Seat;
   readonly #room: Room;
   readonly #context: RunContext;
   #steps: StepView[] = [];
-  #shownEnd = "";
-  #saidPhase: string;
+  readonly #shownEnd = new Once();
+  #caret: HTMLElement | undefined;
   readonly #float: Float;
   #building = false;
   #pinned = false;
@@ -42,7 +44,7 @@ export class RunView {
     this.#room = new Room(this.#body, card.stick);
     this.#context = { ...card, room: this.#room, seats: new Map(), isBuilding: () => this.#building };
     const tray = h("div", { class: "tray" });
-    this.#desk = new Seat(run, this.#context, tray, signal);
+    this.#seat = new Seat(run, this.#context, tray, signal);
     this.#bar = new Bar(run, card, signal, () => this.#room.release());
     this.#offers = new Offers(run, card);
     this.#body.append(this.#end, this.#offers.root, tray);
@@ -54,7 +56,8 @@ export class RunView {
       this.#bar.root,
     );
     this.#float = new Float(this.root, this.#bar.root, card.stick);
-    this.#saidPhase = phase(run.state, run.stopping).key;
+    // What was so before anybody looked is no news.
+    this.#link.say(`phase: ${phase(run.state, isStopping(run, this.#link)).key}`);
     signal.addEventListener("abort", () => this.#life.abort());
     this.paint();
   }
@@ -69,47 +72,63 @@ export class RunView {
       if (this.changes.reset || !this.#paintParts()) this.#rebuild();
       this.#paintEnd();
       this.changes.clear();
-      this.#body.setAttribute("aria-busy", String(!this.run.ended));
-      if (!this.run.ended) this.#pinned = true;
       this.#body.classList.toggle(
         "bare",
         !this.#end.firstChild && !this.#steps.some((step) => step.isFilled),
       );
-      this.#paintCaret();
     }
+    this.#body.setAttribute("aria-busy", String(this.#grows));
+    if (this.#grows) this.#pinned = true;
+    this.#paintCaret();
     this.#offers.paint();
-    this.#desk.paint();
+    this.#seat.paint();
     this.#bar.paint();
-    this.#say();
+    if (this.#context.source.live) this.#say();
     this.tick(performance.now());
   }
 
   tick(now_ms: number): void {
     this.#bar.tick(now_ms);
-    this.#desk.tick(now_ms);
-    if (this.run.ended) return;
-    const now_s = this.run.clock.read(now_ms);
+    this.#seat.tick(now_ms);
+    if (!this.#grows) return;
+    const now_s = this.#link.clock(now_ms);
     if (now_s !== null) this.#steps.at(-1)?.tick(now_s);
   }
 
   /** The card moved in the window. `atEnd`: its end is in view. */
   moved(atEnd: boolean): void {
-    // An ended run's bar stays with the reader only until they have seen it in its own place.
-    if (this.run.ended && atEnd) this.#pinned = false;
     this.#float.update(this.#pinned && !this.#context.stick.following);
+    // An ended run's bar stays with the reader only until they have seen it in its own place.
+    if (!this.#grows && (atEnd || !this.#float.floats)) this.#unpin();
   }
 
+  /** Something here still moves by itself, or with the page. */
   get ticking(): boolean {
-    return this.#bar.ticking;
+    return this.#bar.ticking || this.#pinned;
+  }
+
+  get #grows(): boolean {
+    return !this.run.ended && !this.#context.source.saved;
+  }
+
+  get #link(): Link {
+    return this.#context.source.link(this.run.id);
+  }
+
+  #unpin(): void {
+    if (!this.#pinned) return;
+    this.#pinned = false;
+    this.#float.update(false);
   }
 
   /** The mark at the end of the text stands only where text may still come. */
   #paintCaret(): void {
-    const last = this.#body.querySelector(".caret");
-    const writing = this.run.state.status === "streaming" ? this.#steps.at(-1)?.open : undefined;
-    if (last === writing) return;
-    last?.classList.remove("caret");
+    const isWriting = this.#grows && this.run.state.status === "streaming";
+    const writing = isWriting ? this.#steps.at(-1)?.open : undefined;
+    if (writing === this.#caret) return;
+    this.#caret?.classList.remove("caret");
     writing?.classList.add("caret");
+    this.#caret = writing;
   }
 
   #paintParts(): boolean {
@@ -145,7 +164,8 @@ export class RunView {
     for (const step of this.#steps) step.root.remove();
     this.#context.seats.clear();
     this.#steps = [];
-    this.#shownEnd = "";
+    this.#shownEnd.forget();
+    this.#caret = undefined;
     this.#building = true;
     const { state } = this.run;
     for (const part of state.parts) {
@@ -161,23 +181,19 @@ export class RunView {
   #paintEnd(): void {
     const { state } = this.run;
     if (!this.run.ended) return;
-    const key = JSON.stringify([state.status, state.error, state.notice, state.receipt]);
-    if (key === this.#shownEnd) return;
-    this.#shownEnd = key;
+    if (!this.#shownEnd.isNew(JSON.stringify([state.status, state.error, state.notice, state.receipt])))
+      return;
     this.#steps.at(-1)?.close(null);
     this.#end.replaceChildren(...outcome(state, this.#life.signal));
   }
 
-  /** Whole sentences, only when something begins or ends. */
+  /** Whole sentences, only when something begins or ends, and by one view of the run. */
   #say(): void {
-    for (const { id, name } of waitingCalls(this.run.state)) {
-      if (this.run.alerted.has(id)) continue;
-      this.run.alerted.add(id);
-      this.#context.alert(`${name} waits for your approval.`);
-    }
-    const now = phase(this.run.state, this.run.stopping);
-    if (now.key === this.#saidPhase) return;
-    this.#saidPhase = now.key;
+    const link = this.#link;
+    for (const { id, name } of waitingCalls(this.run.state))
+      if (link.say(`waits: ${id}`)) this.#context.alert(`${name} waits for your approval.`);
+    const { key, word } = phase(this.run.state, isStopping(this.run, link));
+    if (!link.say(`phase: ${key}`)) return;
     const { state } = this.run;
     if (state.status === "failed") {
       const error = state.error;
@@ -187,8 +203,8 @@ export class RunView {
       this.#context.announce(`Answer finished${tokens}.`);
     } else if (state.status === "cancelled") {
       this.#context.announce(`Stopped at ${duration(state.ended_s ?? 0)}.`);
-    } else if (now.key !== "approval") {
-      this.#context.announce(`${now.word.replace("…", "")}.`);
+    } else if (key !== "approval") {
+      this.#context.announce(`${word.replace("…", "")}.`);
     }
   }
 }

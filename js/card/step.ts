@@ -1,7 +1,8 @@
 // One request and what it brought: its parts as blocks, then where they come from.
 
 import { h } from "../dom/dom.ts";
-import type { Block } from "../parts/block.ts";
+import { Once } from "../dom/once.ts";
+import { type Block, Column } from "../parts/block.ts";
 import { CallCard } from "../parts/call.ts";
 import { CodeOutput, CodeRun } from "../parts/code_run.ts";
 import { FileView } from "../parts/file.ts";
@@ -19,13 +20,12 @@ export class StepView {
   readonly root = h("div", { class: "step" });
   readonly #flow = h("div", { class: "flow" });
   readonly #notes = h("div", { class: "notes" });
-  readonly #owners = new Map<number, Block>();
-  readonly #blocks: Block[] = [];
+  readonly #column = new Column(this.#flow, (part) => this.#make(part));
   readonly #context: RunContext;
   readonly #signal: AbortSignal;
   readonly #state: () => RunState;
   #newest = -1;
-  #shownNotes = "";
+  readonly #shownNotes = new Once();
 
   constructor(context: RunContext, signal: AbortSignal, state: () => RunState) {
     this.#context = context;
@@ -36,32 +36,24 @@ export class StepView {
 
   /** Draws a part for the first time or again. False: it cannot be drawn in place, the run has to start anew. */
   part(part: Part, change: PartChange): boolean {
-    const owner = this.#owners.get(part.index);
+    const owner = this.#column.owner(part);
     if (owner) return owner.change(part, change);
     // A part without text draws nothing; what comes around it is still one flow.
     if (isEmptyText(part)) return true;
     if (part.index < this.#newest) return false;
     this.#newest = part.index;
-    let block = this.#blocks.at(-1);
-    if (block?.accepts(part)) block.add(part);
-    else {
-      block?.close(part);
-      block = this.#make(part);
-      this.#blocks.push(block);
-      this.#flow.append(block.root);
-      this.root.classList.add("filled");
-    }
-    this.#owners.set(part.index, block);
+    this.#column.add(part);
+    this.root.classList.add("filled");
     return true;
   }
 
   /** Nothing more comes into this step; `next` is the first part of the next one, if any. */
   close(next: Part | null): void {
-    this.#blocks.at(-1)?.close(next);
+    this.#column.last?.close?.(next);
   }
 
   tick(now_s: number): void {
-    this.#blocks.at(-1)?.tick?.(now_s);
+    this.#column.last?.tick?.(now_s);
   }
 
   /** Something is drawn. */
@@ -71,15 +63,14 @@ export class StepView {
 
   /** The prose that may still grow, if the last thing here is prose. */
   get open(): HTMLElement | undefined {
-    return this.#blocks.at(-1)?.prose;
+    return this.#column.last?.prose;
   }
 
   paintNotes(step: Step): void {
     const { grounding, citations, url_context, prompt_feedback, candidates } = step;
     const other = withoutCalm(step.other);
     const now = jsonText([grounding, citations, url_context, prompt_feedback, candidates, other]);
-    if (now === this.#shownNotes) return;
-    this.#shownNotes = now;
+    if (!this.#shownNotes.isNew(now)) return;
     const raw = (label: string, value: Json) => rawBlock(label, value, this.#signal);
     this.#notes.replaceChildren(...sources(step));
     if (prompt_feedback) this.#notes.append(raw(feedbackWords(prompt_feedback.blockReason), prompt_feedback));

@@ -1,5 +1,6 @@
 // Keeps the growing end of a card in view for a reader who is there, and leaves every other reader alone.
 import { drawnParent, selectionIn } from "../dom/dom.ts";
+import { onGesture } from "../dom/gestures.ts";
 
 const margin_px = 8;
 const flood_ms = 200;
@@ -20,44 +21,38 @@ export class Stick {
 
   readonly #host: HTMLElement;
   readonly #sentinel: HTMLElement;
-  readonly #mayGrow: () => boolean;
   readonly #onChange: () => void;
+  #mayGrow = false;
 
-  constructor(
-    host: HTMLElement,
-    sentinel: HTMLElement,
-    mayGrow: () => boolean,
-    onChange: () => void,
-    signal: AbortSignal,
-  ) {
+  constructor(host: HTMLElement, sentinel: HTMLElement, onChange: () => void) {
     this.#host = host;
     this.#sentinel = sentinel;
-    this.#mayGrow = mayGrow;
     this.#onChange = onChange;
+  }
+
+  /** From here to the signal's end the card may grow. Before and after, nothing is listened to. */
+  watch(signal: AbortSignal): void {
+    this.#mayGrow = true;
     const seen = new IntersectionObserver((entries) => this.#seen(entries.at(-1)!), {
       rootMargin: `0px 0px ${margin_px}px`,
     });
-    seen.observe(sentinel);
+    seen.observe(this.#sentinel);
     // After layout and before paint: the only moment where the new height costs nothing to read.
     const grown = new ResizeObserver(() => {
       this.#follow();
       this.#onChange();
     });
-    grown.observe(host);
+    grown.observe(this.#host);
+    onGesture((event) => this.#gesture(event), signal);
     signal.addEventListener("abort", () => {
+      this.#mayGrow = false;
+      // What nobody listens to any more is not known any more.
+      this.stuck = this.below = this.visible = false;
       seen.disconnect();
       grown.disconnect();
       clearTimeout(this.#later);
+      this.#later = undefined;
     });
-    const options = { capture: true, passive: true, signal };
-    document.addEventListener("wheel", (event) => this.#wheel(event), options);
-    document.addEventListener("touchmove", () => this.#release(), options);
-    document.addEventListener("scroll", (event) => this.#scrolled(event), options);
-    document.addEventListener(
-      "keydown",
-      (event) => upKeys.has(event.key) && !editing(event) && this.#release(),
-      options,
-    );
   }
 
   /** To the end, and stay there. */
@@ -105,7 +100,7 @@ export class Stick {
   }
 
   #follow(): void {
-    if (!this.following || !this.#mayGrow()) return;
+    if (!this.following || !this.#mayGrow) return;
     const scroller = this.#findScroller();
     if (!scroller) return;
     const view = viewOf(scroller);
@@ -137,6 +132,19 @@ export class Stick {
   #viewBottom(): number {
     const scroller = this.#findScroller();
     return scroller ? viewOf(scroller).bottom : innerHeight;
+  }
+
+  /** Only what happens inside our own scroller says anything about this card. */
+  #gesture(event: Event): void {
+    if (event.type === "scroll") {
+      this.#scrolled(event);
+      return;
+    }
+    const scroller = this.#findScroller();
+    if (!scroller || !event.composedPath().includes(scroller)) return;
+    if (event instanceof WheelEvent) this.#wheel(event);
+    else if (!(event instanceof KeyboardEvent)) this.#release();
+    else if (upKeys.has(event.key) && !editing(event)) this.#release();
   }
 
   #wheel(event: WheelEvent): void {

@@ -2,6 +2,7 @@
 
 import { h, setText } from "../dom/dom.ts";
 import { icon } from "../dom/icons.ts";
+import { Once } from "../dom/once.ts";
 import type { Call, CallPart, Display, Json, JsonObject, Part } from "../protocol.ts";
 import { jsonText, same } from "../state/exact.ts";
 import { count } from "../words/formats.ts";
@@ -27,8 +28,8 @@ export class CallCard implements Block, CallSeat {
   readonly #decision = h("p", { class: "decision", hidden: true });
   readonly #printed: ValueView;
   readonly #end = h("div", { class: "call-end" });
-  #shownChip = "";
-  #shownEnd = "";
+  readonly #shownChip = new Once();
+  readonly #shownEnd = new Once();
 
   readonly #signal: AbortSignal;
   readonly #waitsForCaller: () => boolean;
@@ -60,18 +61,10 @@ export class CallCard implements Block, CallSeat {
     this.paint(part.call);
   }
 
-  accepts(): boolean {
-    return false;
-  }
-
-  add(): void {}
-
   change(part: Part): boolean {
     this.paint((part as CallPart).call);
     return true;
   }
-
-  close(): void {}
 
   paint(call: Call): void {
     if (this.#name.textContent !== call.name) {
@@ -96,8 +89,7 @@ export class CallCard implements Block, CallSeat {
 
   #paintChip(call: Call): void {
     const { word, icon: name, tone } = callChip(call, this.#waitsForCaller());
-    if (word === this.#shownChip) return;
-    this.#shownChip = word;
+    if (!this.#shownChip.isNew(word)) return;
     this.#chip.className = `chip ${tone}`;
     this.#chip.replaceChildren(icon(name), word);
   }
@@ -115,7 +107,7 @@ export class CallCard implements Block, CallSeat {
         this.#args.append(h("dt", null, visibleText(key)), h("dd", null, view.root, was));
       }
       const value = own(used, key);
-      if (value === undefined) view.root.replaceChildren("not set");
+      if (value === undefined) view.none("not set");
       else view.update(value);
       const was = this.was.get(key)!;
       if (!was.hidden || used === args || same(own(args, key), value)) continue;
@@ -127,8 +119,7 @@ export class CallCard implements Block, CallSeat {
   #paintEnd(call: Call): void {
     const { state, error, result, display, traceback } = call;
     const key = [state, error, jsonText(result ?? null), display?.kind].join();
-    if (key === this.#shownEnd) return;
-    this.#shownEnd = key;
+    if (!this.#shownEnd.isNew(key)) return;
     this.#end.replaceChildren();
     const put = (...nodes: (Node | null)[]) => this.#end.append(...nodes.filter((node) => node !== null));
     // While a call waits, its error is why its policy asks: the form says it.

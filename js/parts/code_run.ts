@@ -2,6 +2,7 @@
 
 import { h } from "../dom/dom.ts";
 import { icon } from "../dom/icons.ts";
+import { Once } from "../dom/once.ts";
 import { MarkdownStream } from "../markdown/stream.ts";
 import type { CodePart, CodeResultPart, Part } from "../protocol.ts";
 import type { Block } from "./block.ts";
@@ -12,7 +13,7 @@ import { ValueView, visibleText } from "./values.ts";
 export class CodeRun implements Block {
   readonly root = h("div", { class: "code-run", role: "group", "aria-label": "Code run by the model" });
   readonly #body = h("div", { class: "prose" });
-  #shown: string | null = null;
+  readonly #shown = new Once();
   #painting = new AbortController();
 
   readonly #context: PartContext;
@@ -31,22 +32,13 @@ export class CodeRun implements Block {
     this.#paint(part);
   }
 
-  accepts(): boolean {
-    return false;
-  }
-
-  add(): void {}
-
   change(part: Part): boolean {
     this.#paint(part as CodePart);
     return true;
   }
 
-  close(): void {}
-
   #paint(part: CodePart): void {
-    if (part.code === this.#shown) return;
-    this.#shown = part.code;
+    if (!this.#shown.isNew(part.code)) return;
     this.#painting.abort();
     this.#painting = new AbortController();
     this.#body.replaceChildren();
@@ -92,18 +84,10 @@ export class CodeOutput implements Block {
     this.#paint(part);
   }
 
-  accepts(): boolean {
-    return false;
-  }
-
-  add(): void {}
-
   change(part: Part): boolean {
     this.#paint(part as CodeResultPart);
     return true;
   }
-
-  close(): void {}
 
   #paint(part: CodeResultPart): void {
     const bad = part.outcome !== "OUTCOME_OK" && part.outcome !== "OUTCOME_UNSPECIFIED" && part.outcome;

@@ -1,5 +1,5 @@
 // What the drawings of one run need of the card around them.
-import type { ModuleName } from "../protocol.ts";
+import type { Load } from "../contract.ts";
 
 /** Where the approval module works: it puts its form into `slot` and says in `was` what the model had asked. */
 export interface CallSeat {
@@ -9,8 +9,8 @@ export interface CallSeat {
 }
 
 export interface PartContext {
-  /** Gives a second module's exports, its style sheet adopted. */
-  loadModule(name: ModuleName): Promise<unknown>;
+  /** Gives a module, its style sheet adopted. */
+  readonly loadModule: Load;
   /** The calls on the page, by id. */
   readonly seats: Map<string, CallSeat>;
   /** The run is being drawn from its state, not followed as it happens. */

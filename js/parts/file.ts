@@ -2,6 +2,7 @@
 
 import { button, h } from "../dom/dom.ts";
 import { icon } from "../dom/icons.ts";
+import { Once } from "../dom/once.ts";
 import { linkUrl } from "../markdown/urls.ts";
 import type { FilePart, Part } from "../protocol.ts";
 import { bytes } from "../words/formats.ts";
@@ -17,7 +18,7 @@ type Shown = Pick<FilePart, "mime_type" | "data" | "size_bytes" | "uri" | "name"
 
 export class FileView implements Block {
   readonly root = h("div", { class: "file", role: "group" });
-  #shown: string | null = null;
+  readonly #shown = new Once();
   #url: string | null = null;
 
   readonly #signal: AbortSignal;
@@ -28,18 +29,10 @@ export class FileView implements Block {
     this.#paint(part);
   }
 
-  accepts(): boolean {
-    return false;
-  }
-
-  add(): void {}
-
   change(part: Part): boolean {
     this.#paint(part as FilePart);
     return true;
   }
-
-  close(): void {}
 
   #release(): void {
     if (this.#url) URL.revokeObjectURL(this.#url);
@@ -48,8 +41,7 @@ export class FileView implements Block {
 
   #paint(part: Shown): void {
     const key = `${part.mime_type}|${part.data?.length}|${part.uri}|${part.name}|${part.cut}`;
-    if (key === this.#shown) return;
-    this.#shown = key;
+    if (!this.#shown.isNew(key)) return;
     this.#release();
     const data = part.data === null ? null : decode(part.data);
     const name = part.name || fileName(part);

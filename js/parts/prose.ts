@@ -23,15 +23,13 @@ export class Prose implements Block {
       headingOffset: 2,
       loadModule: context.loadModule,
     });
-    this.add(part);
+    this.#feed(part);
   }
 
-  accepts(part: Part): boolean {
-    return part.kind === this.#kind;
-  }
-
-  add(part: Part): void {
+  join(part: Part): boolean {
+    if (part.kind !== this.#kind) return false;
     this.#feed(part as TextPart);
+    return true;
   }
 
   change(part: Part, change: PartChange): boolean {
@@ -55,7 +53,6 @@ export class Prose implements Block {
     if (this.#closed) return false;
     this.#fed.set(index, (this.#fed.get(index) ?? 0) + text.length);
     this.#stream.write(text);
-    this.#stream.drawInFrame(); // the card draws in a frame already
     return true;
   }
 }

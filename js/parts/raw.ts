@@ -25,15 +25,7 @@ export class Raw implements Block {
     this.root = rawBlock(label, value, signal);
   }
 
-  accepts(): boolean {
-    return false;
-  }
-
-  add(): void {}
-
   change(): boolean {
     return false;
   }
-
-  close(): void {}
 }

@@ -6,63 +6,51 @@ import type { Part } from "../protocol.ts";
 import type { PartChange } from "../state/changes.ts";
 import { isReasoning } from "../state/questions.ts";
 import { duration } from "../words/formats.ts";
-import type { Block } from "./block.ts";
+import { type Block, Column } from "./block.ts";
 import type { PartContext } from "./context.ts";
 
 export class Reasoning implements Block {
   readonly root: HTMLDetailsElement;
   readonly #label = h("span", null, "Reasoning");
   readonly #body = h("div", { class: "reasoning-body" });
-  readonly #blocks: Block[] = [];
-  readonly #owners = new Map<number, Block>();
+  readonly #column: Column;
   readonly #from_s: number;
   #last: Part;
   #toggled = false;
   #closed = false;
 
   readonly #context: PartContext;
-  readonly #make: (part: Part) => Block;
 
   constructor(part: Part, context: PartContext, signal: AbortSignal, make: (part: Part) => Block) {
     this.#context = context;
-    this.#make = make;
+    this.#column = new Column(this.#body, make);
     this.#from_s = part.first_s;
     this.#last = part;
     const summary = h("summary", null, icon("chevron"), this.#label);
     this.root = h("details", { class: "reasoning", open: true }, summary, this.#body);
     // A click is the reader's; our own opening and closing fires no click.
     summary.addEventListener("click", () => (this.#toggled = true), { signal });
-    this.add(part);
+    this.#column.add(part);
   }
 
   get prose(): HTMLElement | undefined {
-    return this.#blocks.at(-1)?.prose;
+    return this.#column.last?.prose;
   }
 
-  accepts(part: Part): boolean {
-    return isReasoning(part);
-  }
-
-  add(part: Part): void {
+  join(part: Part): boolean {
+    if (!isReasoning(part)) return false;
     this.#last = part;
-    let block = this.#blocks.at(-1);
-    if (block?.accepts(part)) block.add(part);
-    else {
-      block?.close(part);
-      block = this.#make(part);
-      this.#blocks.push(block);
-      this.#body.append(block.root);
-    }
-    this.#owners.set(part.index, block);
+    this.#column.add(part);
+    return true;
   }
 
   change(part: Part, change: PartChange): boolean {
-    return this.#owners.get(part.index)?.change(part, change) ?? false;
+    return this.#column.owner(part)?.change(part, change) ?? false;
   }
 
   close(next: Part | null): void {
     this.#closed = true;
-    this.#blocks.at(-1)?.close(next);
+    this.#column.last?.close?.(next);
     const until_s = next?.first_s ?? this.#last.last_s;
     const took_s = until_s === null ? 0 : until_s - this.#from_s;
     setText(this.#label, took_s >= 0.05 ? `Reasoned for ${duration(took_s)}` : "Reasoned");

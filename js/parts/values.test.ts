@@ -1,7 +1,6 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from "vitest";
-import type { Json } from "../protocol.ts";
-import { pretty, ValueView, visibleText } from "./values.ts";
+import { ValueView, visibleText } from "./values.ts";
 
 const shown = (text: string) => visibleText(text).textContent;
 
@@ -23,25 +22,6 @@ describe("visibleText", () => {
       expect(shown(text)).toBe(text);
     },
   );
-});
-
-describe("pretty", () => {
-  const values: Json[] = [null, 1, "a\n", [], {}, [1, [2, { a: null }]], { a: [], b: { c: "d" } }];
-  it.each(values)("prints %j as JSON.stringify does", (value) => {
-    expect(pretty(value)).toBe(JSON.stringify(value, null, 2));
-  });
-
-  it("stops soon after its limit", () => {
-    const big = Array.from({ length: 100_000 }, (_, i) => i);
-    expect(pretty(big, 200).length).toBeLessThan(220);
-    expect(pretty({ text: "x".repeat(100_000) }, 200).length).toBeLessThan(300);
-  });
-
-  it("survives values nested deeper than anybody reads", () => {
-    let deep: Json = 1;
-    for (let i = 0; i < 5000; i++) deep = [deep];
-    expect(pretty(deep)).toContain("[…]");
-  });
 });
 
 describe("ValueView", () => {

@@ -1,6 +1,7 @@
 // JSON values for reading: strings as text, the rest as JSON, with nothing invisible left in them.
 
 import { button, h } from "../dom/dom.ts";
+import { Once } from "../dom/once.ts";
 import type { Json } from "../protocol.ts";
 import { jsonText } from "../state/exact.ts";
 import { count } from "../words/formats.ts";
@@ -38,45 +39,12 @@ export function spelled(text: string): string {
   return visibleText(text).textContent ?? "";
 }
 
-/** Pretty JSON, cut off soon after `limit` characters: a value that still grows is printed many times. */
-export function pretty(value: Json, limit = Number.POSITIVE_INFINITY): string {
-  const out: string[] = [];
-  let length = 0;
-  const put = (text: string) => {
-    out.push(text);
-    length += text.length;
-  };
-  const print = (item: Json, indent: string) => {
-    if (typeof item !== "object" || item === null) {
-      put(jsonText(typeof item === "string" ? item.slice(0, limit) : item));
-      return;
-    }
-    const [open, close] = Array.isArray(item) ? "[]" : "{}";
-    const entries = Object.entries(item);
-    if (entries.length === 0 || indent.length > depth_max * 2) {
-      put(`${open}${entries.length > 0 ? "…" : ""}${close}`);
-      return;
-    }
-    const inner = `${indent}  `;
-    let before = `${open}\n${inner}`;
-    for (const [key, child] of entries) {
-      if (length > limit) return;
-      put(before + (Array.isArray(item) ? "" : `${JSON.stringify(key)}: `));
-      print(child as Json, inner);
-      before = `,\n${inner}`;
-    }
-    put(`\n${indent}${close}`);
-  };
-  print(value, "");
-  return out.join("");
-}
-
 /** One value, clipped until the reader asks for all of it; `update` lets it grow in place. */
 export class ValueView {
   readonly root = h("div", { class: "value" });
   #value: Json = null;
   #all = false;
-  #shown = "";
+  readonly #shown = new Once();
 
   /** `wide`: lines are not wrapped but scrolled, as a program printed them. */
   readonly #signal: AbortSignal;
@@ -91,18 +59,23 @@ export class ValueView {
     this.#value = value;
     const isText = typeof value === "string";
     const limit = this.#all ? Number.POSITIVE_INFINITY : this.#wide ? clip_chars_wide : clip_chars;
-    const full = isText ? value : pretty(value, limit + 1);
+    const full = isText ? value : jsonText(value, 2, limit + 1, depth_max);
     const text = this.#all ? full : clip(full, limit);
     const clipped = text.length < full.length;
     const key = `${typeof value}:${clipped ? full.length : ""}:${text}`;
-    if (key === this.#shown) return;
-    this.#shown = key;
+    if (!this.#shown.isNew(key)) return;
     const kind = this.#wide ? "is-wide" : valueKind(value);
     const body = h("div", { class: `value-text ${kind}` }, visibleText(clipped ? `${text}…` : text));
     if (this.#wide) body.tabIndex = 0;
     this.root.replaceChildren(body);
     if (clipped)
       this.root.append(this.#more(isText ? `Show all, ${count(value.length, "character")}` : "Show all"));
+  }
+
+  /** There is no value, and this is what is said instead. */
+  none(words: string): void {
+    this.#shown.forget();
+    this.root.replaceChildren(words);
   }
 
   #more(label: string): HTMLButtonElement {

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { CallPart, Op, Part, Path, RunState } from "../protocol.ts";
-import { Changes } from "../state/changes.ts";
+import type { CallPart, Part, Path, RunState } from "../protocol.ts";
 import type { RunEntry } from "../state/entry.ts";
-import { runState, TestModel, textPart } from "../testing.ts";
-import { Store, type StoreListener } from "./kernel.ts";
+import { append, hello, openSource, runState, TestListener, TestModel, textPart } from "../testing.ts";
+import { KernelSource } from "./kernel.ts";
 
 let model: TestModel;
 let life: AbortController;
@@ -20,46 +19,16 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const hello = () => runState({ parts: [textPart(0, "He")] });
-const append = (text: string): Op => ["+", ["parts", 0, "text"], text];
-
-/** A store that knows run r1 up to patch 1. */
-function open(state: RunState = hello()): { store: Store; run: RunEntry } {
-  model.traits.snapshot = { runs: [{ seq: 1, at_s: 0.5, state }] };
-  const store = new Store(model, life.signal);
-  model.sent.length = 0;
-  model.snap(1, state);
-  return { store, run: store.runs.get("r1")! };
-}
+const open = (state?: RunState) => openSource(model, life.signal, state);
 
 const text = (run: RunEntry) => run.state.parts.map((part) => ("text" in part ? part.text : "")).join("|");
 
-class View implements StoreListener {
-  readonly seen: string[] = [];
-  readonly changes = new Changes();
-
-  ops(run: RunEntry, ops: readonly Op[]): void {
-    this.seen.push(`ops ${run.id} ${ops.length}`);
-    this.changes.note(ops);
-  }
-  snapshot(run: RunEntry, old: RunState): void {
-    this.seen.push(`snapshot ${run.id}`);
-    this.changes.noteSnapshot(old, run.state);
-  }
-  added(run: RunEntry): void {
-    this.seen.push(`added ${run.id}`);
-  }
-  link(run: RunEntry): void {
-    this.seen.push(`link ${run.id}`);
-  }
-}
-
-describe("a store", () => {
+describe("a source", () => {
   it("asks for everything at the start and reads the trait", () => {
     model.traits.snapshot = { runs: [{ seq: 4, at_s: 0.5, state: hello() }] };
-    const store = new Store(model, life.signal);
+    const source = new KernelSource(model, life.signal);
     expect(model.sent).toEqual([{ op: "resync", run: null, have: 0 }]);
-    expect(store.runs.get("r1")?.seq).toBe(4);
+    expect(source.runs.get("r1")?.seq).toBe(4);
   });
 
   it("applies the next patch", () => {
@@ -87,8 +56,8 @@ describe("a store", () => {
     model.traits.snapshot = {
       runs: [{ seq: 1, at_s: 0, state: runState({ parts: [call(digits)] }), whole }],
     };
-    const store = new Store(model, life.signal);
-    const run = store.runs.get("r1")!;
+    const source = new KernelSource(model, life.signal);
+    const run = source.runs.get("r1")!;
     expect(held(run)).toBe(7310582946120375811n);
     model.patch(2, ["=", ["parts", 0, "call", "args"], { n: "18446744073709551616" }, [["n"]]]);
     expect(held(run)).toBe(2n ** 64n);
@@ -140,20 +109,20 @@ describe("a store", () => {
   });
 
   it("asks about a run it does not know", () => {
-    const { store } = open();
+    const { source } = open();
     model.emit("msg:custom", { op: "patch", run: "r2", seq: 5, ops: [] }, []);
     model.beat(5, "streaming", "r3");
     expect(model.take("resync").map((message) => "run" in message && message.run)).toEqual(["r2", "r3"]);
     model.snap(5, runState({ id: "r2" }));
-    expect([...store.runs.keys()]).toEqual(["r1", "r2"]);
+    expect([...source.runs.keys()]).toEqual(["r1", "r2"]);
   });
 
   it("starts a run whose first patch carries its whole state", () => {
-    const { store } = open();
+    const { source } = open();
     const state = runState({ id: "r2" });
     const ops = [["=", [], state]];
     model.emit("msg:custom", { op: "patch", run: "r2", seq: 1, ops }, []);
-    expect(store.runs.get("r2")?.seq).toBe(1);
+    expect(source.runs.get("r2")?.seq).toBe(1);
     expect(model.sent).toEqual([]);
   });
 
@@ -255,58 +224,13 @@ describe("a store", () => {
   });
 });
 
-describe("Stop", () => {
-  it("goes out by trait and by message, names its run and shows at once", () => {
-    const { store, run } = open();
-    store.stop("r1");
-    expect(model.traits.stop_run).toBe("r1");
-    expect(model.saves).toBe(1);
-    expect(model.take("stop")).toEqual([{ op: "stop", run: "r1" }]);
-    expect(run.stopping).toBe(true);
-  });
-
-  it("is repeated until the kernel takes it", () => {
-    const { store, run } = open();
-    store.stop("r1");
-    model.take("stop");
-    vi.advanceTimersByTime(1600);
-    expect(model.take("stop")).toHaveLength(1);
-    model.patch(2, ["=", ["status"], "cancelled"]);
-    vi.advanceTimersByTime(20_000);
-    expect(model.take("stop")).toEqual([]);
-    expect(run.stopping).toBe(false);
-  });
-
-  it("asks nothing of a run that ended or does not exist", () => {
-    const { store } = open(runState({ status: "completed" }));
-    store.stop("r1");
-    store.stop("r9");
-    expect(model.take("stop")).toEqual([]);
-    expect(model.saves).toBe(0);
-  });
-
-  it("works when the host refuses traits, and when it refuses messages", () => {
-    const { store } = open();
-    model.save_changes = () => {
-      throw new Error("no traits here");
-    };
-    store.stop("r1");
-    expect(model.take("stop")).toHaveLength(1);
-    model.send = () => {
-      throw new Error("no messages here");
-    };
-    store.stop("r1");
-    expect(model.traits.stop_run).toBe("r1");
-  });
-});
-
 describe("views", () => {
   it("hear the same, each on its own", () => {
-    const { store } = open();
-    const [one, two] = [new View(), new View()];
+    const { source } = open();
+    const [one, two] = [new TestListener(), new TestListener()];
     const second = new AbortController();
-    store.subscribe(one, life.signal);
-    store.subscribe(two, second.signal);
+    source.subscribe(one, life.signal);
+    source.subscribe(two, second.signal);
     model.patch(2, append("llo"));
     second.abort();
     model.patch(3, append("!"));
@@ -315,9 +239,9 @@ describe("views", () => {
   });
 
   it("get appended text as it came and everything else as a part to read", () => {
-    const { store } = open();
-    const view = new View();
-    store.subscribe(view, life.signal);
+    const { source } = open();
+    const view = new TestListener();
+    source.subscribe(view, life.signal);
     view.changes.clear();
     model.patch(2, append("l"), append("lo"));
     model.patch(
@@ -333,9 +257,9 @@ describe("views", () => {
   });
 
   it("go on after a snapshot that grew from what they drew, and start anew after any other", () => {
-    const { store } = open();
-    const view = new View();
-    store.subscribe(view, life.signal);
+    const { source } = open();
+    const view = new TestListener();
+    source.subscribe(view, life.signal);
     view.changes.clear();
     model.beat(5);
     model.snap(5, runState({ parts: [textPart(0, "Hello"), textPart(1, "you")] }));
@@ -346,10 +270,30 @@ describe("views", () => {
     expect(view.changes.reset).toBe(true);
   });
 
+  it("hear although another one fails", () => {
+    const { source } = open();
+    const [bad, good] = [new TestListener(), new TestListener()];
+    bad.ops = () => {
+      throw new Error("broken");
+    };
+    const told = vi.spyOn(console, "error").mockImplementation(() => {});
+    source.subscribe(bad, life.signal);
+    source.subscribe(good, life.signal);
+    model.patch(2, append("llo"));
+    expect(good.seen).toEqual(["ops r1 1"]);
+    expect(told).toHaveBeenCalledOnce();
+  });
+
+  it("say each thing once", () => {
+    const { source } = open();
+    const link = source.link("r1");
+    expect([link.say("a"), link.say("a"), link.say("b")]).toEqual([true, false, true]);
+  });
+
   it("hear nothing after the model's end, and no timer is left", () => {
-    const { store } = open();
-    const view = new View();
-    store.subscribe(view, new AbortController().signal);
+    const { source } = open();
+    const view = new TestListener();
+    source.subscribe(view, new AbortController().signal);
     model.patch(9, append("x"));
     life.abort();
     model.patch(2, append("x"));
@@ -361,89 +305,14 @@ describe("views", () => {
 
 describe("the clock", () => {
   it("runs on this page and takes the least delayed word of the kernel", () => {
-    const { run } = open();
+    const { source } = open();
     const now = performance.now();
-    expect(run.clock.read(now)).toBeCloseTo(1);
+    expect(source.link("r1").clock(now)).toBeCloseTo(1);
     model.beat(1, "streaming", "r1", 3);
-    expect(run.clock.read(now + 500)).toBeCloseTo(3.5);
+    expect(source.link("r1").clock(now + 500)).toBeCloseTo(3.5);
     model.beat(1, "streaming", "r1", 2.8);
-    expect(run.clock.read(now)).toBeCloseTo(3);
+    expect(source.link("r1").clock(now)).toBeCloseTo(3);
     model.beat(1, "streaming", "r1", 0.2);
-    expect(run.clock.read(now)).toBeCloseTo(0.2);
-  });
-});
-
-describe("decisions", () => {
-  const choice = { hash: "h1", verdict: "approve", args: '{"a":1}', reason: null, scope: "run" } as const;
-
-  it("are sent as they are and remembered for every view", () => {
-    const { store, run } = open();
-    const view = new View();
-    store.subscribe(view, life.signal);
-    store.decide("r1", "s0c0", choice);
-    expect(model.take("decide")).toEqual([{ op: "decide", run: "r1", call: "s0c0", ...choice }]);
-    expect(run.decisions.get("s0c0")).toMatchObject({ hash: "h1", verdict: "approve", refused: null });
-    expect(view.seen).toEqual(["link r1"]);
-  });
-
-  it("that are refused keep the kernel's words until the next one", () => {
-    const { store, run } = open();
-    const refuse = (call: string) =>
-      model.emit("msg:custom", { op: "refused", run: "r1", call, message: "Too late." }, []);
-    store.decide("r1", "s0c0", choice);
-    refuse("s0c0");
-    refuse("s0c1");
-    expect(run.decisions.get("s0c0")).toMatchObject({ hash: "h1", refused: "Too late." });
-    expect(run.decisions.get("s0c1")).toMatchObject({ hash: null, refused: "Too late." });
-    store.decide("r1", "s0c0", choice);
-    expect(run.decisions.get("s0c0")?.refused).toBeNull();
-  });
-
-  it("about unknown runs go nowhere", () => {
-    const { store } = open();
-    store.decide("r9", "s0c0", choice);
-    model.emit("msg:custom", { op: "refused", run: "r9", call: "s0c0", message: "x" }, []);
-    expect(model.sent).toEqual([]);
-  });
-
-  it("can be taken back as rules", () => {
-    const { store } = open();
-    store.revoke("r1", "x1");
-    expect(model.sent).toEqual([{ op: "revoke", run: "r1", rule: "x1" }]);
-  });
-});
-
-describe("asking again", () => {
-  it("is sent once, told to every view, and a refusal keeps the kernel's words", () => {
-    const { store, run } = open();
-    const view = new View();
-    store.subscribe(view, life.signal);
-    store.again("r1", "retry");
-    expect(model.take("again")).toEqual([{ op: "again", run: "r1", how: "retry" }]);
-    expect(run.again).toEqual({ refused: null });
-    model.emit("msg:custom", { op: "refused", run: "r1", call: null, message: "It went on." }, []);
-    expect(run.again).toEqual({ refused: "It went on." });
-    expect(run.decisions.size).toBe(0);
-    expect(view.seen).toEqual(["link r1", "link r1"]);
-  });
-
-  it("may be repeated where no answer comes", () => {
-    vi.useFakeTimers();
-    const { store, run } = open();
-    store.again("r1", "retry");
-    vi.advanceTimersByTime(4999);
-    expect(run.again).toEqual({ refused: null });
-    vi.advanceTimersByTime(1);
-    expect(run.again).toBeNull();
-    vi.useRealTimers();
-  });
-
-  it("is for a page that a kernel speaks to", () => {
-    model.traits.snapshot = { runs: [{ seq: 1, at_s: 0.5, state: hello() }] };
-    const store = new Store(model, life.signal);
-    expect(store.runs.size).toBe(1);
-    expect(store.heard).toBe(false);
-    model.beat(1, "streaming", "r1", 1);
-    expect(store.heard).toBe(true);
+    expect(source.link("r1").clock(now)).toBeCloseTo(0.2);
   });
 });

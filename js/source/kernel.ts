@@ -1,9 +1,8 @@
-// The page's copy of every run of one model. It lives as long as the model; views subscribe to it and only paint.
+// The runs of one model, as its kernel tells of them. The source lives as long as the model; views subscribe to it.
+import { attempt } from "../dom/page.ts";
 import type {
   BeatMessage,
-  Choice,
   KernelMessage,
-  Offer,
   Op,
   PageMessage,
   PatchMessage,
@@ -14,8 +13,10 @@ import type {
 import { RunEntry } from "../state/entry.ts";
 import { withWhole } from "../state/exact.ts";
 import { isEnded } from "../state/questions.ts";
+import { Line } from "./line.ts";
+import type { Action, Link, Listener, Source } from "./source.ts";
 
-/** What the store needs of an anywidget model; hosts differ in the rest. */
+/** What this needs of an anywidget model; hosts differ in the rest. */
 export interface ModelPort {
   get(name: string): unknown;
   set(name: string, value: unknown): void;
@@ -27,30 +28,21 @@ export interface ModelPort {
   off(event: string, callback: (...args: any[]) => void): void;
 }
 
-export interface StoreListener {
-  /** Patches were applied. */
-  ops(run: RunEntry, ops: readonly Op[]): void;
-  /** A snapshot replaced `old`. */
-  snapshot(run: RunEntry, old: RunState): void;
-  added(run: RunEntry): void;
-  /** Something about the conversation with the kernel changed: a Stop was asked for, a decision sent or refused. */
-  link(run: RunEntry): void;
-}
-
 const retry_ms = 1500;
-/** Resyncs that nothing on the screen waits for are not repeated for ever: a saved notebook has no kernel. */
-const idle_tries = 4;
+/** Resyncs that nothing on the screen waits for, or that nobody ever answered, are not repeated for ever. */
+const tries_max = 4;
 const stop_tries = 4;
 /** Whoever was not heard may ask again. */
 const again_ms = 5000;
 /** A run that goes on is spoken of every 2 s. After this the page asks: the words of its end may be what was lost. */
 const silence_ms = 7000;
 
-export class Store {
+export class KernelSource implements Source {
   readonly runs = new Map<string, RunEntry>();
-  /** A kernel spoke: what is shown is not only a saved notebook. */
-  heard = false;
-  readonly #listeners = new Set<StoreListener>();
+  live = false;
+  saved = false;
+  readonly #lines = new Map<string, Line>();
+  readonly #listeners = new Set<Listener>();
   /** Resyncs the kernel has not answered, by run; null is every run of the card. */
   readonly #waiting = new Map<string | null, number>();
   readonly #stops = new Map<string, number>();
@@ -62,7 +54,10 @@ export class Store {
     this.#model = model;
     this.#now = now;
     const onMessage = (message: unknown) => this.#receive(message);
-    const onSnapshot = () => this.#readSnapshot();
+    const onSnapshot = () => {
+      this.#hear();
+      this.#readSnapshot();
+    };
     quietly(() => model.on("msg:custom", onMessage));
     quietly(() => model.on("change:snapshot", onSnapshot));
     signal.addEventListener("abort", () => {
@@ -77,16 +72,45 @@ export class Store {
     this.#resync(null);
   }
 
-  subscribe(listener: StoreListener, signal: AbortSignal): void {
+  get order(): readonly string[] {
+    return [...this.runs.keys()];
+  }
+
+  link(run: string): Link {
+    const line = this.#lines.get(run);
+    if (!line) throw new Error(`no run ${run}`);
+    return line;
+  }
+
+  subscribe(listener: Listener, signal: AbortSignal): void {
     this.#listeners.add(listener);
     signal.addEventListener("abort", () => this.#listeners.delete(listener));
   }
 
-  /** Asks the kernel to stop a run, by trait and by message: each can be withheld by some host or kernel. */
-  stop(id: string): void {
-    const run = this.runs.get(id);
-    if (!run || run.ended) return;
-    run.stop_asked_ms ??= this.#now();
+  /** What the action does is seen when the kernel has taken it; that it was asked for, at once and in every view. */
+  act(action: Action): void {
+    const line = this.#lines.get(action.run);
+    if (!line) return;
+    switch (action.op) {
+      case "stop":
+        if (!line.run.ended) this.#stop(line);
+        return;
+      case "decide": {
+        const { hash, verdict } = action;
+        line.decisions.set(action.call, { hash, verdict, sent_ms: this.#now(), refused: null });
+        break;
+      }
+      case "again":
+        this.#askAgain(line);
+    }
+    this.#send(action);
+    this.#tell((listener) => listener.link(line.run));
+  }
+
+  /** By trait and by message: each can be withheld by some host or kernel. */
+  #stop(line: Line): void {
+    const { id } = line.run;
+    line.stop_asked_ms ??= this.#now();
     quietly(() => {
       this.#model.set("stop_run", id);
       this.#model.save_changes();
@@ -94,76 +118,69 @@ export class Store {
     this.#send({ op: "stop", run: id });
     this.#stops.set(id, 0);
     this.#arm();
-    this.#tell((listener) => listener.link(run));
+    this.#tell((listener) => listener.link(line.run));
   }
 
-  /** Sends a decision about a call as it was shown; the state changes when the kernel has taken it. */
-  decide(id: string, call: string, choice: Choice): void {
-    const run = this.runs.get(id);
-    if (!run) return;
-    const { hash, verdict } = choice;
-    run.decisions.set(call, { hash, verdict, sent_ms: this.#now(), refused: null });
-    this.#send({ op: "decide", run: id, call, ...choice });
-    this.#tell((listener) => listener.link(run));
-  }
-
-  revoke(id: string, rule: string): void {
-    this.#send({ op: "revoke", run: id, rule });
-  }
-
-  /** Asks for what comes after a run that did not end well. */
-  again(id: string, how: Offer): void {
-    const run = this.runs.get(id);
-    if (!run) return;
-    this.#send({ op: "again", run: id, how });
+  #askAgain(line: Line): void {
     const asked = { refused: null };
-    this.#asked(run, asked);
-    setTimeout(() => run.again === asked && this.#asked(run, null), again_ms);
-  }
-
-  #asked(run: RunEntry, again: RunEntry["again"]): void {
-    run.again = again;
-    this.#tell((listener) => listener.link(run));
+    line.again = asked;
+    setTimeout(() => {
+      if (line.again !== asked) return;
+      line.again = null;
+      this.#tell((listener) => listener.link(line.run));
+    }, again_ms);
   }
 
   #receive(message: unknown): void {
     if (!isMessage(message)) return;
-    this.heard = true;
+    this.#hear();
     if (message.op === "patch") this.#patch(message);
     else if (message.op === "snap") quietly(() => this.#snap(message.run, message));
     else if (message.op === "beat") this.#beat(message);
     else if (message.op === "refused") this.#refused(message);
   }
 
+  #hear(): void {
+    if (!this.live) this.#setLive(true);
+  }
+
+  #setLive(live: boolean): void {
+    this.live = live;
+    this.saved = !live;
+    this.#tell((listener) => listener.live());
+    this.#arm();
+  }
+
   #patch({ run: id, seq, ops }: PatchMessage): void {
     const now = this.#now();
-    const run = this.runs.get(id) ?? this.#open(id, seq, ops, now);
-    if (!run) {
+    const line = this.#lines.get(id) ?? this.#opening(id, seq, ops, now);
+    if (!line) {
       this.#resync(id);
       return;
     }
-    run.word_ms = now;
+    const { run } = line;
+    line.word_ms = now;
     const taken = run.take(seq, ops);
     if (taken === "old") return;
     if (taken === "gap" || taken === "misfit") {
       // After a misfit nothing here can be trusted, also not what has a higher number.
-      if (taken === "misfit") run.may_rewind = true;
+      if (taken === "misfit") line.mayRewind = true;
       this.#resync(id);
       return;
     }
-    run.data_ms = now;
+    line.data_ms = now;
     this.#settle(run);
-    this.#tell((listener) => listener.ops(run, taken));
+    if (this.runs.has(id)) this.#tell((listener) => listener.ops(run, taken));
+    else this.#add(line);
   }
 
   /** A run that starts with its whole state in its first patch needs no resync. */
-  #open(id: string, seq: number, ops: readonly Op[], now: number): RunEntry | null {
+  #opening(id: string, seq: number, ops: readonly Op[], now: number): Line | null {
     const [op, path, value] = ops[0] ?? [];
     if (seq !== 1 || op !== "=" || path?.length !== 0 || !isState(value, id)) return null;
-    const run = new RunEntry(structuredClone(value), 0, now);
-    run.clock.sync(0, now);
-    this.#add(run);
-    return run;
+    const line = new Line(new RunEntry(value, 0), now);
+    line.time.sync(0, now);
+    return line;
   }
 
   #snap(id: string, { seq, at_s, state, whole }: Snapshot["runs"][number]): void {
@@ -172,49 +189,48 @@ export class Store {
     const now = this.#now();
     this.#waiting.delete(id);
     this.#waiting.delete(null);
-    let run = this.runs.get(id);
-    if (!run) {
-      run = new RunEntry(state, seq, now);
-      run.clock.sync(at_s, now);
-      this.#add(run);
+    const known = this.#lines.get(id);
+    const line = known ?? new Line(new RunEntry(state, seq), now);
+    const { run } = line;
+    line.word_ms = now;
+    line.time.sync(at_s, now);
+    if (!known) {
+      this.#add(line);
       return;
     }
-    run.word_ms = now;
-    run.clock.sync(at_s, now);
+    if (seq < run.seq && !line.mayRewind) return;
     const old = run.adopt(state, seq);
-    if (!old) return;
-    run.data_ms = now;
+    line.mayRewind = false;
+    line.data_ms = now;
     this.#settle(run);
-    const known = run;
-    this.#tell((listener) => listener.snapshot(known, old));
+    this.#tell((listener) => listener.snapshot(run, old));
     const held = run.takeHeld();
-    if (held) this.#tell((listener) => listener.ops(known, held));
+    if (held) this.#tell((listener) => listener.ops(run, held));
   }
 
   #beat({ run: id, seq, at_s, status }: BeatMessage): void {
-    const run = this.runs.get(id);
-    if (!run) {
+    const line = this.#lines.get(id);
+    if (!line) {
       this.#resync(id);
       return;
     }
     const now = this.#now();
-    run.word_ms = now;
-    if (!isEnded(status)) run.clock.sync(at_s, now);
-    if (seq === run.seq && status === run.state.status) return;
-    if (seq <= run.seq) run.may_rewind = true;
+    line.word_ms = now;
+    if (!isEnded(status)) line.time.sync(at_s, now);
+    if (seq === line.run.seq && status === line.run.state.status) return;
+    if (seq <= line.run.seq) line.mayRewind = true;
     this.#resync(id);
   }
 
   #refused({ run: id, call, message }: RefusedMessage): void {
-    const run = this.runs.get(id);
-    if (!run) return;
-    if (call === null) {
-      this.#asked(run, { refused: message });
-      return;
+    const line = this.#lines.get(id);
+    if (!line) return;
+    if (call === null) line.again = { refused: message };
+    else {
+      const sent = line.decisions.get(call) ?? { hash: null, verdict: null, sent_ms: this.#now() };
+      line.decisions.set(call, { ...sent, refused: message });
     }
-    const sent = run.decisions.get(call) ?? { hash: null, verdict: null, sent_ms: this.#now() };
-    run.decisions.set(call, { ...sent, refused: message });
-    this.#tell((listener) => listener.link(run));
+    this.#tell((listener) => listener.link(line.run));
   }
 
   /** The trait is the state when the page loads, and the last word when a run ends. */
@@ -231,7 +247,9 @@ export class Store {
     }
   }
 
-  #add(run: RunEntry): void {
+  #add(line: Line): void {
+    const { run } = line;
+    this.#lines.set(run.id, line);
     this.runs.set(run.id, run);
     this.#arm();
     this.#tell((listener) => listener.added(run));
@@ -254,7 +272,7 @@ export class Store {
 
   #arm(): void {
     if (this.#timer !== undefined) return;
-    if (this.#waiting.size === 0 && this.#stops.size === 0 && !this.#isLive(null)) return;
+    if (this.#waiting.size === 0 && this.#stops.size === 0 && !this.#goesOn(null)) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#retry();
@@ -264,14 +282,16 @@ export class Store {
 
   #retry(): void {
     const heard_ms = this.#now() - silence_ms;
-    for (const run of this.runs.values()) if (!run.ended && run.word_ms < heard_ms) this.#resync(run.id);
+    for (const { run, word_ms } of this.#lines.values())
+      if (this.#goesOn(run.id) && word_ms < heard_ms) this.#resync(run.id);
     for (const [id, tries] of this.#waiting) {
-      if (tries >= idle_tries && !this.#isLive(id)) this.#waiting.delete(id);
+      if (tries >= tries_max && !this.#goesOn(id)) this.#waiting.delete(id);
       else {
         this.#waiting.set(id, tries + 1);
         this.#ask(id);
       }
     }
+    if (this.#waiting.size === 0 && !this.live && !this.saved) this.#setLive(false);
     for (const [id, tries] of this.#stops) {
       if (tries >= stop_tries) this.#stops.delete(id);
       else {
@@ -281,17 +301,19 @@ export class Store {
     }
   }
 
-  #isLive(id: string | null): boolean {
-    if (id !== null) return this.runs.get(id)?.ended === false;
-    return [...this.runs.values()].some((run) => !run.ended);
+  /** Whether news of a run, or of any, are to come: what a notebook was saved with goes on only once a kernel spoke. */
+  #goesOn(id: string | null): boolean {
+    const runs = id === null ? [...this.runs.values()] : [this.runs.get(id)];
+    return this.live && runs.some((run) => run?.ended === false);
   }
 
   #send(message: PageMessage): void {
     quietly(() => this.#model.send(message));
   }
 
-  #tell(what: (listener: StoreListener) => void): void {
-    for (const listener of this.#listeners) what(listener);
+  /** A listener that fails must not keep the others from hearing. */
+  #tell(what: (listener: Listener) => void): void {
+    for (const listener of this.#listeners) attempt(() => what(listener));
   }
 }
 

@@ -2,28 +2,29 @@
 // digits and says where; here they are bigint, and never anything else.
 import type { Json, JsonObject, Path } from "../protocol.ts";
 
-/** Whole numbers up to here are a `number`, larger ones a `bigint`: one value, one type. */
-const safe_max = BigInt(Number.MAX_SAFE_INTEGER);
 const digits = /^-?(?:0|[1-9]\d*)$/;
 
-/** A place where there should be the digits of a whole number, and is something else. */
-export class WholeError extends Error {}
+/** What came does not fit what is here. */
+export class PatchError extends Error {}
 
-/** Puts the whole numbers at `paths`, which stand there as their digits, into `value`, in place; gives the value. */
+export function misfit(path: Path): PatchError {
+  return new PatchError(`a patch does not fit the state at ${JSON.stringify(path)}`);
+}
+
+/**
+ * Puts the whole numbers at `paths`, which stand there as their digits, into `value`, in place; gives the value. Throws
+ * PatchError where there is no such text.
+ */
 export function withWhole<T>(value: T, paths: readonly Path[] = []): T {
   const root = { "": value as Json };
   for (const path of paths) {
     const way = ["", ...path];
-    const key = String(way.pop());
-    const holder = way.reduce<Json | undefined>((here, step) => inside(here, step), root);
+    const key = way.pop()!;
+    const holder = way.reduce<Json | undefined>(inside, root);
     const text = inside(holder, key);
-    if (typeof text !== "string" || !digits.test(text))
-      throw new WholeError(`no whole number at ${JSON.stringify(path)}`);
+    if (typeof text !== "string" || !digits.test(text)) throw misfit(path);
     // A key of its own, be it "__proto__": assigning would not do.
-    Object.defineProperty(holder, key, {
-      ...Object.getOwnPropertyDescriptor(holder, key),
-      value: BigInt(text),
-    });
+    Object.defineProperty(holder, key, { value: BigInt(text) });
   }
   return root[""] as T;
 }
@@ -33,58 +34,41 @@ function inside(holder: Json | undefined, key: string | number): Json | undefine
   return (holder as JsonObject)[key];
 }
 
-/** The number whose digits these are, with or without a sign; null for any other text. */
-export function wholeNumber(text: string): number | bigint | null {
-  if (!/^[+-]?\d+$/.test(text)) return null;
-  const value = BigInt(text.replace("+", ""));
-  return value > safe_max || value < -safe_max ? value : Number(value);
+/**
+ * JSON text, laid out as JSON.stringify does, with every number exact. It stops soon after `limit` characters, for a
+ * value that still grows is printed many times, and says "…" for what is nested deeper than `depth`.
+ */
+export function jsonText(value: Json, indent = 0, limit = Number.POSITIVE_INFINITY, depth = limit): string {
+  let out = "";
+  const print = (item: Json, margin: string, left: number): void => {
+    if (typeof item !== "object" || item === null) {
+      out += scalarText(typeof item === "string" ? item.slice(0, limit) : item);
+      return;
+    }
+    const isList = Array.isArray(item);
+    const entries = Object.entries(item);
+    const inner = indent && entries.length > 0 ? margin + " ".repeat(indent) : "";
+    out += isList ? "[" : "{";
+    let before = inner;
+    for (const [key, child] of left > 0 ? entries : []) {
+      if (out.length > limit) return;
+      out += before + (isList ? "" : `${JSON.stringify(key)}:${indent ? " " : ""}`);
+      print(child, inner, left - 1);
+      before = `,${inner}`;
+    }
+    if (left <= 0 && entries.length > 0) out += "…";
+    else if (inner) out += margin;
+    out += isList ? "]" : "}";
+  };
+  print(value, "\n", depth);
+  return out;
 }
 
-/** JSON text, as JSON.stringify lays it out, with every number exact. */
-export function jsonText(value: Json, indent = 0, margin = "\n"): string {
-  if (typeof value === "number") return numberText(value);
+/** What has no fraction and no exponent is a whole number to whoever reads it; a large float is not exact as such. */
+function scalarText(value: Json): string {
   if (typeof value === "bigint") return String(value);
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const inner = margin + " ".repeat(indent);
-  const isList = Array.isArray(value);
-  const items = isList
-    ? value.map((item) => jsonText(item, indent, inner))
-    : Object.entries(value).map(
-        ([key, item]) => `${JSON.stringify(key)}:${indent ? " " : ""}${jsonText(item, indent, inner)}`,
-      );
-  const [open, close] = isList ? "[]" : "{}";
-  if (items.length === 0 || indent === 0) return `${open}${items.join(",")}${close}`;
-  return `${open}${inner}${items.join(`,${inner}`)}${margin}${close}`;
-}
-
-/** What has no fraction and no exponent is a whole number to whoever reads it, and this one is not exact as such. */
-function numberText(value: number): string {
-  return Number.isInteger(value) && !Number.isSafeInteger(value)
-    ? value.toExponential()
-    : JSON.stringify(value);
-}
-
-const tokens = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
-
-/** Reads JSON exactly. Throws SyntaxError for what is none, RangeError for a number that has no value here. */
-export function parseJson(text: string): Json {
-  // Every string gets a letter in front, so that the digits of a large number can stand as a string of another letter.
-  const marked = text.replace(tokens, (token) => {
-    if (token.startsWith('"')) return `"s${token.slice(1)}`;
-    const whole = digits.test(token) ? wholeNumber(token) : Number(token);
-    if (typeof whole === "bigint") return `"n${whole}"`;
-    if (whole !== null && !Number.isFinite(whole)) throw new RangeError(`${token} is too large a number`);
-    return token;
-  });
-  return unmarked(JSON.parse(marked) as Json);
-}
-
-function unmarked(value: Json): Json {
-  if (typeof value === "string") return value.startsWith("n") ? BigInt(value.slice(1)) : value.slice(1);
-  if (Array.isArray(value)) return value.map(unmarked);
-  if (typeof value !== "object" || value === null) return value;
-  // fromEntries makes "__proto__" a name like any other.
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key.slice(1), unmarked(item)]));
+  const isLarge = typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value);
+  return isLarge ? value.toExponential() : JSON.stringify(value);
 }
 
 /** Whether both are the same value, in the same order. */

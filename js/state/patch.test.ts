@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Json, Op } from "../protocol.ts";
-import { applyOps, PatchError } from "./patch.ts";
+import { PatchError } from "./exact.ts";
+import { applyOps } from "./patch.ts";
 
 function apply(state: Json, ...ops: Op[]): Json {
   return applyOps(structuredClone(state), ops);

@@ -1,8 +1,6 @@
 // Applies the two operations of the protocol to a state, in place.
 import type { Json, Op, Path } from "../protocol.ts";
-import { WholeError, withWhole } from "./exact.ts";
-
-export class PatchError extends Error {}
+import { misfit, withWhole } from "./exact.ts";
 
 type Container = Json[] | { [key: string]: Json };
 
@@ -15,22 +13,19 @@ export function applyOps<T>(state: T, ops: readonly Op[]): T {
   for (const op of ops) {
     const path = op[1];
     if (path.length === 0) {
-      root = op[0] === "=" ? given(op) : appended(root, op[2], path);
+      root = op[0] === "=" ? withWhole(op[2], op[3]) : appended(root, op[2], path);
       continue;
     }
     const holder = walk(root, path);
     const key = path[path.length - 1]!;
-    put(holder, key, op[0] === "=" ? given(op) : appended(get(holder, key, path), op[2], path), path);
+    put(
+      holder,
+      key,
+      op[0] === "=" ? withWhole(op[2], op[3]) : appended(get(holder, key, path), op[2], path),
+      path,
+    );
   }
   return root as T;
-}
-
-function given([, path, value, whole]: Extract<Op, { 0: "=" }>): Json {
-  try {
-    return withWhole(value, whole);
-  } catch (error) {
-    throw error instanceof WholeError ? misfit(path) : error;
-  }
 }
 
 function walk(root: Json, path: Path): Container {
@@ -64,8 +59,4 @@ function put(holder: Container, key: string | number, value: Json, path: Path): 
 function appended(old: Json, text: string, path: Path): string {
   if (typeof old !== "string" || typeof text !== "string") throw misfit(path);
   return old + text;
-}
-
-function misfit(path: Path): PatchError {
-  return new PatchError(`a patch does not fit the state at ${JSON.stringify(path)}`);
 }

@@ -30,8 +30,18 @@ export function phase(state: RunState, stopping: boolean): Phase {
       return { key: "cancelled", word: "Stopped", icon: "stop", tone: "plain" };
     case "failed":
       return { key: "failed", word: "Failed", icon: "cross", tone: "bad" };
+    default:
+      return going(`status ${state.status}`, "Working");
   }
 }
+
+/** Of a run that goes on in a saved notebook, where nobody writes on. */
+export const leftPhase: Phase = {
+  key: "left",
+  word: "Saved while it was written",
+  icon: "info",
+  tone: "plain",
+};
 
 function going(key: string, word: string): Phase {
   return { key, word, icon: "spin", tone: "plain" };
@@ -102,6 +112,9 @@ export function callChip(
       return { word: "Denied", icon: "cross", tone: "bad" };
     case "cancelled":
       return { word: "Stopped", icon: "stop", tone: "muted" };
+    // What a later kernel may say.
+    default:
+      return { word: String(state), icon: "info", tone: "muted" };
   }
 }
 

@@ -82,3 +82,101 @@ def test_the_keyboard_approves_and_the_notebook_keeps_its_cells(notebook: Notebo
     assert notebook.page.locator(".jp-Cell").count() == cells
     notebook.run("_ = await run.wait()")
     assert notebook.run("print(ran)") == "[('orders', 'id in (1, 2, 3)', 3)]"
+
+
+# -- what was told to have failed, and what was shown; each with a control that takes the mend out again ---------------
+
+BLOCKED = """
+import threading
+from gemstream_widget._engine import driver, loops
+loops._PATIENCE_S = 0.3
+told = []
+
+def decide():
+    try:
+        run.approve(run.pending[0].id)
+    except TimeoutError as error:
+        told.append(type(error).__name__)
+
+thread = threading.Thread(target=decide)
+thread.start()
+thread.join()  # holds the loop, as any long computation does
+print(told)
+"""
+CLAIMLESS = """
+import asyncio
+from gemstream_widget._engine import driver, loops
+
+def call_on(loop, call):
+    async def there():
+        return call()
+    if loop is loops.running_loop():
+        return call()
+    return asyncio.run_coroutine_threadsafe(there(), loop).result(loops._PATIENCE_S)
+
+driver.call_on = call_on
+"""
+
+
+@pytest.mark.parametrize("claimed", [True, False], ids=["claimed", "control"])
+def test_an_approval_that_failed_while_a_cell_blocked_never_runs(notebook: Notebook, claimed: bool) -> None:
+    if not claimed:
+        notebook.run(CLAIMLESS)
+    form = ask(notebook)
+    failed = "['LoopBusy']" if claimed else "['TimeoutError']"
+    assert notebook.run(BLOCKED) == failed
+    notebook.run("import asyncio\nfor _ in range(100): await asyncio.sleep(0)")
+    if not claimed:
+        text_shows(notebook, "3 rows deleted")
+        assert notebook.run("print(len(ran))") == "1"
+        return
+    assert notebook.run("print(ran, run.pending[0].state)") == "[] awaiting_approval"
+    notebook.page.wait_for_timeout(800)  # the form takes no click just after it has moved
+    form.get_by_role("button", name="Approve", exact=True).click()
+    text_shows(notebook, "3 rows deleted")
+    notebook.run("_ = await run.wait()")
+    assert notebook.run("print(len(ran))") == "1"
+
+
+PLAN = '''
+ran = []
+
+@gem.tool(approve="ask")
+def plan(steps: dict) -> str:
+    """Carry out some steps."""
+    ran.append(dict(steps))
+    steps["n"] = 99
+    return "carried out"
+
+run = gem.Chat(model="demo", tools=plan).send('@call plan {"steps": {"n": 1}}')
+run
+'''
+CHANGED = """
+given = {"steps": {"n": 2}}
+run.approve(run.pending[0], given)
+given["steps"]["n"] = 666
+_ = await run.wait()
+print(ran, run.tool_calls[0].used_args)
+"""
+COPYLESS = """
+from gemstream_widget import _run
+from gemstream_widget._engine import calls
+_run.deepcopy = calls.deepcopy = lambda value: value
+"""
+
+
+@pytest.mark.parametrize("copied", [True, False], ids=["copied", "control"])
+def test_the_card_shows_the_arguments_that_ran(notebook: Notebook, copied: bool) -> None:
+    if not copied:
+        notebook.run(COPYLESS)
+    notebook.run(PLAN)
+    outputs(notebook).locator(".form").first.wait_for()
+    ran = notebook.run(CHANGED)
+    text_shows(notebook, "carried out")
+    if copied:
+        assert ran == "[{'n': 2}] {'steps': {'n': 2}}"
+        shown = outputs(notebook).locator(".gemstream").first.inner_text()
+        assert "666" not in shown
+        assert "99" not in shown
+    else:
+        assert ran.startswith("[{'n': 666}]")

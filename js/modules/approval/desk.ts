@@ -2,12 +2,11 @@
 
 import type { RunContext } from "../../card/context.ts";
 import type { Desk } from "../../card/seat.ts";
-import { h } from "../../dom/dom.ts";
+import { h, isStopping, visibleText, waitingCalls } from "../../core.ts";
 import type { CallSeat } from "../../parts/context.ts";
-import { visibleText } from "../../parts/values.ts";
 import type { Call } from "../../protocol.ts";
+import type { Link } from "../../source/source.ts";
 import type { RunEntry } from "../../state/entry.ts";
-import { waitingCalls } from "../../state/questions.ts";
 import { laidOut } from "./entry.ts";
 import { askedPieces } from "./field.ts";
 import { CallForm } from "./form.ts";
@@ -35,12 +34,13 @@ export class RunDesk implements Desk {
     this.#context = context;
     this.#signal = signal;
     this.#trayRoot = tray;
-    this.#tray = new Tray(tray, (rule) => context.store.revoke(run.id, rule), signal);
+    this.#tray = new Tray(tray, (rule) => context.source.act({ op: "revoke", run: run.id, rule }), signal);
   }
 
   paint(): void {
     const { state } = this.#run;
-    const waiting = waitingCalls(state).filter((call) => call.hash !== null);
+    const isLive = this.#context.source.live;
+    const waiting = waitingCalls(state).filter((call) => isLive && call.hash !== null);
     const ids = new Set(waiting.map(({ id }) => id));
     const gone = [...this.#open].filter(([id]) => !ids.has(id));
     const focused = this.#focused();
@@ -60,9 +60,13 @@ export class RunDesk implements Desk {
   }
 
   tick(now_ms: number): void {
-    const now_s = this.#run.clock.read(now_ms);
+    const now_s = this.#link.clock(now_ms);
     for (const { form } of this.#open.values()) form.tick(now_ms, now_s);
     this.#tray.tick(now_ms);
+  }
+
+  get #link(): Link {
+    return this.#context.source.link(this.#run.id);
   }
 
   #place(call: Call): void {
@@ -81,7 +85,8 @@ export class RunDesk implements Desk {
         call,
         call.hash!,
         {
-          decide: (choice) => this.#context.store.decide(this.#run.id, call.id, choice),
+          decide: (choice) =>
+            this.#context.source.act({ op: "decide", run: this.#run.id, call: call.id, ...choice }),
           changed: () => this.#paintTray(waitingCalls(this.#run.state)),
           say: (sentence) => this.#context.announce(sentence),
         },
@@ -97,7 +102,7 @@ export class RunDesk implements Desk {
       seat.root.classList.add("asking");
       open.form.placed();
     }
-    open.form.update(this.#run.decisions.get(call.id), this.#run.stopping);
+    open.form.update(this.#link.decisions.get(call.id), isStopping(this.#run, this.#link));
   }
 
   #close(id: string, { form, life, seat }: Open): void {
@@ -130,13 +135,10 @@ export class RunDesk implements Desk {
 
   /** A refusal is said aloud once, in whichever view comes first; without a form to say it, the card does. */
   #sayRefusals(): void {
-    for (const [id, { refused, sent_ms }] of this.#run.decisions) {
+    for (const [id, { refused, sent_ms }] of this.#link.decisions) {
       if (refused === null) continue;
-      const key = `${id} ${sent_ms} ${refused}`;
-      if (!this.#run.alerted.has(key)) {
-        this.#run.alerted.add(key);
-        this.#context.alert(refused);
-      }
+      const key = `refused: ${id} ${sent_ms} ${refused}`;
+      if (this.#link.say(key)) this.#context.alert(refused);
       const slot = this.#context.seats.get(id)?.slot;
       if (slot && !slot.firstChild) slot.append(h("p", { class: "facts" }, visibleText(refused)));
     }

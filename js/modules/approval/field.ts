@@ -1,9 +1,7 @@
 // One argument in the form: its name, its control, what is wrong with it and what the model had asked.
 
-import { h, setText, toggleAttribute } from "../../dom/dom.ts";
-import { spelled, visibleText } from "../../parts/values.ts";
+import { h, jsonText, same, setText, spelled, toggleAttribute, visibleText } from "../../core.ts";
 import type { Json, JsonObject } from "../../protocol.ts";
-import { jsonText, same } from "../../state/exact.ts";
 import { shortDiff } from "./diff.ts";
 import { emptyWords, type Reading, read, textOf } from "./entry.ts";
 import { Overflow } from "./overflow.ts";
@@ -64,8 +62,8 @@ export class FieldRow {
     };
     this.#control.addEventListener("input", changed, { signal });
     this.#control.addEventListener("change", changed, { signal });
-    if (kind === "integer" || kind === "number")
-      this.#control.addEventListener("keydown", keepLine, { signal });
+    if (kind !== "json")
+      this.#control.addEventListener("keydown", (event) => this.#keepLine(event), { signal });
     this.update();
   }
 
@@ -108,6 +106,13 @@ export class FieldRow {
 
   get #text(): string {
     return isCheckbox(this.#control) ? String(this.#control.checked) : this.#control.value;
+  }
+
+  /** What is one line stays one, however it wraps: Enter there is a slip of whoever expects it to do something. */
+  #keepLine(event: Event): void {
+    const { key, isComposing } = event as KeyboardEvent;
+    const isLine = isText(this.#control) && !this.#text.includes("\n");
+    if (isLine && key === "Enter" && !isComposing) event.preventDefault();
   }
 
   #paint(): void {
@@ -172,11 +177,6 @@ function control(field: Field, id: string): Control {
   const area = h("textarea", { ...common, placeholder, inputmode, rows: 1, wrap: "soft", dir: "ltr" });
   area.value = text;
   return area;
-}
-
-/** A number wraps like any text, but has no second line of its own. */
-function keepLine(event: Event): void {
-  if ((event as KeyboardEvent).key === "Enter") event.preventDefault();
 }
 
 function isText(control: Control): control is HTMLTextAreaElement {

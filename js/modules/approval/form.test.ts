@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Call, Choice, Json, JsonObject } from "../../protocol.ts";
-import type { SentDecision } from "../../state/entry.ts";
+import type { SentDecision } from "../../source/source.ts";
 import { CallForm } from "./form.ts";
 
 const schema: JsonObject = {

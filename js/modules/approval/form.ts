@@ -1,11 +1,8 @@
 // The form about one call that waits: its arguments to look at and to edit, and the decision.
 
-import { button, h, setText, toggleAttribute } from "../../dom/dom.ts";
-import { icon } from "../../dom/icons.ts";
-import { visibleText } from "../../parts/values.ts";
+import { button, h, icon, jsonText, Once, setText, toggleAttribute, visibleText } from "../../core.ts";
 import type { Call, Choice, JsonObject, Scope } from "../../protocol.ts";
-import type { SentDecision } from "../../state/entry.ts";
-import { jsonText } from "../../state/exact.ts";
+import type { SentDecision } from "../../source/source.ts";
 import { FieldRow } from "./field.ts";
 import { Guard } from "./guard.ts";
 import { codeWords, deadlineWords, heldWords, ruleWords, scopes } from "./phrases.ts";
@@ -42,7 +39,7 @@ export class CallForm {
   readonly #deadline = h("p", { class: "facts deadline" });
   readonly #message = h("p", { class: "fault message-line", hidden: true });
   #rests = false;
-  #shownHeld = "";
+  readonly #shownHeld = new Once();
   #locked = false;
   #sent: SentDecision | undefined;
   #stopping = false;
@@ -229,9 +226,7 @@ export class CallForm {
     toggleAttribute(this.#approve, "aria-describedby", held ? this.#held.id : null);
     toggleAttribute(this.root, "aria-describedby", held ? this.#held.id : null);
     if (held) this.#held.hidden = false;
-    const now = JSON.stringify(names);
-    if (now === this.#shownHeld || this.#held.hidden) return;
-    this.#shownHeld = now;
+    if (this.#held.hidden || !this.#shownHeld.isNew(JSON.stringify(names))) return;
     this.#held.classList.toggle("over", !held);
     if (held) this.#held.replaceChildren(visibleText(heldWords(names)));
     else this.#host.say("Every end was in view: Approve is ready.");

@@ -1,6 +1,5 @@
 // A value longer than its box: how much of it is out of view, and whether its end ever was in view.
-import { button, h, setText } from "../../dom/dom.ts";
-import { count } from "../../words/formats.ts";
+import { button, count, h, Once, setText } from "../../core.ts";
 
 /** Browsers round the height of a text and of its box differently. */
 const slack_px = 2;
@@ -22,7 +21,7 @@ export class Overflow {
   #isLong = false;
   #askedSeen = false;
   #editSeen = false;
-  #told = "";
+  readonly #told = new Once();
 
   constructor(box: HTMLTextAreaElement, id: string, onChange: () => void, signal: AbortSignal) {
     this.#box = box;
@@ -98,10 +97,7 @@ export class Overflow {
       const line_px = Number.parseFloat(getComputedStyle(this.#box).lineHeight) || 20;
       setText(this.#words, count(Math.max(1, Math.round(below_px / line_px)), "more line"));
     }
-    const now = `${this.seen} ${isOver}`;
-    if (now === this.#told) return;
-    this.#told = now;
-    this.#onChange();
+    if (this.#told.isNew(`${this.seen} ${isOver}`)) this.#onChange();
   }
 
   #showAll(): void {

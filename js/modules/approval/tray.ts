@@ -1,8 +1,6 @@
 // What is about several calls: deciding all that wait at once, and the rules that earlier decisions made.
 
-import { button, h, setText, toggleAttribute } from "../../dom/dom.ts";
-import { icon } from "../../dom/icons.ts";
-import { visibleText } from "../../parts/values.ts";
+import { button, h, icon, Once, setText, toggleAttribute, visibleText } from "../../core.ts";
 import type { Choice, Rule } from "../../protocol.ts";
 import type { CallForm } from "./form.ts";
 import { Guard } from "./guard.ts";
@@ -22,7 +20,7 @@ export class Tray {
   readonly #revoke: (rule: string) => void;
   #forms: readonly CallForm[] = [];
   #rests = false;
-  #shownRules = "";
+  readonly #shownRules = new Once();
 
   constructor(root: HTMLElement, revoke: (rule: string) => void, signal: AbortSignal) {
     this.#signal = signal;
@@ -83,9 +81,7 @@ export class Tray {
   }
 
   #paintRules(rules: readonly Rule[]): void {
-    const key = JSON.stringify(rules);
-    if (key === this.#shownRules) return;
-    this.#shownRules = key;
+    if (!this.#shownRules.isNew(JSON.stringify(rules))) return;
     this.#rules.hidden = rules.length === 0;
     this.#rules.replaceChildren(
       ...rules.map((rule) =>

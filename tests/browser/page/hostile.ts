@@ -89,7 +89,7 @@ function told(p: string): RunState {
     error: { type: p, title: p, message: p, hint: p, code: 500, status: p },
     notice: { level: "warn", title: p, message: p },
     retries: [{ step: 0, attempt: 1, of: 3, title: p, message: p, failed_s: 1, until_s: 2 }],
-    offers: ["retry"],
+    offers: ["anew"],
     receipt: { by: "button", when: "mid-stream", asked_s: 1, closed_s: 1, chunks_after: 0, tokens: 3 },
   });
 }

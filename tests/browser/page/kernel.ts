@@ -1,7 +1,7 @@
 // A model and a kernel that live in the page: they speak docs/protocol.md and misbehave on demand.
 
+import { parseJson } from "../../../js/modules/approval/exact.ts";
 import type { Call, JsonObject, Op, PageMessage, RunState } from "../../../js/protocol.ts";
-import { parseJson } from "../../../js/state/exact.ts";
 import { applyOps } from "../../../js/state/patch.ts";
 import { isEnded } from "../../../js/state/questions.ts";
 import { wireOp, wireState } from "./wire.ts";
@@ -69,12 +69,15 @@ export class FakeKernel {
 
   constructor() {
     this.model.onSent = (message) => setTimeout(() => this.receive(message), 1);
-    setInterval(() => {
-      if (!this.beats) return;
-      for (const [id, run] of this.runs)
-        if (!isEnded(run.state.status))
-          this.tell({ op: "beat", run: id, seq: run.seq, at_s: this.at(id), status: run.state.status });
-    }, 2000);
+  }
+
+  /** Every 2 s while a run goes on: what ended is at rest, here too. */
+  private beat(id: string): void {
+    const run = this.runs.get(id)!;
+    if (isEnded(run.state.status)) return;
+    if (this.beats)
+      this.tell({ op: "beat", run: id, seq: run.seq, at_s: this.at(id), status: run.state.status });
+    setTimeout(() => this.beat(id), 2000);
   }
 
   /** A run that began `at_s` seconds ago. */
@@ -85,6 +88,7 @@ export class FakeKernel {
       from_ms: performance.now() - at_s * 1000,
     });
     this.saveTrait();
+    setTimeout(() => this.beat(state.id), 2000);
   }
 
   saveTrait(): void {
@@ -143,7 +147,8 @@ export class FakeKernel {
     }
   }
 
-  private async sendModule(name: string): Promise<void> {
+  /** Asked for or not. */
+  async sendModule(name: string): Promise<void> {
     const source = await (await fetch(`/gemstream_widget/static/${name}.js`)).arrayBuffer();
     this.tell({ op: "module", name, id: `${name}-test` }, [new DataView(source)]);
   }
