@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BUNDLE := gemstream_widget/static/widget.js
 EXAMPLE := 01_first_answer.ipynb
-JS_SOURCES := $(shell find js -name '*.ts' -o -name '*.css' -o -name 'build.mjs' 2>/dev/null)
+JS_SOURCES := $(shell find js -name '*.ts' -o -name '*.css' -o -name '*.mjs' 2>/dev/null)
 
 KERNELS := 6.31.0 7.0.1 7.3.0 7.4.0
 
@@ -45,7 +45,7 @@ types: $(VENV)/.ready node_modules/.ready $(BUNDLE)
 	npx --no-install tsc --noEmit -p js
 
 clean:
-	rm -rf dist build node_modules/.ready $(VENV)/.ready .kernels/*/.ready gemstream_widget/static/*.js
+	rm -rf dist build node_modules/.ready $(VENV)/.ready .kernels/*/.ready gemstream_widget/static/*
 
 # -- what they need ----------------------------------------------------------------------------------------------------
 
@@ -70,10 +70,10 @@ kernels: $(KERNELS:%=.kernels/%/.ready) .kernels/marimo/.ready
 	touch $@
 
 node_modules/.ready: package.json package-lock.json
-	npm install --no-save --no-audit --no-fund --silent
+	npm ci --no-audit --no-fund --silent
 	touch $@
 
-$(BUNDLE): node_modules/.ready $(JS_SOURCES)
+$(BUNDLE): node_modules/.ready package-lock.json $(JS_SOURCES)
 	npm run build --silent
 	touch $@
 

@@ -40,7 +40,7 @@ RUN = """async ({text, pieces, perFrame}) => {
     .observe({entryTypes: ['longtask']});
   await new Promise(r => setTimeout(r, 200));
   long.length = 0;
-  const stream = new MarkdownStream(root, {signal: new AbortController().signal});
+  const {stream, idle} = gs.live(root);
   const began = performance.now();
   let at = 0, done = false, last = began;
   const stick = now => {
@@ -58,7 +58,7 @@ RUN = """async ({text, pieces, perFrame}) => {
     };
     requestAnimationFrame(feed);
   });
-  await stream.idle;
+  await idle();
   await new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)));
   done = true;
   const wall = performance.now() - began;
@@ -68,13 +68,10 @@ RUN = """async ({text, pieces, perFrame}) => {
 
 
 def bundle(folder: Path) -> Path:
-    """The renderer and the sample texts as one script."""
-    out = folder / "markdown.js"
-    entry = ROOT / "tests/browser/page/markdown.ts"
-    esbuild = ROOT / "node_modules/.bin/esbuild"
-    command = [esbuild, entry, "--bundle", "--format=iife", "--target=es2022", "--minify", f"--outfile={out}"]
-    subprocess.run([str(part) for part in command], check=True, capture_output=True)
-    return out
+    """The renderer as it ships, and the sample texts, as one script."""
+    command = ["node", str(ROOT / "tests/browser/page/build.mjs"), str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder / "markdown.js"
 
 
 class Lab:
@@ -159,6 +156,23 @@ def hard_inputs(lab: Lab) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: -row["cpu_ms"])
 
 
+def growth(lab: Lab) -> list[dict[str, Any]]:
+    """CPU of every construct at 16, 64 and 256 kB, in pieces of up to 600 characters."""
+    page = lab.page()
+    cdp = page.context.new_cdp_session(page)
+    cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
+    rows = []
+    for name in page.evaluate("Object.keys(gs.constructs)"):
+        costs = []
+        for size in (16_000, 64_000, 256_000):
+            before = lab.metrics(cdp)["TaskDuration"]
+            page.evaluate("([name, size]) => { gs.render(gs.cut(gs.constructs[name](size), 3, 600)) }", [name, size])
+            costs.append(round(1000 * (lab.metrics(cdp)["TaskDuration"] - before), 1))
+        rows.append({"construct": name, "cpu_ms": costs, "growth": round(costs[2] / max(costs[1], 1.0), 1)})
+    page.close()
+    return sorted(rows, key=lambda row: -row["cpu_ms"][2])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
@@ -191,6 +205,12 @@ def main() -> None:
             report["hard"] = hard_inputs(lab)
             worst = ", ".join(f"{row['unit']!r} {row['cpu_ms']}" for row in report["hard"][:5])
             print(f"20 kB of hard input, CPU ms, worst of {len(report['hard'])}: {worst}")
+            report["constructs"] = growth(lab)
+            worst = ", ".join(f"{row['construct']} {row['cpu_ms'][2]:.0f}" for row in report["constructs"][:5])
+            print(f"256 kB of one construct, CPU ms, worst of {len(report['constructs'])}: {worst}")
+            slow = [row for row in report["constructs"] if row["cpu_ms"][2] > 150]
+            steepest = max(slow, key=lambda row: float(row["growth"]), default=None)
+            print(f"CPU(256 kB) / CPU(64 kB) of those above 150 ms, the largest: {steepest}")
         browser.close()
     if options.json:
         options.json.write_text(json.dumps(report, indent=1))

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 
 /** A room may import the ones before it. */
 const floors = [
+  "build_id", // which build this is
   "protocol", // what travels
   "state", // what is so
   "dom", // elements, frames, the clipboard

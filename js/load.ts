@@ -1,36 +1,56 @@
-import type { ModuleName } from "./protocol.ts";
-
 /**
- * Brings the second modules into the page: the kernel sends their source over the comm, a Blob URL imports it.
- * A module is imported once per page, however many widgets ask, and a kernel that stays silent is asked only once:
- * from then on this page shows plain text.
+ * Brings the modules into the page: the kernel sends their source over the comm, a Blob URL imports it. A module is
+ * imported once per page and build, however many cards ask and whichever of them is sent it.
  */
+import { BUILD_ID } from "./build_id.ts";
+import type { Load, LoadHooks, ModuleName, Modules } from "./contract.ts";
+import { attempt, pageWide, report } from "./dom/page.ts";
 
-export type { ModuleName };
+/** Nobody waits longer than this without a word. */
+const silence_ms = 3_000;
+/** A question may be lost, so it is asked again after twice the time; so late, nobody is there to answer. */
+const last_pause_ms = 600_000;
 
-/** What the kernel answers: the content's hash and its source. */
-export interface ModuleSource {
-  id: string;
-  source: BlobPart;
-}
+/** What came, for all cards of one build on this page. */
+export class Shelf {
+  readonly #sources = new Map<ModuleName, BlobPart>();
+  readonly #modules = new Map<ModuleName, Promise<unknown>>();
+  readonly #waiting = new Map<ModuleName, Set<() => void>>();
 
-/** Asks the kernel for a module; the signal says that no answer is wanted any more. */
-export type RequestModule = (name: ModuleName, signal: AbortSignal) => Promise<ModuleSource>;
+  has(name: ModuleName): boolean {
+    return this.#sources.has(name);
+  }
 
-interface PageModules {
-  /** Imported modules by content id: two versions of the package may share a page. */
-  imported: Map<string, Promise<unknown>>;
-  /** The same by package version and name, so that a second widget need not have the source sent again. */
-  ready: Map<string, unknown>;
-}
+  /** Keeps a source that came, asked for or not; the first one stays until it fails. */
+  put(name: ModuleName, source: BlobPart): void {
+    if (this.has(name)) return;
+    this.#sources.set(name, source);
+    const waiting = this.#waiting.get(name) ?? [];
+    this.#waiting.delete(name);
+    for (const arrived of waiting) arrived();
+  }
 
-const SILENCE_MS = 3_000;
-const KEY = Symbol.for("gemstream/modules");
+  /** Calls back once when the source comes. */
+  wait(name: ModuleName, arrived: () => void): void {
+    const waiting = this.#waiting.get(name) ?? new Set();
+    this.#waiting.set(name, waiting.add(arrived));
+  }
 
-function pageModules(): PageModules {
-  const page = globalThis as typeof globalThis & { [KEY]?: PageModules };
-  page[KEY] ??= { imported: new Map(), ready: new Map() };
-  return page[KEY];
+  /** The module whose source is here. One that cannot be imported makes room for another source of that name. */
+  take<N extends ModuleName>(name: N): Promise<Modules[N]> {
+    let module = this.#modules.get(name);
+    if (module === undefined) {
+      module = importSource(this.#sources.get(name) ?? "").catch((cause: unknown) => {
+        this.#modules.delete(name);
+        this.#sources.delete(name);
+        const error = new Error(`The module ${name} came, but does not load: ${cause}`, { cause });
+        report(error);
+        throw error;
+      });
+      this.#modules.set(name, module);
+    }
+    return module as Promise<Modules[N]>;
+  }
 }
 
 function importSource(source: BlobPart): Promise<unknown> {
@@ -41,74 +61,57 @@ function importSource(source: BlobPart): Promise<unknown> {
   return imported;
 }
 
-function importOnce({ id, source }: ModuleSource): Promise<unknown> {
-  const { imported } = pageModules();
-  let module = imported.get(id);
-  if (module === undefined) {
-    module = importSource(source);
-    imported.set(id, module);
-  }
-  return module;
+type Handler = (message: unknown, buffers?: readonly BlobPart[]) => void;
+
+/** The parts of an anywidget model that carry custom messages. A host without a kernel has no way to send. */
+export interface MessagePort {
+  send?(content: unknown): void;
+  on(event: "msg:custom", handler: Handler): void;
+  off(event: "msg:custom", handler: Handler): void;
 }
 
-async function ask(name: ModuleName, request: RequestModule): Promise<unknown> {
-  const wanted = new AbortController();
-  const silence = new Promise<never>((_resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer for module ${name}`)), SILENCE_MS);
-    wanted.signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
-  });
-  try {
-    return await importOnce(await Promise.race([request(name, wanted.signal), silence]));
-  } finally {
-    wanted.abort();
-  }
-}
-
-/**
- * A loader for one widget model. It asks for each module once; a rejection stays.
- * `request` sends `{op: "module", name}` and resolves with the answer's `id` and buffer. Widgets of the same
- * `version` share what one of them was sent.
- */
-export function moduleLoader(
-  request: RequestModule,
-  version: string,
-): (name: ModuleName) => Promise<unknown> {
-  const asked = new Map<ModuleName, Promise<unknown>>();
-  const load = async (name: ModuleName): Promise<unknown> => {
-    const { ready } = pageModules();
-    const key = `${version}/${name}`;
-    if (!ready.has(key)) ready.set(key, await ask(name, request));
-    return ready.get(key);
+/** The loader of one model. From now on until the signal it keeps every module that comes. */
+export function moduleLoader(model: MessagePort, signal: AbortSignal, shelf = pageShelf()): Load {
+  const hear: Handler = (message, buffers) => {
+    const { op, name } = (message ?? {}) as { op?: unknown; name?: unknown };
+    const source = buffers?.[0];
+    if (op === "module" && typeof name === "string" && source !== undefined)
+      shelf.put(name as ModuleName, source);
   };
-  return (name) => {
-    let answer = asked.get(name);
-    if (answer === undefined) {
-      answer = load(name);
-      asked.set(name, answer);
+  model.on("msg:custom", hear);
+  signal.addEventListener("abort", () => model.off("msg:custom", hear), { once: true });
+
+  const asked = new Set<ModuleName>();
+  const ask = (name: ModuleName, pause_ms = silence_ms): void => {
+    if (signal.aborted || shelf.has(name) || pause_ms > last_pause_ms) {
+      asked.delete(name);
+      return;
     }
-    return answer;
+    asked.add(name);
+    attempt(() => model.send?.({ op: "module", name }));
+    const again = setTimeout(() => ask(name, 2 * pause_ms), pause_ms);
+    const stop = () => {
+      clearTimeout(again);
+      asked.delete(name);
+    };
+    shelf.wait(name, stop);
+    signal.addEventListener("abort", stop, { once: true });
+  };
+
+  return async <N extends ModuleName>(name: N, { onSilence }: LoadHooks = {}): Promise<Modules[N]> => {
+    if (!shelf.has(name)) {
+      const silence = setTimeout(() => signal.aborted || onSilence?.(), silence_ms);
+      await new Promise<void>((resolve) => {
+        shelf.wait(name, resolve);
+        if (!asked.has(name)) ask(name);
+      });
+      clearTimeout(silence);
+    }
+    return shelf.take(name);
   };
 }
 
-/** The parts of an anywidget model that carry custom messages. */
-interface MessagePort {
-  send(content: unknown): void;
-  on(event: "msg:custom", handler: (message: unknown, buffers: readonly DataView[]) => void): void;
-  off(event: "msg:custom", handler: (message: unknown, buffers: readonly DataView[]) => void): void;
-}
-
-/** The request function for an anywidget model. */
-export function requestOver(model: MessagePort): RequestModule {
-  return (name, signal) =>
-    new Promise((resolve) => {
-      const answered = (message: unknown, buffers: readonly DataView[]) => {
-        const { op, name: answeredName, id } = message as { op?: string; name?: string; id?: string };
-        const source = buffers[0];
-        if (op !== "module" || answeredName !== name || id === undefined || source === undefined) return;
-        resolve({ id, source: source as DataView<ArrayBuffer> });
-      };
-      model.on("msg:custom", answered);
-      signal.addEventListener("abort", () => model.off("msg:custom", answered), { once: true });
-      model.send({ op: "module", name });
-    });
+/** Two releases may stand on one page: each has its own. */
+function pageShelf(): Shelf {
+  return pageWide(`modules/${BUILD_ID}`, () => new Shelf());
 }

@@ -263,14 +263,13 @@ export interface Choice {
   scope: Scope;
 }
 
-export type ModuleName = "approval" | "highlight" | "math";
 export type PageMessage =
   | { op: "stop"; run: string }
   | { op: "resync"; run: string | null; have: number }
   | ({ op: "decide"; run: string; call: string } & Choice)
   | { op: "revoke"; run: string; rule: string }
   | { op: "again"; run: string; how: Offer }
-  | { op: "module"; name: ModuleName };
+  | { op: "module"; name: string };
 
 export interface Snapshot {
   runs: Pick<SnapMessage, "seq" | "at_s" | "state" | "whole">[];

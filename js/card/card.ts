@@ -1,11 +1,11 @@
 // One view of a source: the runs of a card, painted once per frame.
+import type { Load } from "../contract.ts";
 import { onBeat } from "../dom/beat.ts";
 import { button, h } from "../dom/dom.ts";
 import { onFrame } from "../dom/frame.ts";
 import { icon } from "../dom/icons.ts";
 import { attempt } from "../dom/page.ts";
 import { adoptStyles } from "../dom/styles.ts";
-import type { LoadModule } from "../parts/context.ts";
 import type { Op, RunState } from "../protocol.ts";
 import { isStopping, type Listener, type Source } from "../source/source.ts";
 import type { RunEntry } from "../state/entry.ts";
@@ -43,7 +43,7 @@ export class Card implements Listener {
   readonly #source: Source;
   readonly #signal: AbortSignal;
 
-  constructor(source: Source, el: HTMLElement, loadModule: LoadModule, signal: AbortSignal) {
+  constructor(source: Source, el: HTMLElement, loadModule: Load, signal: AbortSignal) {
     this.#source = source;
     this.#signal = signal;
     const host = h("div", { class: "gemstream" });
@@ -65,7 +65,7 @@ export class Card implements Listener {
       signal,
       loadModule: async (name, hooks) => {
         const module = await loadModule(name, hooks);
-        adoptStyles(this.#shadow, (module as { css?: string }).css ?? "");
+        adoptStyles(this.#shadow, module.css);
         return module;
       },
       stick: this.#stick,

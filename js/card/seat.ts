@@ -10,12 +10,6 @@ export interface Desk {
   tick(now_ms: number): void;
 }
 
-export interface ApprovalModule {
-  css: string;
-  /** `tray` is for what is about several calls. */
-  openDesk(run: RunEntry, context: RunContext, tray: HTMLElement, signal: AbortSignal): Desk;
-}
-
 export class Seat {
   #desk: Desk | null = null;
   #asked = false;
@@ -64,7 +58,7 @@ export class Seat {
       this.#paintHints();
     };
     try {
-      const module = (await this.#context.loadModule("approval", { onSilence })) as ApprovalModule;
+      const module = await this.#context.loadModule("approval", { onSilence });
       if (this.#signal.aborted) return;
       this.#isLate = false;
       this.#paintHints();

@@ -6,45 +6,58 @@
  * change it: "1. a\n\n2" reads as a paragraph until ". " comes.
  */
 import type { Token, Tokens } from "marked";
-import {
-  type BuildOptions,
-  buildBlock,
-  buildItem,
-  buildListShell,
-  buildRow,
-  buildTableShell,
-} from "./dom.ts";
+import { type BuildOptions, buildBlock, buildListShell, buildTableShell } from "./dom.ts";
 import { fenceShell, OpenFence } from "./fence.ts";
-import { finalCount, offsets } from "./final.ts";
-import type { Flow } from "./flow.ts";
-import { type LexResult, lex } from "./lexer.ts";
-import { GROWTH, MAX_INLINE, REPARSE_ABOVE, SLOW_PARSE_MS } from "./limits.ts";
-import { finalItems, makeLoose, OpenList } from "./list.ts";
-import { OpenParagraph } from "./long.ts";
+import type { Flow, PlacedBlock } from "./flow.ts";
+import { lex } from "./lexer.ts";
+import { GROWTH, MAX_INLINE, MAX_PASS, REPARSE_ABOVE, SLOW_PARSE_MS } from "./limits.ts";
+import { finalItems, OpenList } from "./list.ts";
+import { OpenParagraph } from "./paragraph.ts";
+import { type OpenBlock, Pass, type Site } from "./pass.ts";
 import { References } from "./references.ts";
 import { finalRows, headerLines, OpenTable } from "./table.ts";
-
-type Open = OpenFence | OpenList | OpenTable | OpenParagraph;
 
 /** Containers whose last child can take text that is not parsed yet. */
 const GROWS: ReadonlySet<string> = new Set(["p", "li", "ul", "ol", "blockquote"]);
 
+/** How a block is kept open: its shell is drawn with the others, and becomes the block when it is on the page. */
+interface Opening {
+  /** Which token of the pass. */
+  index: number;
+  shell: HTMLElement;
+  /** How much of the block's source the shell stands for. */
+  length: number;
+  open(shell: HTMLElement): OpenBlock;
+}
+
+/** What a pass led to. */
+type Step = "nothing" | "progress" | "again";
+
 export class Blocks {
+  /** What is not final, and where it begins in the source. */
   #tail = "";
-  #open: Open | null = null;
+  #base = 0;
+  #open: OpenBlock | null = null;
   #nextParse = 0;
   #unparsedFrom = 0;
   #unparsed: Text | null = null;
-  readonly #references = new References();
 
   readonly #flow: Flow;
-  readonly #options: BuildOptions;
   readonly #onFinal: (element: HTMLElement) => void;
+  readonly #site: Site;
 
   constructor(flow: Flow, options: BuildOptions, onFinal: (element: HTMLElement) => void) {
     this.#flow = flow;
-    this.#options = options;
     this.#onFinal = onFinal;
+    const references = new References();
+    this.#site = {
+      options,
+      references,
+      finish(element, source, render) {
+        references.watch(element, source, render);
+        onFinal(element);
+      },
+    };
   }
 
   /** Source of what is not final. */
@@ -56,292 +69,114 @@ export class Blocks {
   write(text: string, end = false): void {
     this.#tail += text;
     while (this.#advance(end)) {
-      // Each turn closes one open block or commits blocks; the last one leaves only the tail.
+      // Each turn closes or opens a block or makes blocks final; the last one leaves only the tail.
     }
+    this.#site.references.resolve(end, this.#onFinal);
   }
 
+  /** One pass over the tail. True when another one can do more. */
   #advance(end: boolean): boolean {
-    if (this.#open instanceof OpenFence) return this.#advanceFence(this.#open, end);
-    if (this.#open instanceof OpenParagraph) return this.#advanceParagraph(this.#open, end);
-    return this.#advanceBlocks(end);
-  }
-
-  #advanceFence(fence: OpenFence, end: boolean): boolean {
-    const { rest, closed } = fence.feed(this.#tail, end);
-    this.#tail = rest;
-    if (!closed) return false;
-    this.#close();
-    return true;
-  }
-
-  #advanceParagraph(paragraph: OpenParagraph, end: boolean): boolean {
-    const prefix = paragraph.prefix;
-    const text = prefix + this.#tail;
-    const { tokens } = lex(text, {}, !end);
-    const first = tokens[0];
-    if (!end && finalCount(tokens, offsets(tokens), text) === 0) {
-      const length = Math.min(this.#tail.length, (first?.raw.length ?? 0) - prefix.length);
-      const settled = paragraph.settledLength(this.#tail.slice(0, Math.max(0, length)));
-      paragraph.append(this.#tail.slice(0, settled));
-      this.#tail = this.#tail.slice(settled);
-      this.#flow.show([], 0);
+    if (this.#tail === "" && !(end && this.#open !== null)) return false;
+    const takesAll = this.#open?.takesAll ?? false;
+    const isCut = !takesAll && this.#tail.length > MAX_PASS;
+    if (!end && !isCut && !takesAll && this.#tail.length < this.#nextParse) {
+      this.#showUnparsed();
       return false;
     }
-    let used = first === undefined ? this.#tail.length : first.raw.length - prefix.length;
-    if (first?.type === "heading") {
-      const heading = first as Tokens.Heading;
-      paragraph.append(heading.text.slice(prefix.length));
-      const level = Math.min(6, heading.depth + this.#options.headingOffset);
-      this.#flow.replacePinned(paragraph.become(`h${level}`));
-    } else {
-      // Anything else can only be the made-up first line read as a table header: its line is paragraph text.
-      if (first?.type !== "paragraph") used = this.#tail.indexOf("\n") + 1 || this.#tail.length;
-      paragraph.append(this.#tail.slice(0, used));
+    const began = performance.now();
+    const header = this.#open?.header ?? "";
+    let step = this.#draw(isCut ? MAX_PASS : this.#tail.length, end && !isCut);
+    if (isCut && step === "nothing") step = this.#draw(cutBefore(this.#tail, MAX_PASS), true);
+    const again = step === "again" || isCut;
+    const length = header.length + this.#tail.length;
+    const slow = length > REPARSE_ABOVE || performance.now() - began > SLOW_PARSE_MS;
+    this.#nextParse = slow && !again ? Math.ceil(length * GROWTH) - header.length : 0;
+    this.#unparsedFrom = this.#tail.length;
+    return again;
+  }
+
+  /** Draws the first `length` characters of the tail; with `end` nothing after them can change what they are. */
+  #draw(length: number, end: boolean): Step {
+    const { references } = this.#site;
+    const tail = this.#tail.slice(0, length);
+    const pass = new Pass(this.#open?.header ?? "", tail, this.#base, references.links, end);
+    const taken = this.#open?.advance(pass);
+    if (taken?.closed) this.#close();
+    if (taken?.tokens === 0) {
+      this.#take(taken.length);
+      if (taken.closed) return "again";
+      return taken.length > 0 ? "progress" : "nothing";
     }
-    this.#tail = this.#tail.slice(used);
-    this.#close();
-    return this.#tail !== "";
+    this.#unparsed = null;
+    const next = taken?.tokens ?? 0;
+    const { final } = pass;
+    references.define(pass.tokens.slice(0, final), pass.found);
+    const opening =
+      this.#open === null && pass.isWhole && !end ? openingOf(pass, Math.max(final, next), this.#site) : null;
+    this.#show(pass, next, opening);
+    let done = final > 0 ? pass.lengthBefore(final) : (taken?.length ?? 0);
+    if (end) done = length;
+    if (opening !== null) {
+      this.#open = opening.open(this.#flow.pin());
+      done = pass.lengthBefore(opening.index) + opening.length;
+    }
+    this.#take(done);
+    if (opening !== null) return "again";
+    return done > 0 ? "progress" : "nothing";
+  }
+
+  #take(length: number): void {
+    this.#tail = this.#tail.slice(length);
+    this.#base += length;
   }
 
   #close(): void {
     const open = this.#open;
     this.#open = null;
     this.#flow.release();
-    // Items and rows were handed over one by one.
-    if (open instanceof OpenFence || open instanceof OpenParagraph) this.#onFinal(open.element);
+    // The items and rows of others were finished one by one.
+    if (open?.takesAll) this.#onFinal(open.element);
   }
 
-  #advanceBlocks(end: boolean): boolean {
-    if (this.#tail === "" && !(end && this.#open !== null)) return false;
-    if (!end && this.#tail.length < this.#nextParse) {
-      this.#showUnparsed();
-      return false;
-    }
-    const header = this.#open instanceof OpenTable ? this.#open.header : "";
-    const text = header + this.#tail;
-    const began = performance.now();
-    const result = lex(text, this.#references.links, !end);
-    const slow = this.#tail.length > REPARSE_ABOVE || performance.now() - began > SLOW_PARSE_MS;
-    const starts = offsets(result.tokens);
-    const whole = starts.at(-1) === text.length;
-    const final = end ? result.tokens.length : whole ? finalCount(result.tokens, starts, text) : 0;
-    this.#unparsed = null;
-
-    const labels = this.#references.define(result.tokens.slice(0, final), result.links);
-    let cut = starts[final] ?? text.length;
-    let next = 0;
-    const first = result.tokens[0];
-    if (this.#open instanceof OpenList && first?.type === "list") {
-      const items = this.#continueList(this.#open, first as Tokens.List, final > 0, text, result, labels);
-      if (final === 0) cut = items;
-      next = 1;
-    } else if (this.#open instanceof OpenTable && first?.type === "table") {
-      const rows = this.#continueTable(this.#open, first as Tokens.Table, final > 0, text, result);
-      if (final === 0) cut = rows;
-      next = 1;
-    }
-    if (this.#open !== null && (final > 0 || next === 0)) this.#close();
-    cut = this.#draw(result, next, final, starts, text, cut, whole && !end, labels);
-    this.#references.resolve(labels, this.#onFinal);
-
-    const before = this.#tail.length;
-    this.#tail = cut <= header.length ? this.#tail : text.slice(cut);
-    if (end && !(this.#open instanceof OpenFence)) this.#tail = "";
-    this.#nextParse = slow ? Math.ceil(this.#tail.length * GROWTH) : 0;
-    this.#unparsedFrom = this.#tail.length;
-    return this.#open instanceof OpenFence || (this.#open instanceof OpenParagraph && before > 0);
-  }
-
-  /** Draws tokens from `next` on, of which those before `final` are final; returns where the tail begins. */
-  #draw(
-    result: LexResult,
-    next: number,
-    final: number,
-    starts: readonly number[],
-    text: string,
-    cut: number,
-    mayOpen: boolean,
-    labels: string[],
-  ): number {
-    const fresh: HTMLElement[] = [];
+  /** Puts the tokens of a pass from `next` on on the page, and finishes those that are final. */
+  #show(pass: Pass, next: number, opening: Opening | null): void {
+    const fresh: PlacedBlock[] = [];
     const sources: Token[] = [];
-    for (const token of result.tokens.slice(next, Math.max(final, next))) {
-      const element = this.#buildFinal(token, result);
+    for (let index = next; index < pass.tokens.length; index++) {
+      const token = pass.tokens[index] as Token;
+      const isFinal = index < pass.final;
+      const element = index === opening?.index ? opening.shell : this.#build(token, isFinal, pass);
       if (element === null) continue;
-      fresh.push(element);
-      sources.push(token);
+      fresh.push({ element, start: pass.base + pass.lengthBefore(index) });
+      if (isFinal) sources.push(token);
     }
-    const finalBlocks = fresh.length;
-    const rest = result.tokens.slice(Math.max(final, next));
-    const at = rest.findIndex((token) => token.type !== "space");
-    const candidate = rest[at];
-    const start = starts[Math.max(final, next) + at] ?? text.length;
-    const opened =
-      mayOpen && this.#open === null && candidate !== undefined ? this.#opens(candidate, text, start) : null;
-    if (opened !== null) fresh.push(opened.shell);
-    for (const token of opened === null ? rest : rest.slice(at + 1)) {
-      const element = buildBlock(token, this.#options);
-      if (element !== null) fresh.push(element);
+    const shown = this.#flow.show(fresh, sources.length);
+    for (const [index, { type, raw }] of sources.entries()) {
+      const element = shown[index] as HTMLElement;
+      if (type === "code") this.#onFinal(element);
+      else this.#site.finish(element, raw, () => this.#rebuild(raw));
     }
-    const kept = this.#flow.show(fresh, finalBlocks);
-    for (const [index, token] of sources.entries()) this.#finish(kept[index] as HTMLElement, token);
-    return opened === null ? cut : opened.begin(result, labels);
   }
 
-  #buildFinal(token: Token, result: LexResult): HTMLElement | null {
-    if (this.#references.readsUnknown(token.raw, result.links)) return this.#rebuild(token.raw);
-    return buildBlock(token, this.#options);
+  #build(token: Token, isFinal: boolean, pass: Pass): HTMLElement | null {
+    const { options, references } = this.#site;
+    if (isFinal && references.readsUnknown(token.raw, pass.found)) return this.#rebuild(token.raw);
+    return buildBlock(token, options);
   }
 
   #rebuild(raw: string): HTMLElement | null {
-    const { tokens } = lex(raw, this.#references.links);
-    for (const token of tokens) {
-      const element = buildBlock(token, this.#options);
+    const { options, references } = this.#site;
+    for (const token of lex(raw, references.links).tokens) {
+      const element = buildBlock(token, options);
       if (element !== null) return element;
     }
     return null;
   }
 
-  #finish(element: HTMLElement, token: Token): void {
-    if (token.type !== "code") this.#references.watch(element, token.raw, () => this.#rebuild(token.raw));
-    this.#onFinal(element);
-  }
-
-  /** How a block that is not final is kept open, when it is of a kind that can be appended to. */
-  #opens(
-    token: Token,
-    text: string,
-    start: number,
-  ): { shell: HTMLElement; begin: (result: LexResult, labels: string[]) => number } | null {
-    const newline = text.indexOf("\n", start);
-    if (newline < 0 && token.type !== "paragraph") return null;
-    switch (token.type) {
-      case "code": {
-        const code = token as Tokens.Code;
-        if (code.codeBlockStyle === "indented") return null;
-        const begin = () => {
-          this.#open = new OpenFence(this.#flow.pin(), text.slice(start, newline + 1));
-          return newline + 1;
-        };
-        return { shell: fenceShell(code.lang), begin };
-      }
-      case "list": {
-        const list = token as Tokens.List;
-        if (finalItems(list, text, start).count === 0) return null;
-        const begin = (result: LexResult, labels: string[]) => {
-          const open = new OpenList(this.#flow.pin(), this.#options);
-          this.#open = open;
-          return start + this.#continueList(open, list, false, text.slice(start), result, labels);
-        };
-        return { shell: buildListShell(list), begin };
-      }
-      case "table": {
-        const table = token as Tokens.Table;
-        const header = headerLines(table);
-        if (header === null || finalRows(table, header, text, start).count === 0) return null;
-        const begin = (result: LexResult) => {
-          const open = new OpenTable(this.#flow.pin(), header);
-          this.#open = open;
-          this.#watchHeader(open, result);
-          return start + this.#continueTable(open, table, false, text.slice(start), result);
-        };
-        return { shell: buildTableShell(table).element, begin };
-      }
-      case "paragraph": {
-        const paragraph = token as Tokens.Paragraph;
-        if (paragraph.text.length <= MAX_INLINE || start + token.raw.length < text.length) return null;
-        const begin = () => {
-          this.#open = new OpenParagraph(this.#flow.pin(), paragraph);
-          const rest = paragraph.tokens.find((inner) => (inner as Token).type === "rest");
-          return text.length - (rest?.raw.length ?? 0) - (token.raw.length - paragraph.text.length);
-        };
-        return { shell: document.createElement("p"), begin };
-      }
-      default:
-        return null;
-    }
-  }
-
-  #continueList(
-    open: OpenList,
-    token: Tokens.List,
-    closed: boolean,
-    text: string,
-    result: LexResult,
-    labels: string[],
-  ): number {
-    const { count, length } = closed ? { count: token.items.length, length: 0 } : finalItems(token, text, 0);
-    const done = token.items.slice(0, count);
-    if (!closed) labels.push(...this.#references.define([{ ...token, items: done }], result.links));
-    const rebuild = (raw: string): HTMLElement | null => {
-      const list = lex(raw, this.#references.links).tokens[0];
-      if (list?.type !== "list") return null;
-      const item = (list as Tokens.List).items[0];
-      return item === undefined ? null : buildItem(item, open.loose, this.#options);
-    };
-    // The parser's word on looseness can still change, and it decides how an item's text is lexed.
-    const build = (item: Tokens.ListItem): HTMLElement => {
-      const stale = token.loose !== open.loose || this.#references.readsUnknown(item.raw, result.links);
-      return (stale ? rebuild(item.raw) : null) ?? buildItem(item, open.loose, this.#options);
-    };
-    const elements = open.update(token, count, closed ? token.loose : makeLoose(done), build);
-    elements.forEach((element, index) => {
-      const raw = done[index]?.raw ?? "";
-      this.#references.watch(element, raw, () => rebuild(raw));
-      this.#onFinal(element);
-    });
-    return length;
-  }
-
-  #watchHeader(open: OpenTable, result: LexResult): void {
-    const render = () => {
-      const table = lex(open.header, this.#references.links).tokens[0];
-      return table?.type === "table" ? buildRow((table as Tokens.Table).header, "th") : null;
-    };
-    let row = open.headerRow;
-    if (this.#references.readsUnknown(open.header, result.links)) {
-      const fresh = render();
-      if (fresh !== null) row.replaceWith(fresh);
-      row = fresh ?? row;
-    }
-    this.#references.watch(row, open.header, render);
-    this.#onFinal(row);
-  }
-
-  #continueTable(
-    open: OpenTable,
-    token: Tokens.Table,
-    closed: boolean,
-    text: string,
-    result: LexResult,
-  ): number {
-    const { header } = open;
-    const { count, length } = closed
-      ? { count: token.rows.length, length: 0 }
-      : finalRows(token, header, text, 0);
-    const lines = token.raw.slice(header.length).split("\n");
-    const rebuild = (line: string): HTMLElement | null => {
-      const table = lex(header + line, this.#references.links).tokens[0];
-      const row = table?.type === "table" ? (table as Tokens.Table).rows[0] : undefined;
-      return row === undefined ? null : buildRow(row, "td", token.header.length);
-    };
-    const rows = token.rows.map((row, index) => {
-      const line = lines[index] ?? "";
-      const unknown = index < count && this.#references.readsUnknown(line, result.links);
-      return (unknown ? rebuild(line) : null) ?? buildRow(row, "td", token.header.length);
-    });
-    open.update(rows, count).forEach((element, index) => {
-      const line = lines[index] ?? "";
-      this.#references.watch(element, line, () => rebuild(line));
-      this.#onFinal(element);
-    });
-    return header.length + length;
-  }
-
   /** Shows what came since the last parse of a large open block as plain text. */
   #showUnparsed(): void {
     if (this.#unparsed === null) {
-      let place = this.#flow.last;
+      let place = this.#flow.growing;
       if (place === null || !GROWS.has(place.localName)) return;
       while (place.lastElementChild instanceof HTMLElement && GROWS.has(place.lastElementChild.localName)) {
         place = place.lastElementChild;
@@ -352,3 +187,52 @@ export class Blocks {
     this.#unparsed.appendData(this.#tail.slice(this.#unparsedFrom + this.#unparsed.length));
   }
 }
+
+/** Where to cut a text that is longer than `most`: at the end of a line, else not inside a character. */
+function cutBefore(text: string, most: number): number {
+  const line = text.lastIndexOf("\n", most - 1) + 1;
+  if (line > 0) return line;
+  const code = text.charCodeAt(most - 1);
+  return code >= 0xd800 && code < 0xdc00 ? most - 1 : most;
+}
+
+/** How the first block from the token at `from` on is kept open, when it is of a kind that can be appended to. */
+function openingOf(pass: Pass, from: number, site: Site): Opening | null {
+  const index = pass.tokens.findIndex((token, at) => at >= from && token.type !== "space");
+  const token = pass.tokens[index];
+  if (token === undefined) return null;
+  const opening = openings[token.type]?.(token, pass.text.slice(pass.starts[index]), pass, site);
+  return opening ? { index, ...opening } : null;
+}
+
+/** By the type of a token: how it is kept open, given the text from its start on. */
+const openings: Readonly<
+  Record<string, (token: Token, text: string, pass: Pass, site: Site) => Omit<Opening, "index"> | null>
+> = {
+  code(token, text) {
+    const { codeBlockStyle, lang } = token as Tokens.Code;
+    const length = text.indexOf("\n") + 1;
+    if (length === 0 || codeBlockStyle === "indented") return null;
+    return { shell: fenceShell(lang), length, open: (shell) => new OpenFence(shell, text.slice(0, length)) };
+  },
+  list(token, text, _, site) {
+    const list = token as Tokens.List;
+    if (finalItems(list, text).count === 0) return null;
+    return { shell: buildListShell(list), length: 0, open: (shell) => new OpenList(shell, site) };
+  },
+  table(token, text, { found }, site) {
+    const table = token as Tokens.Table;
+    const header = headerLines(table);
+    if (header === null || finalRows(table, header, text).count === 0) return null;
+    const open = (shell: HTMLElement) => new OpenTable(shell, header, site, found);
+    return { shell: buildTableShell(table).element, length: header.length, open };
+  },
+  paragraph(token, text, _, site) {
+    const paragraph = token as Tokens.Paragraph;
+    if (paragraph.text.length <= MAX_INLINE || token.raw.length < text.length) return null;
+    const rest = paragraph.tokens.find((inner) => (inner as Token).type === "rest")?.raw.length ?? 0;
+    const length = text.length - rest - (token.raw.length - paragraph.text.length);
+    const open = (shell: HTMLElement) => new OpenParagraph(shell, paragraph, site);
+    return { shell: document.createElement("p"), length, open };
+  },
+};

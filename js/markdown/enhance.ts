@@ -2,27 +2,13 @@
  * What is done to finished blocks afterwards, in idle time: colours in code, formulas drawn. Both need a module that
  * is loaded when first wanted; without it the plain text stays.
  */
+import type { Load, ModuleName, Modules } from "../contract.ts";
 import { codeText } from "./code.ts";
 import { MAX_HIGHLIGHT, MAX_MATH } from "./limits.ts";
 import { formulaSource } from "./math_syntax.ts";
 
-export type ModuleName = "highlight" | "math";
-
-/** Gives a module's exports; rejects, or gives null, when there is none to be had. */
-export type LoadModule = (name: ModuleName) => Promise<unknown>;
-
 /** A piece of code and its class, "" for none. */
-export type Run = readonly [text: string, kind: string];
-
-export interface HighlightModule {
-  /** The code in pieces, or null for a language it does not know. */
-  highlight(source: string, language: string): readonly Run[] | null;
-}
-
-export interface MathModule {
-  /** The formula as MathML, or null when it cannot be drawn. */
-  renderMath(source: string, display: boolean): Element | null;
-}
+export type Piece = readonly [text: string, kind: string];
 
 type Job = Generator<void, void, void>;
 
@@ -37,16 +23,13 @@ const NEAR = "600px";
 
 export class Enhancer {
   readonly #jobs: Job[] = [];
-  readonly #modules = new Map<ModuleName, Promise<unknown>>();
   readonly #observer: IntersectionObserver | null;
   #running = false;
-  #waiters: Array<() => void> = [];
-  #loading = 0;
 
-  readonly #loadModule: LoadModule | undefined;
+  readonly #loadModule: Load | undefined;
   readonly #signal: AbortSignal;
 
-  constructor(loadModule: LoadModule | undefined, signal: AbortSignal) {
+  constructor(loadModule: Load | undefined, signal: AbortSignal) {
     this.#loadModule = loadModule;
     this.#signal = signal;
     this.#observer =
@@ -67,12 +50,6 @@ export class Enhancer {
     for (const formula of element.querySelectorAll<HTMLElement>(".gs-math:not([title])")) this.#math(formula);
   }
 
-  /** Resolves when all work known now is done or given up. */
-  settled(): Promise<void> {
-    if (this.#jobs.length === 0 && this.#loading === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#waiters.push(resolve));
-  }
-
   #near(entries: readonly IntersectionObserverEntry[]): void {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
@@ -83,34 +60,28 @@ export class Enhancer {
 
   #highlight(code: HTMLElement): void {
     const language = code.className.replace(/^language-/, "");
-    this.#withModule<HighlightModule>("highlight", (module) => colour(module, code, language));
+    this.#withModule("highlight", (module) => colour(module, code, language));
   }
 
   #math(formula: HTMLElement): void {
     if ((formula.textContent ?? "").length > MAX_MATH) return;
-    this.#withModule<MathModule>("math", (module) => draw(module, formula));
+    this.#withModule("math", (module) => draw(module, formula));
   }
 
-  #withModule<T>(name: ModuleName, job: (module: T) => Job): void {
-    let module = this.#modules.get(name);
-    if (module === undefined) {
-      module = (this.#loadModule as LoadModule)(name).catch(() => null);
-      this.#modules.set(name, module);
-    }
-    this.#loading++;
-    void module.then((loaded) => {
-      this.#loading--;
-      if (loaded !== null && loaded !== undefined && !this.#signal.aborted) this.#jobs.push(job(loaded as T));
-      this.#run();
-    });
+  /** Text stays plain while the module has not come, and for good when it never does. */
+  #withModule<N extends ModuleName>(name: N, job: (module: Modules[N]) => Job): void {
+    this.#loadModule?.(name).then(
+      (module) => {
+        if (this.#signal.aborted) return;
+        this.#jobs.push(job(module));
+        this.#run();
+      },
+      () => {}, // whoever loads tells of it
+    );
   }
 
   #run(): void {
-    if (this.#running) return;
-    if (this.#jobs.length === 0) {
-      this.#wake();
-      return;
-    }
+    if (this.#running || this.#jobs.length === 0) return;
     this.#running = true;
     const idle = (globalThis as IdleWindow).requestIdleCallback;
     if (idle === undefined) setTimeout(() => this.#work(), 16);
@@ -127,32 +98,23 @@ export class Enhancer {
     this.#run();
   }
 
-  #wake(): void {
-    if (this.#loading > 0) return;
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const resolve of waiters) resolve();
-  }
-
   #stop(): void {
     this.#observer?.disconnect();
     this.#jobs.length = 0;
-    this.#loading = 0;
-    this.#wake();
   }
 }
 
 /** Puts colours into a code block, one span of lines at a time; its text stays the same. */
-function* colour(module: HighlightModule, code: HTMLElement, language: string): Job {
-  const runs = module.highlight(codeText(code), language);
-  if (runs === null) return;
+function* colour(module: Modules["highlight"], code: HTMLElement, language: string): Job {
+  const pieces = module.highlight(codeText(code), language);
+  if (pieces === null) return;
   yield;
-  const rest = runs.values();
+  const rest = pieces.values();
   let text = "";
   let kind = "";
   for (const span of Array.from(code.children)) {
     let room = span.textContent?.length ?? 0;
-    const pieces: Node[] = [];
+    const nodes: Node[] = [];
     while (room > 0) {
       if (text === "") {
         const next = rest.next();
@@ -161,17 +123,17 @@ function* colour(module: HighlightModule, code: HTMLElement, language: string): 
         continue;
       }
       const part = text.slice(0, room);
-      pieces.push(piece(part, kind));
+      nodes.push(pieceNode(part, kind));
       room -= part.length;
       text = text.slice(part.length);
     }
     // A module that lost text must not lose the reader's.
-    if (room === 0) span.replaceChildren(...pieces);
+    if (room === 0) span.replaceChildren(...nodes);
     yield;
   }
 }
 
-function piece(text: string, kind: string): Node {
+function pieceNode(text: string, kind: string): Node {
   if (kind === "") return document.createTextNode(text);
   const span = document.createElement("span");
   span.className = `gs-hl-${kind}`;
@@ -180,7 +142,7 @@ function piece(text: string, kind: string): Node {
 }
 
 /** Draws a formula. Its source stays in the page, hidden, as what is copied; the MathML is what is read out. */
-function* draw(module: MathModule, formula: HTMLElement): Job {
+function* draw(module: Modules["math"], formula: HTMLElement): Job {
   const raw = formula.textContent ?? "";
   const math = module.renderMath(formulaSource(raw), formula.classList.contains("gs-math-display"));
   if (math === null) return;

@@ -1,6 +1,7 @@
 /** A fenced code block that is still open: lines are appended and never parsed again. */
 import { codeBlock, type FenceRules, fenceRules, LineSpans, languageOf } from "./code.ts";
 import { GROWTH } from "./limits.ts";
+import type { OpenBlock, Pass, Taken } from "./pass.ts";
 
 /** A partial line that may still become the closing fence is held back. */
 const MAYBE_CLOSING = /^ {0,3}[`~]* *$/;
@@ -13,10 +14,15 @@ export function fenceShell(info: string | undefined): HTMLElement {
   return codeBlock(languageOf(info)).element;
 }
 
-export class OpenFence {
+export class OpenFence implements OpenBlock {
+  /** Lines are read without the parser. */
+  readonly header = "";
+  readonly takesAll = true;
   readonly #rules: FenceRules;
   readonly #lines: LineSpans;
   readonly #partial = document.createTextNode("");
+  /** What was taken of a line that is not complete. */
+  #line = "";
 
   /** `element` is a shell on the page, `opening` the source of the opening line. */
   constructor(
@@ -31,35 +37,45 @@ export class OpenFence {
     this.#lines = new LineSpans(code, this.#partial);
   }
 
-  /** Takes what it can of `text`; gives the rest, and whether the block has ended. */
-  feed(text: string, end: boolean): { rest: string; closed: boolean } {
+  advance({ tail, end }: Pass): Taken {
     const lines: string[] = [];
     let at = 0;
     let closed = false;
     while (!closed) {
-      const newline = text.indexOf("\n", at);
+      const newline = tail.indexOf("\n", at);
       if (newline < 0) break;
-      const line = text.slice(at, newline);
+      closed = this.#add(tail.slice(at, newline), lines);
       at = newline + 1;
-      closed = this.#rules.closing.test(line);
-      if (!closed) lines.push(this.#rules.strip(line));
     }
-    const rest = text.slice(at);
-    if (end && !closed) {
-      if (rest !== "" && !this.#rules.closing.test(rest)) lines.push(this.#rules.strip(rest));
-      this.#lines.append(lines);
-      this.#partial.remove();
-      return { rest: "", closed: true };
+    const rest = tail.slice(at);
+    const isHeld = this.#line === "" && rest.length <= LONG_LINE && MAYBE_CLOSING.test(rest);
+    if (!closed && (end || !isHeld)) {
+      this.#line += rest;
+      at = tail.length;
+    }
+    if (!closed && end) {
+      if (this.#line !== "") this.#add("", lines);
+      closed = true;
     }
     this.#lines.append(lines);
     if (closed) this.#partial.remove();
-    else this.#showPartial(rest, lines.length > 0);
-    return { rest, closed };
+    else this.#showPartial(lines.length > 0);
+    return { tokens: 0, length: at, closed };
   }
 
-  #showPartial(line: string, fresh: boolean): void {
-    const shown = MAYBE_CLOSING.test(line) ? "" : this.#rules.strip(line);
-    if (!fresh && shown.length > LONG_LINE && shown.length < this.#partial.length * GROWTH) return;
+  /** Ends a line with `rest`. True when it is the closing fence. */
+  #add(rest: string, lines: string[]): boolean {
+    const line = this.#line + rest;
+    this.#line = "";
+    if (this.#rules.closing.test(line)) return true;
+    lines.push(this.#rules.strip(line));
+    return false;
+  }
+
+  #showPartial(fresh: boolean): void {
+    const { length } = this.#line;
+    if (!fresh && length > LONG_LINE && length < this.#partial.length * GROWTH) return;
+    const shown = this.#rules.strip(this.#line);
     if (shown !== this.#partial.data) this.#partial.data = shown;
   }
 }

@@ -33,13 +33,12 @@ export function remoteImage(href: string, alt: string): HTMLElement {
   return holder;
 }
 
-/** Puts the image in the place of its button. False when the button is not one of ours. */
-export function loadImage(button: Element, allowed: (url: URL) => boolean): boolean {
+/** Puts the image in the place of its button, when the button is one of ours. */
+export function loadImage(button: Element): void {
   // The address shown is the address fetched: the button may have been kept from an earlier frame.
   const url = sources.get(button) ?? imageUrl(button.getAttribute("title") ?? "");
   const holder = button.parentElement;
-  if (url === null || holder === null || !holder.classList.contains("gs-image")) return false;
-  if (!allowed(url)) return false;
+  if (url === null || holder === null || !holder.classList.contains("gs-image")) return;
   const image = document.createElement("img");
   image.alt = holder.querySelector(".gs-image-alt")?.textContent ?? "";
   image.referrerPolicy = "no-referrer";
@@ -47,5 +46,4 @@ export function loadImage(button: Element, allowed: (url: URL) => boolean): bool
   image.decoding = "async";
   image.src = url.href;
   button.replaceWith(image);
-  return true;
 }

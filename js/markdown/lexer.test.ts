@@ -1,11 +1,11 @@
 import type { Token } from "marked";
 import { describe, expect, it } from "vitest";
 import { finalCount, offsets } from "./final.ts";
-import { formattedLength, lex } from "./lexer.ts";
+import { formattedLength, lex, noLinks } from "./lexer.ts";
 import { MAX_INLINE } from "./limits.ts";
 
 function final(text: string): string {
-  const { tokens } = lex(text, {}, true);
+  const { tokens } = lex(text, noLinks(), true);
   const starts = offsets(tokens);
   return text.slice(0, starts[finalCount(tokens, starts, text)]);
 }
@@ -13,7 +13,7 @@ function final(text: string): string {
 function inline(text: string): string[] {
   const kinds = (tokens: readonly Token[]): string[] =>
     tokens.flatMap((token) => [token.type, ...kinds(("tokens" in token && token.tokens) || [])]);
-  return kinds(lex(text, {}).tokens);
+  return kinds(lex(text).tokens);
 }
 
 describe("what is final", () => {
@@ -38,7 +38,7 @@ describe("what is final", () => {
 
   it("adds up: the tokens' sources are the text", () => {
     for (const text of ["a\n\n- b\n  - c\n\n\nd", "> a\nb\n\n|x|\n|-|\n|y|\n\n", "    code\n\n\n\n# h #\n"]) {
-      const { tokens } = lex(text, {});
+      const { tokens } = lex(text);
       expect(tokens.map((token) => token.raw).join("")).toBe(text);
     }
   });
@@ -62,16 +62,16 @@ describe("bounds", () => {
     ];
     const inlines = ["*a **b ".repeat(3000), "[".repeat(5000), "![".repeat(5000), "~~a ".repeat(5000)];
     for (const text of [...deep, ...deep.map((line) => `${line}a\nb`), ...inlines]) {
-      expect(() => lex(text, {})).not.toThrow();
+      expect(() => lex(text)).not.toThrow();
     }
   });
 
   it("leaves rules made of many marks alone", () => {
-    expect(lex(`${"- ".repeat(60)}\n`, {}).tokens[0]?.type).toBe("hr");
+    expect(lex(`${"- ".repeat(60)}\n`).tokens[0]?.type).toBe("hr");
   });
 
   it("keeps a definition's label off the prototype", () => {
-    const { links } = lex("[__proto__]: https://a.test\n\n[__proto__]\n", {});
+    const { links } = lex("[__proto__]: https://a.test\n\n[__proto__]\n");
     expect(Object.getPrototypeOf({})).not.toHaveProperty("href");
     expect(Object.keys(links)).toEqual(["__proto__"]);
   });
@@ -113,12 +113,12 @@ describe("formulas", () => {
   });
 
   it("takes lines that look like other blocks, up to a blank line", () => {
-    expect(lex("$$\n- a\n# b\n---\n$$\n", {}).tokens.map((token) => token.type)).toEqual(["math"]);
-    expect(lex("$$\n- a\n\n$$\n", {}).tokens[0]?.type).toBe("paragraph");
+    expect(lex("$$\n- a\n# b\n---\n$$\n").tokens.map((token) => token.type)).toEqual(["math"]);
+    expect(lex("$$\n- a\n\n$$\n").tokens[0]?.type).toBe("paragraph");
   });
 
   it("waits for a closing mark only while text may follow", () => {
-    expect(lex("$$\n- a\n", {}, true).tokens.map((token) => token.type)).toEqual(["math_open"]);
-    expect(lex("$$\n- a\n", {}, false).tokens.map((token) => token.type)).toEqual(["paragraph", "list"]);
+    expect(lex("$$\n- a\n", noLinks(), true).tokens.map((token) => token.type)).toEqual(["math_open"]);
+    expect(lex("$$\n- a\n").tokens.map((token) => token.type)).toEqual(["paragraph", "list"]);
   });
 });

@@ -1,7 +1,7 @@
 /** marked's Lexer with bounds: depth, length of formatted text, and no exception ever. */
 import { Lexer, type MarkedOptions, type Token, Tokenizer, type Tokens } from "marked";
 import { BLANK_LINE, Reading } from "./ahead.ts";
-import { MAX_DEPTH, MAX_INLINE, MAX_MARKS, MAX_WORD } from "./limits.ts";
+import { MAX_DEPTH, MAX_INLINE, MAX_LAZY, MAX_MARKS, MAX_WORD } from "./limits.ts";
 import { type HoldsMath, mathExtensions, mathHooks, mayHoldMath } from "./math_syntax.ts";
 
 /** The links known so far, by normalised label. */
@@ -37,6 +37,24 @@ function headingLines({ source, flags }: RegExp): RegExp | null {
   return underline === undefined ? null : new RegExp(`${lines}+)`, flags);
 }
 
+const QUOTE_MARK = /^ {0,3}>/;
+
+/** How much of a quote is read as one: up to where a mark comes back after MAX_LAZY stretches of lines without one. */
+function quoteLength(src: string): number {
+  let lazy = 0;
+  let wasMarked = true;
+  for (let at = 0; at < src.length; ) {
+    const end = src.indexOf("\n", at) + 1 || src.length;
+    const line = src.slice(at, end);
+    const isMarked = QUOTE_MARK.test(line);
+    if (isMarked && !wasMarked && ++lazy > MAX_LAZY) return at;
+    if (!isMarked && line.trim() === "") break;
+    wasMarked = isMarked;
+    at = end;
+  }
+  return src.length;
+}
+
 class BoundedTokenizer extends Tokenizer {
   get #bounded(): BoundedLexer {
     return this.lexer as unknown as BoundedLexer;
@@ -51,11 +69,19 @@ class BoundedTokenizer extends Tokenizer {
     return heading;
   }
 
+  /** marked 18.2.1 reads the rest of a quote again after each of its lines that has no mark. */
+  override blockquote(src: string): Tokens.Blockquote | undefined {
+    return QUOTE_MARK.test(src) ? super.blockquote(src.slice(0, quoteLength(src))) : undefined;
+  }
+
   /** marked 18.2.1 lets a title run over blank lines, so a definition could change long after its end. */
   override def(src: string): Tokens.Def | undefined {
     if (!/^ {0,3}\[/.test(src)) return undefined;
-    const blank = this.#bounded.reading.ahead.find(BLANK_LINE, src);
-    return super.def(blank < 0 ? src : src.slice(0, blank + 1));
+    const { labels, reading, tokens } = this.#bounded;
+    const blank = reading.ahead.find(BLANK_LINE, src);
+    const found = super.def(blank < 0 ? src : src.slice(0, blank + 1));
+    if (found !== undefined && !(found.tag in tokens.links)) labels.push(found.tag);
+    return found;
   }
 
   /** marked 18.2.1 fills every row up to the header's width: a wide header over many short rows would never end. */
@@ -127,6 +153,8 @@ function hasLongAddress(text: string): boolean {
 class BoundedLexer extends Lexer implements HoldsMath {
   /** The text may go on. */
   growing = false;
+  /** Those of definitions in the text that were not known before. */
+  readonly labels: string[] = [];
   #blockDepth = 0;
   #inlineDepth = 0;
   #reading: Reading | null = null;
@@ -216,22 +244,36 @@ function optionsFor(text: string): MarkedOptions {
 
 export interface LexResult {
   tokens: Token[];
-  /** Definitions found in this text, over the ones given. */
+  /** Definitions in this text of labels that were not known. */
   links: Links;
+}
+
+/** No definitions. A label may be any word, so none may be found on a prototype. */
+export function noLinks(): Links {
+  return Object.create(null) as Links;
 }
 
 /**
  * Tokens whose `raw` add up to the text. `growing` says that more text may follow. A failure inside the parser gives
  * the text back as one plain token.
  */
-export function lex(text: string, known: Links, growing = false): LexResult {
+export function lex(text: string, known: Links = noLinks(), growing = false): LexResult {
+  const lexer = new BoundedLexer({ ...optionsFor(text) });
+  lexer.growing = growing;
+  // Copying what is known with every step would cost its square. The parser adds to it, and that is taken out again.
+  lexer.tokens.links = known as typeof lexer.tokens.links;
+  let tokens: Token[];
   try {
-    const lexer = new BoundedLexer({ ...optionsFor(text) });
-    lexer.growing = growing;
-    Object.assign(lexer.tokens.links, known);
-    const tokens = lexer.lex(capMarkers(text));
-    return { tokens, links: lexer.tokens.links as Links };
+    tokens = lexer.lex(capMarkers(text));
   } catch {
-    return { tokens: [plain(text)], links: { ...known } };
+    tokens = [plain(text)];
   }
+  const links = noLinks();
+  for (const label of lexer.labels) {
+    const link = known[label];
+    if (link === undefined) continue;
+    links[label] = link;
+    delete known[label];
+  }
+  return { tokens, links };
 }

@@ -12,6 +12,9 @@ export const MAX_MARKS = 1_500;
 /** A paragraph with a longer word before an @ is not formatted: from each of its letters on it may be an address. */
 export const MAX_WORD = 1_000;
 
+/** A quote in which lines without its mark come between others more often than this ends there, and another begins. */
+export const MAX_LAZY = 64;
+
 /** A larger open block is parsed again only after growing by GROWTH, which keeps the total linear. */
 export const REPARSE_ABOVE = 8_192;
 export const GROWTH = 1.15;
@@ -19,19 +22,23 @@ export const GROWTH = 1.15;
 /** The same holds for a small block that took this long. */
 export const SLOW_PARSE_MS = 3;
 
-/** Blocks per `content-visibility` chunk. Per block costs more than it saves. */
-export const CHUNK_BLOCKS = 32;
+/**
+ * The parser is given no more than this at once. A quote, an item or raw HTML that has not ended by then ends there, and
+ * what follows is read as text of its own: so nothing the parser does costs more than in proportion to the text.
+ */
+export const MAX_PASS = 65_536;
+
+/** A block is built again this often for definitions that come after it, and once more at the end. */
+export const MAX_REBUILDS = 8;
+
+/** Blocks per slab, which layout may skip as a whole. Skipping single blocks costs more than it saves. */
+export const SLAB_BLOCKS = 32;
 
 /** Lines per span of a code block: one text node that grows makes layout quadratic. */
 export const SPAN_LINES = 64;
 
 /** Characters taken from what was written before the parser looks again. */
 export const SLICE = 4_096;
-
-/** Time for one flush, in milliseconds; nobody waits for a frame when the page is hidden. */
-export const FRAME_BUDGET_MS = 8;
-export const HIDDEN_BUDGET_MS = 40;
-export const HIDDEN_DELAY_MS = 250;
 
 /** Longer code stays plain. */
 export const MAX_HIGHLIGHT = 40_000;

@@ -1,7 +1,9 @@
 /** A list that is still open: items are final one by one, only the last is drawn again. */
 import type { Tokens } from "marked";
-import { type BuildOptions, buildItem } from "./dom.ts";
+import { buildItem } from "./dom.ts";
+import { lex } from "./lexer.ts";
 import { mergeChildren } from "./merge.ts";
+import type { OpenBlock, Pass, Site, Taken } from "./pass.ts";
 
 /** Elements that a tight item's text can stand beside; everything else in it is inline. */
 const BLOCK_NAMES: ReadonlySet<string> = new Set("p h1 h2 h3 h4 h5 h6 hr blockquote ul ol div".split(" "));
@@ -26,57 +28,73 @@ function loosen(item: HTMLElement): void {
   }
 }
 
-export class OpenList {
+export class OpenList implements OpenBlock {
+  readonly takesAll = false;
+  readonly header = "";
   #final = 0;
-  loose = false;
+  #loose = false;
 
-  readonly #options: BuildOptions;
+  readonly #site: Site;
 
   constructor(
     readonly element: HTMLElement,
-    options: BuildOptions,
+    site: Site,
   ) {
-    this.#options = options;
+    this.#site = site;
     element.replaceChildren();
   }
 
-  /**
-   * Draws the items of `token`, which continues this list; the first `final` of them are done.
-   * `loose` says that it is certain the list is loose: a blank line was only then between two items when the second
-   * one stays an item. `build` makes one final item. Returns the elements of the final ones.
-   */
-  update(
-    token: Tokens.List,
-    final: number,
-    loose: boolean,
-    build: (item: Tokens.ListItem) => HTMLElement,
-  ): HTMLElement[] {
-    if (!this.loose && loose) {
-      this.loose = true;
-      for (const item of Array.from(this.element.children).slice(0, this.#final)) loosen(item as HTMLElement);
-    }
-    if (token.items.some((item) => item.task)) this.element.className = "gs-tasks";
-    const items = token.items.map((item, index) =>
-      index < final ? build(item) : buildItem(item, this.loose || token.loose, this.#options),
+  advance(pass: Pass): Taken {
+    const first = pass.tokens[0];
+    if (first?.type !== "list") return { tokens: 0, length: 0, closed: true };
+    const list = first as Tokens.List;
+    const closed = pass.final > 0;
+    const { count, length } = closed
+      ? { count: list.items.length, length: pass.lengthBefore(1) }
+      : finalItems(list, pass.text);
+    const done = list.items.slice(0, count);
+    this.#site.references.define([{ ...list, items: done }], pass.found);
+    // It is certain that the list is loose: a blank line was only then between two items when the second one stays one.
+    if (closed ? list.loose : makeLoose(done)) this.#loosen();
+    if (list.items.some((item) => item.task)) this.element.className = "gs-tasks";
+    const { options } = this.#site;
+    const items = list.items.map((item, index) =>
+      index < count ? this.#build(item, list, pass) : buildItem(item, this.#loose || list.loose, options),
     );
-    const kept = mergeChildren(this.element, this.#final, items);
-    this.#final += final;
-    return kept.slice(0, final) as HTMLElement[];
+    const kept = mergeChildren(this.element, this.#final, items).slice(0, count) as HTMLElement[];
+    this.#final += count;
+    kept.forEach((element, index) => {
+      const raw = done[index]?.raw ?? "";
+      this.#site.finish(element, raw, () => this.#rebuild(raw));
+    });
+    return { tokens: 1, length, closed };
+  }
+
+  #loosen(): void {
+    if (this.#loose) return;
+    this.#loose = true;
+    for (const item of Array.from(this.element.children).slice(0, this.#final)) loosen(item as HTMLElement);
+  }
+
+  /** A final item. The parser's word on looseness can still change, and it decides how an item's text is lexed. */
+  #build(item: Tokens.ListItem, list: Tokens.List, pass: Pass): HTMLElement {
+    const stale = list.loose !== this.#loose || this.#site.references.readsUnknown(item.raw, pass.found);
+    return (stale ? this.#rebuild(item.raw) : null) ?? buildItem(item, this.#loose, this.#site.options);
+  }
+
+  #rebuild(raw: string): HTMLElement | null {
+    const list = lex(raw, this.#site.references.links).tokens[0];
+    const item = list?.type === "list" ? (list as Tokens.List).items[0] : undefined;
+    return item === undefined ? null : buildItem(item, this.#loose, this.#site.options);
   }
 }
 
-/** How many items of an unfinished list are final: those before the last one whose first line is complete. */
-export function finalItems(
-  token: Tokens.List,
-  text: string,
-  start: number,
-): { count: number; length: number } {
-  let offset = start;
+/** How many items of an unfinished list at the start of `text` are final: those before the last one whose first line is complete. */
+export function finalItems(token: Tokens.List, text: string): { count: number; length: number } {
+  let offset = 0;
   let result = { count: 0, length: 0 };
   token.items.forEach((item, index) => {
-    if (index > 0 && text.indexOf("\n", offset) >= 0) {
-      result = { count: index, length: offset - start };
-    }
+    if (index > 0 && text.indexOf("\n", offset) >= 0) result = { count: index, length: offset };
     offset += item.raw.length;
   });
   return result;

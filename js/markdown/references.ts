@@ -1,16 +1,22 @@
 /** Link definitions, and the finished blocks that a later definition changes. */
 import type { Token, Tokens } from "marked";
-import type { Links } from "./lexer.ts";
+import { type Links, noLinks } from "./lexer.ts";
+import { MAX_REBUILDS } from "./limits.ts";
 
 interface Reader {
   element: HTMLElement;
-  /** The source without white space and quote marks, in the form labels are compared in. */
-  source: string;
-  render: () => HTMLElement | null;
+  readonly render: () => HTMLElement | null;
+  /** How often it was built again. */
+  rebuilds: number;
 }
 
+/** What may be a label, in normalised text. */
+const LABEL = /\[([^[\]]+)\]/g;
+
+/** Without white space and quote marks, in the form labels are compared in; a bracket behind a backslash is none. */
 function normalise(text: string): string {
   return text
+    .replace(/\\([\s\S])/g, (_, mark: string) => (mark === "[" ? "\\(" : mark === "]" ? "\\)" : `\\${mark}`))
     .replace(/[\s>]+/g, "")
     .toLowerCase()
     .toUpperCase()
@@ -18,56 +24,82 @@ function normalise(text: string): string {
 }
 
 export class References {
-  readonly links: Links = Object.create(null) as Links;
-  readonly #readers: Reader[] = [];
+  /** The definitions that are final. */
+  readonly links: Links = noLinks();
+  /** The labels of these, in the form they are compared in. */
+  readonly #known = new Set<string>();
+  /** Blocks by the labels they may read that are not defined. */
+  readonly #readers = new Map<string, Set<Reader>>();
+  /** Labels defined since blocks were last built again. */
+  #fresh: string[] = [];
+  /** Blocks that were built again so often that they wait for the end of the text. */
+  readonly #waiting = new Set<Reader>();
 
   /** Remembers a finished block that may read definitions; `render` builds it again with those known then. */
   watch(element: HTMLElement, source: string, render: () => HTMLElement | null): void {
-    if (source.includes("[")) this.#readers.push({ element, source: normalise(source), render });
+    if (!source.includes("[")) return;
+    const reader: Reader = { element, render, rebuilds: 0 };
+    for (const [, label] of normalise(source).matchAll(LABEL)) {
+      if (label === undefined || this.#known.has(label)) continue;
+      const readers = this.#readers.get(label);
+      if (readers === undefined) this.#readers.set(label, new Set([reader]));
+      else readers.add(reader);
+    }
   }
 
-  /** Adds the definitions of finished tokens; the first of a label stays. Returns the new labels. */
-  define(tokens: readonly Token[], found: Links): string[] {
-    const added: string[] = [];
-    for (const tag of definedIn(tokens)) {
-      const link = found[tag];
-      if (tag in this.links || link === undefined) continue;
-      this.links[tag] = link;
-      added.push(tag);
+  /** Takes the definitions of final tokens out of those found in a pass; the first of a label stays. */
+  define(tokens: readonly Token[], found: Links): void {
+    for (const label of definedIn(tokens)) {
+      const link = found[label];
+      if (link === undefined) continue;
+      delete found[label];
+      this.links[label] = link;
+      this.#fresh.push(normalise(label));
     }
-    return added;
   }
 
   /** True when the parser used definitions that are not final yet, so its result for `source` may change. */
   readsUnknown(source: string, found: Links): boolean {
     if (!source.includes("[")) return false;
-    return Object.keys(found).some((tag) => !(tag in this.links));
+    for (const _ in found) return true;
+    return false;
   }
 
-  /** Builds the blocks again that read one of `labels`; gives what replaced what. */
-  resolve(labels: readonly string[], replaced: (element: HTMLElement) => void): void {
-    if (labels.length === 0) return;
-    const wanted = labels.map((label) => `[${normalise(label)}]`);
-    for (const reader of this.#readers) {
-      if (!wanted.some((label) => reader.source.includes(label))) continue;
-      const fresh = reader.render();
-      if (fresh === null) continue;
-      reader.element.replaceWith(fresh);
-      reader.element = fresh;
-      replaced(fresh);
+  /**
+   * Builds the blocks again that read what was defined since the last time, and gives each to `replaced`. A block with
+   * many labels that are defined one by one is built again a few times, and for the last time at the end.
+   */
+  resolve(end: boolean, replaced: (element: HTMLElement) => void): void {
+    const touched = new Set<Reader>();
+    for (const label of this.#fresh) {
+      for (const reader of this.#readers.get(label) ?? [])
+        (reader.rebuilds < MAX_REBUILDS ? touched : this.#waiting).add(reader);
+      this.#readers.delete(label);
+      this.#known.add(label);
     }
+    this.#fresh = [];
+    for (const reader of touched) rebuild(reader, replaced);
+    if (!end) return;
+    for (const reader of this.#waiting) rebuild(reader, replaced);
+    this.#waiting.clear();
   }
+}
+
+function rebuild(reader: Reader, replaced: (element: HTMLElement) => void): void {
+  reader.rebuilds++;
+  const fresh = reader.render();
+  if (fresh === null) return;
+  reader.element.replaceWith(fresh);
+  reader.element = fresh;
+  replaced(fresh);
 }
 
 function* definedIn(tokens: readonly Token[]): Generator<string> {
   for (const token of tokens) {
     if (token.type === "def") yield (token as Tokens.Def).tag;
     else if (!token.raw.includes("]:")) continue;
-    else if (token.type === "list") yield* itemDefinitions((token as Tokens.List).items);
+    else if (token.type === "list")
+      for (const item of (token as Tokens.List).items) yield* definedIn(item.tokens);
     else if (token.type === "blockquote") yield* definedIn((token as Tokens.Blockquote).tokens);
   }
-}
-
-function* itemDefinitions(items: readonly Tokens.ListItem[]): Generator<string> {
-  for (const item of items) yield* definedIn(item.tokens);
 }

@@ -1,5 +1,5 @@
 // What the drawings of one run need of the card around them.
-import type { ModuleName } from "../protocol.ts";
+import type { Load } from "../contract.ts";
 
 /** Where the approval module works: it puts its form into `slot` and says in `was` what the model had asked. */
 export interface CallSeat {
@@ -8,14 +8,9 @@ export interface CallSeat {
   readonly was: ReadonlyMap<string, HTMLElement>;
 }
 
-/**
- * Gives a second module's exports, its style sheet adopted. The promise may stay open for as long as the card lives:
- * `onSilence` is called once when the answer takes longer than anybody waits.
- */
-export type LoadModule = (name: ModuleName, hooks?: { onSilence?(): void }) => Promise<unknown>;
-
 export interface PartContext {
-  readonly loadModule: LoadModule;
+  /** Gives a module, its style sheet adopted. */
+  readonly loadModule: Load;
   /** The calls on the page, by id. */
   readonly seats: Map<string, CallSeat>;
   /** The run is being drawn from its state, not followed as it happens. */

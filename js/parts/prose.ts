@@ -53,7 +53,6 @@ export class Prose implements Block {
     if (this.#closed) return false;
     this.#fed.set(index, (this.#fed.get(index) ?? 0) + text.length);
     this.#stream.write(text);
-    this.#stream.drawInFrame(); // the card draws in a frame already
     return true;
   }
 }

@@ -44,7 +44,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 def build() -> None:
     """Bundles the widget and the harness; both are build products and never stale here."""
-    for command in (["node", "js/build.mjs"], ["node", "tests/browser/page/build.mjs"]):
+    for command in (["node", "js/build/build.mjs"], ["node", "tests/browser/page/build.mjs"]):
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
 

@@ -5,7 +5,6 @@ Every request that is not for that origin is logged and refused.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,28 +12,19 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+STATIC = ROOT / "gemstream_widget/static"
+BUILT = ROOT / "tests/out/page"
 ORIGIN = "http://notebook.test"
-PAGE = "<!doctype html><meta charset=utf-8><style>%s</style><body><div id=box></div><script src=/page.js></script>"
-
-# The naive page: what a notebook cell does that hands the parser's HTML to innerHTML.
-NAIVE = "import { marked } from 'marked'; globalThis.naive = text => marked.parse(text);"
-
-
-def esbuild(out: Path, *arguments: str, stdin: str | None = None) -> None:
-    command = [str(ROOT / "node_modules/.bin/esbuild"), *arguments, "--bundle", "--target=es2022", f"--outfile={out}"]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, input=stdin)
+PAGE = "<!doctype html><meta charset=utf-8><style>%s</style><body><div id=box></div><script src=/markdown.js></script>"
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What the made-up origin serves, by path."""
-    folder = tmp_path_factory.mktemp("markdown")
-    esbuild(folder / "page.js", "tests/browser/page/markdown.ts", "--format=iife")
-    esbuild(folder / "naive.js", "--format=iife", stdin=NAIVE)
-    for name in ("highlight", "math"):
-        esbuild(folder / f"{name}.js", f"js/modules/{name}/index.ts", "--format=esm", "--minify", "--loader:.css=text")
-    served = {f"/{path.name}": path.read_bytes() for path in folder.iterdir()}
-    styles = ("markdown/markdown.css", "modules/highlight.css", "modules/math.css")
+def files(built: None) -> dict[str, bytes]:
+    """What the made-up origin serves, by path: the renderer and the modules as they ship, beside a naive page."""
+    modules = ("approval.js", "highlight.js", "math.js")
+    folders = {"markdown.js": BUILT, "naive.js": BUILT, **dict.fromkeys(modules, STATIC)}
+    served = {f"/{name}": (folder / name).read_bytes() for name, folder in folders.items()}
+    styles = ("markdown/markdown.css", "modules/highlight/highlight.css", "modules/math/math.css")
     served["/"] = (PAGE % "".join((ROOT / "js" / path).read_text() for path in styles)).encode()
     served["/naive"] = served["/"] + b"<script src=/naive.js></script>"
     return served

@@ -1,6 +1,6 @@
 // Whether a value fits a JSON schema, in words for whoever typed it. The kernel checks again, with the tool's own types.
+import { jsonText, same } from "../../core.ts";
 import type { Json, JsonObject } from "../../protocol.ts";
-import { jsonText, same } from "../../state/exact.ts";
 import { object, own, resolved } from "./schema.ts";
 
 const depth_max = 24;

@@ -2,13 +2,11 @@
 
 import type { RunContext } from "../../card/context.ts";
 import type { Desk } from "../../card/seat.ts";
-import { h } from "../../dom/dom.ts";
+import { h, isStopping, visibleText, waitingCalls } from "../../core.ts";
 import type { CallSeat } from "../../parts/context.ts";
-import { visibleText } from "../../parts/values.ts";
 import type { Call } from "../../protocol.ts";
-import { isStopping, type Link } from "../../source/source.ts";
+import type { Link } from "../../source/source.ts";
 import type { RunEntry } from "../../state/entry.ts";
-import { waitingCalls } from "../../state/questions.ts";
 import { laidOut } from "./entry.ts";
 import { askedPieces } from "./field.ts";
 import { CallForm } from "./form.ts";

@@ -1,6 +1,6 @@
 // What is typed into one field, as the value it stands for. Untouched text stands for exactly what the model sent.
+import { jsonText, same } from "../../core.ts";
 import type { Json, JsonObject } from "../../protocol.ts";
-import { jsonText, same } from "../../state/exact.ts";
 import { faultOf } from "./check.ts";
 import { parseJson, wholeNumber } from "./exact.ts";
 import type { Field } from "./schema.ts";

@@ -1,9 +1,7 @@
 // One argument in the form: its name, its control, what is wrong with it and what the model had asked.
 
-import { h, setText, toggleAttribute } from "../../dom/dom.ts";
-import { spelled, visibleText } from "../../parts/values.ts";
+import { h, jsonText, same, setText, spelled, toggleAttribute, visibleText } from "../../core.ts";
 import type { Json, JsonObject } from "../../protocol.ts";
-import { jsonText, same } from "../../state/exact.ts";
 import { shortDiff } from "./diff.ts";
 import { emptyWords, type Reading, read, textOf } from "./entry.ts";
 import { Overflow } from "./overflow.ts";

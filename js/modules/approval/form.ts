@@ -1,12 +1,8 @@
 // The form about one call that waits: its arguments to look at and to edit, and the decision.
 
-import { button, h, setText, toggleAttribute } from "../../dom/dom.ts";
-import { icon } from "../../dom/icons.ts";
-import { Once } from "../../dom/once.ts";
-import { visibleText } from "../../parts/values.ts";
+import { button, h, icon, jsonText, Once, setText, toggleAttribute, visibleText } from "../../core.ts";
 import type { Call, Choice, JsonObject, Scope } from "../../protocol.ts";
 import type { SentDecision } from "../../source/source.ts";
-import { jsonText } from "../../state/exact.ts";
 import { FieldRow } from "./field.ts";
 import { Guard } from "./guard.ts";
 import { codeWords, deadlineWords, heldWords, ruleWords, scopes } from "./phrases.ts";

@@ -1,7 +1,5 @@
 // A value longer than its box: how much of it is out of view, and whether its end ever was in view.
-import { button, h, setText } from "../../dom/dom.ts";
-import { Once } from "../../dom/once.ts";
-import { count } from "../../words/formats.ts";
+import { button, count, h, Once, setText } from "../../core.ts";
 
 /** Browsers round the height of a text and of its box differently. */
 const slack_px = 2;

@@ -1,6 +1,6 @@
 // The sentences of the form.
+import { count, duration } from "../../core.ts";
 import type { Call, Scope } from "../../protocol.ts";
-import { count, duration } from "../../words/formats.ts";
 
 export const scopes: readonly [Scope, string][] = [
   ["once", "this call"],

@@ -1,6 +1,6 @@
 // From a tool's JSON schema and the arguments the model sent to the fields of a form.
+import { same } from "../../core.ts";
 import type { Json, JsonObject } from "../../protocol.ts";
-import { same } from "../../state/exact.ts";
 
 export type FieldKind = "text" | "integer" | "number" | "boolean" | "choice" | "json";
 

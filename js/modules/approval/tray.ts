@@ -1,9 +1,6 @@
 // What is about several calls: deciding all that wait at once, and the rules that earlier decisions made.
 
-import { button, h, setText, toggleAttribute } from "../../dom/dom.ts";
-import { icon } from "../../dom/icons.ts";
-import { Once } from "../../dom/once.ts";
-import { visibleText } from "../../parts/values.ts";
+import { button, h, icon, Once, setText, toggleAttribute, visibleText } from "../../core.ts";
 import type { Choice, Rule } from "../../protocol.ts";
 import type { CallForm } from "./form.ts";
 import { Guard } from "./guard.ts";

@@ -13,7 +13,7 @@ import sql from "highlight.js/lib/languages/sql";
 import typescript from "highlight.js/lib/languages/typescript";
 import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
-import type { Run } from "../../markdown/enhance.ts";
+import type { Piece } from "../../markdown/enhance.ts";
 import style from "./highlight.css";
 
 export { style as css };
@@ -78,9 +78,9 @@ function kindOf(scope: string): string {
   return KINDS[scope] ?? KINDS[scope.split(".", 1)[0] as string] ?? "";
 }
 
-/** Collects runs of text instead of building HTML. */
-class RunEmitter implements Emitter {
-  readonly runs: Array<[string, string]> = [];
+/** Collects pieces of text instead of building HTML. */
+class PieceEmitter implements Emitter {
+  readonly pieces: Array<[string, string]> = [];
   private readonly kinds: string[] = [];
 
   addText(text: string): void {
@@ -106,7 +106,7 @@ class RunEmitter implements Emitter {
   }
 
   __addSublanguage(inner: Emitter): void {
-    for (const [text, kind] of (inner as unknown as RunEmitter).runs) {
+    for (const [text, kind] of (inner as unknown as PieceEmitter).pieces) {
       this.push(text, kind || (this.kinds.at(-1) ?? ""));
     }
   }
@@ -119,21 +119,21 @@ class RunEmitter implements Emitter {
 
   private push(text: string, kind: string): void {
     if (text === "") return;
-    const last = this.runs.at(-1);
+    const last = this.pieces.at(-1);
     if (last !== undefined && last[1] === kind) last[0] += text;
-    else this.runs.push([text, kind]);
+    else this.pieces.push([text, kind]);
   }
 }
 
 for (const [name, language] of Object.entries(LANGUAGES)) engine.registerLanguage(name, language);
 for (const [alias, name] of Object.entries(ALIASES)) engine.registerAliases(alias, { languageName: name });
-engine.configure({ __emitter: RunEmitter } as unknown as Partial<HLJSOptions>);
+engine.configure({ __emitter: PieceEmitter } as unknown as Partial<HLJSOptions>);
 
-/** The code in runs, or null for a language that is not here. The runs add up to the code. */
-export function highlight(source: string, language: string): readonly Run[] | null {
+/** The code in pieces, or null for a language that is not here. The pieces add up to the code. */
+export function highlight(source: string, language: string): readonly Piece[] | null {
   if (engine.getLanguage(language) === undefined) return null;
   const result = engine.highlight(source, { language, ignoreIllegals: true });
-  const { runs } = result._emitter as unknown as RunEmitter;
-  const length = runs.reduce((sum, [text]) => sum + text.length, 0);
-  return length === source.length ? runs : null;
+  const { pieces } = result._emitter as unknown as PieceEmitter;
+  const length = pieces.reduce((sum, [text]) => sum + text.length, 0);
+  return length === source.length ? pieces : null;
 }
