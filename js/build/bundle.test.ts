@@ -5,8 +5,7 @@ import { afterEach, expect, it, vi } from "vitest";
 // @ts-expect-error: plain JavaScript, for node
 import { buildId, core, modules, optionsOf, textOf } from "./bundle.mjs";
 
-// Bundles are made whole here, and squeezed: seconds of work on a busy machine.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 30_000 }); // whole builds
 
 interface Bundle {
   name: string;
