@@ -4,10 +4,12 @@
  * a module knows one of them, so nothing here is asked about by `instanceof`.
  */
 export { button, h, setText, toggleAttribute } from "./dom/dom.ts";
+export { onGesture } from "./dom/gestures.ts";
 export { icon } from "./dom/icons.ts";
 export { Once } from "./dom/once.ts";
 export { spelled, visibleText } from "./parts/values.ts";
 export { isStopping } from "./source/source.ts";
 export { jsonText, same } from "./state/exact.ts";
 export { waitingCalls } from "./state/questions.ts";
+export { isNumber, object, own } from "./state/values.ts";
 export { count, duration } from "./words/formats.ts";

@@ -1,7 +1,10 @@
-// A model and states for the tests beside the modules.
+// A model, a source, a listener and states for the tests beside the modules.
 
 import type { Op, PageMessage, Part, RunState } from "./protocol.ts";
-import type { ModelPort } from "./source/kernel.ts";
+import { KernelSource, type ModelPort } from "./source/kernel.ts";
+import type { Listener } from "./source/source.ts";
+import { Changes } from "./state/changes.ts";
+import type { RunEntry } from "./state/entry.ts";
 
 export class TestModel implements ModelPort {
   readonly sent: PageMessage[] = [];
@@ -91,4 +94,48 @@ export function textPart(index: number, text: string, more: object = {}): Part {
     signature: null,
   };
   return { index, kind: "text", thought: false, text, ...common, ...more } as Part;
+}
+
+export const hello = () => runState({ parts: [textPart(0, "He")] });
+export const append = (text: string): Op => ["+", ["parts", 0, "text"], text];
+
+/** A source whose kernel told of run r1 up to patch 1. */
+export function openSource(
+  model: TestModel,
+  signal: AbortSignal,
+  state: RunState = hello(),
+): { source: KernelSource; run: RunEntry } {
+  model.traits.snapshot = { runs: [{ seq: 1, at_s: 0.5, state }] };
+  const source = new KernelSource(model, signal);
+  model.sent.length = 0;
+  model.snap(1, state);
+  return { source, run: source.runs.get("r1")! };
+}
+
+/** Notes what it is told. */
+export class TestListener implements Listener {
+  readonly seen: string[] = [];
+  readonly changes = new Changes();
+
+  ops(run: RunEntry, ops: readonly Op[]): void {
+    this.seen.push(`ops ${run.id} ${ops.length}`);
+    this.changes.note(ops);
+  }
+
+  snapshot(run: RunEntry, old: RunState): void {
+    this.seen.push(`snapshot ${run.id}`);
+    this.changes.noteSnapshot(old, run.state);
+  }
+
+  added(run: RunEntry): void {
+    this.seen.push(`added ${run.id}`);
+  }
+
+  link(run: RunEntry): void {
+    this.seen.push(`link ${run.id}`);
+  }
+
+  live(): void {
+    this.seen.push("live");
+  }
 }

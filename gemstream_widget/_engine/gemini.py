@@ -13,6 +13,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Any, get_args
 from weakref import WeakKeyDictionary
 
@@ -70,11 +71,12 @@ def _direct(options: dict[str, Any]) -> dict[str, Any]:
     ours = {"trust_env": False, "verify": nobody, "ssl": nobody}  # the SDK drops what its HTTP library does not know
     out = {**options, **{name: ours | (options.get(name) or {}) for name in ("client_args", "async_client_args")}}
     own = out.get("httpx_async_client") or out.get("aiohttp_client") or "transport" in out["async_client_args"]
-    return out if own else {**out, "httpx_async_client": _direct_client(nobody)}
+    return out if own else {**out, "httpx_async_client": _per_loop(out["async_client_args"])}
 
 
-def _direct_client(trusted: ssl.SSLContext) -> Any:
-    """An async client of the SDK's own HTTP library that asks no environment (google-genai 1.60 to 3.6).
+def _per_loop(given: dict[str, Any]) -> Any:
+    """An async client of the SDK's own HTTP library with these settings, as far as it knows them (google-genai 1.60 to
+    3.6).
 
     It has a pool for each event loop, since a connection works only on the loop that opened it. The SDK does not close
     a client that it was given, so no connection outlives its answer.
@@ -84,7 +86,9 @@ def _direct_client(trusted: ssl.SSLContext) -> Any:
     accepted = get_args(types.HttpxAsyncClient) or (types.HttpxAsyncClient,)
     http = import_module(accepted[-1].__module__.split(".")[0])  # httpx2 where the SDK takes both
     limits = http.Limits(max_connections=None, max_keepalive_connections=0)
-    settings = {"trust_env": False, "verify": trusted, "timeout": None, "follow_redirects": True, "limits": limits}
+    known = signature(http.AsyncClient).parameters
+    settings = {"timeout": None, "follow_redirects": True, "limits": limits}
+    settings |= {name: value for name, value in given.items() if name in known}
 
     class PerLoop(http.AsyncClient):  # type: ignore[name-defined, misc]
         def __init__(self) -> None:

@@ -18,11 +18,11 @@ from .wire import DATA_FIELDS, FIELDS, camel, get, short
 __all__ = [
     "Mended",
     "change_type",
-    "drop_base64",
     "drop_empty",
     "drop_signature",
     "drop_streaming",
     "drop_unknown",
+    "drop_unreadable",
     "fix_role",
     "list_contents",
     "replace",
@@ -116,11 +116,11 @@ def _change_item(value: Any, violation: Violation) -> Mended:
     return [item], [f"Makes {violation.place} a text: {_shown(value)}."]
 
 
-def drop_base64(part: Json, violation: Violation) -> Mended:
+def drop_unreadable(part: Json, violation: Violation) -> Mended:
     """Of a signature or file whose base64 cannot be read."""
-    item = violation.place.item
     if violation.place.fields == ("thought_signature",):
-        return drop_signature(part), [f"Removes the signature of {item}: it cannot be read."]
+        return drop_signature(part, violation)
+    item = violation.place.item
     note = f"(Here was a file of type {get(get(part, 'inlineData'), 'mimeType')}. Its data could not be read.)"
     others = {k: v for k, v in part.items() if camel(k) in DATA_FIELDS and camel(k) != "inlineData"}
     words = f"Replaces the file {item}, whose data cannot be read, by the text {note!r}."
@@ -132,8 +132,9 @@ def drop_streaming(part: Json, violation: Violation) -> Mended:
     return [replace(part, "functionCall", call)], [f"Removes partialArgs and willContinue from {violation.place}."]
 
 
-def drop_signature(part: Json) -> list[Json]:
-    return [replace(part, "thoughtSignature", None)]
+def drop_signature(part: Json, violation: Violation) -> Mended:
+    words = f"Removes the signature of {violation.place.item}: it cannot be read."
+    return [replace(part, "thoughtSignature", None)], [words]
 
 
 def skip_signature(part: Json, violation: Violation) -> Mended:

@@ -67,7 +67,7 @@ _REPAIRS: dict[str, _Repair] = {  # in the order of repair: what keeps more goes
     "bad_role": each(mends.fix_role),
     "unknown_field": each(mends.drop_unknown),
     "several_kinds": each(mends.split_kinds),
-    "not_base64": each(mends.drop_base64),
+    "not_base64": each(mends.drop_unreadable),
     "vertex_only": each(mends.drop_streaming),
     "empty_part": each(mends.drop_empty),
     "empty_content": each(mends.drop_empty),
@@ -147,5 +147,5 @@ def _drop_signatures(contents: Any) -> Mended:
     ]
     if not signed:
         return contents, []
-    mended, _ = each(lambda part, _: (mends.drop_signature(part), []))(contents, signed)
+    mended, _ = each(mends.drop_signature)(contents, signed)
     return mended, [f"Removes the signatures of {len(signed)} parts: Gemini did not accept one of them."]

@@ -75,7 +75,6 @@ export class Bar {
     this.#slot.addEventListener("pointerenter", () => (this.#pointerOver = true), { signal });
     this.#slot.addEventListener("pointerleave", () => (this.#pointerOver = false), { signal });
     const facts = [
-      this.#state,
       this.#time,
       this.#first,
       this.#tokens,
@@ -84,13 +83,8 @@ export class Bar {
       this.#quiet,
       this.#trouble,
     ];
-    this.root = h(
-      "div",
-      { class: "bar" },
-      h("div", { class: "facts-line" }, ...facts),
-      this.#actions,
-      this.#usageList,
-    );
+    const line = h("div", { class: "facts-line" }, this.#state, ...facts);
+    this.root = h("div", { class: "bar" }, line, this.#actions, this.#usageList);
     this.#demo.hidden = !run.state.demo;
     if (this.#rests) this.#swapNow();
     this.paint();
@@ -151,9 +145,11 @@ export class Bar {
   /** Why nothing comes: the kernel is silent, another attempt is to follow, the model takes its time. */
   #paintLink(now_ms: number, now_s: number | null): void {
     const { state, ended } = this.#run;
-    const { live } = this.#context.source;
     const { word_ms, data_ms, stop_asked_ms } = this.#link;
-    const trouble = live ? linkTrouble({ ended, stop_asked_ms, word_ms, now_ms }) : null;
+    const { live, saved } = this.#context.source;
+    // Of somebody who was never heard, no word is missing, but for an answer to a Stop.
+    const expects = live || (!saved && stop_asked_ms !== null);
+    const trouble = expects ? linkTrouble({ ended, stop_asked_ms, word_ms, now_ms }) : null;
     this.#setFact(this.#trouble, trouble ?? "");
     const silence_s = Math.floor((now_ms - data_ms) / 1000);
     const waits = live && state.status === "streaming" && !trouble && silence_s > silent_s;

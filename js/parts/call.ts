@@ -3,8 +3,9 @@
 import { h, setText } from "../dom/dom.ts";
 import { icon } from "../dom/icons.ts";
 import { Once } from "../dom/once.ts";
-import type { Call, CallPart, Display, Json, JsonObject, Part } from "../protocol.ts";
+import type { Call, CallPart, Display, Json, Part } from "../protocol.ts";
 import { jsonText, same } from "../state/exact.ts";
+import { own } from "../state/values.ts";
 import { count } from "../words/formats.ts";
 import { callChip } from "../words/phase.ts";
 import { decisionWords } from "../words/sentences.ts";
@@ -154,10 +155,6 @@ export class CallCard implements Block, CallSeat {
     view.update(value);
     return view.root;
   }
-}
-
-function own(args: JsonObject, key: string): Json | undefined {
-  return Object.hasOwn(args, key) ? args[key] : undefined;
 }
 
 function short(value: Json | undefined): string {

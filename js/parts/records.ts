@@ -3,6 +3,7 @@
 import { h } from "../dom/dom.ts";
 import type { Json, JsonObject } from "../protocol.ts";
 import { jsonText } from "../state/exact.ts";
+import { isNumber } from "../state/values.ts";
 import { visibleText } from "./values.ts";
 
 const rows_max = 50;
@@ -29,10 +30,6 @@ export function grid(columns: readonly string[], rows: readonly Json[][]): HTMLE
   );
   const all = h("table", null, h("thead", null, h("tr", null, ...head)), h("tbody", null, ...body));
   return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Result table" }, all);
-}
-
-function isNumber(value: Json | undefined): boolean {
-  return typeof value === "number" || typeof value === "bigint";
 }
 
 function records(value: Json): JsonObject[] | null {

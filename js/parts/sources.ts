@@ -4,6 +4,7 @@ import { h } from "../dom/dom.ts";
 import { icon } from "../dom/icons.ts";
 import { linkUrl } from "../markdown/urls.ts";
 import type { Json, JsonObject, Step } from "../protocol.ts";
+import { object } from "../state/values.ts";
 import { uriLink } from "./file.ts";
 import { visibleText } from "./values.ts";
 
@@ -109,10 +110,6 @@ function unique(items: Source[]): Source[] {
 
 function objects(value: Json | undefined): JsonObject[] {
   return Array.isArray(value) ? value.map(object) : [];
-}
-
-function object(value: Json | undefined): JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
 }
 
 function string(value: Json | undefined): string {

@@ -8,10 +8,10 @@ export function attemptWords({ title, attempt, of, until_s }: Retry, now_s: numb
 }
 
 const deciders: Partial<Record<Decision["by"], string>> = {
-  button: "by you",
-  code: "from code",
-  policy: "by policy",
-  rule: "by a rule",
+  button: " by you",
+  code: " from code",
+  policy: " by policy",
+  rule: " by a rule",
 };
 
 /** Who decided what, and why. Nothing where a policy let a call pass without a word. */
@@ -23,7 +23,7 @@ export function decisionWords({ verdict, by, reason, edited, scope }: Decision):
   const word = !approved ? "Denied" : by === "policy" || by === "rule" ? "Allowed" : "Approved";
   const where = scope === "once" ? "" : `, also later ones in this ${scope}`;
   const changed = edited ? ", arguments edited" : "";
-  return `${word} ${deciders[by]}${where}${changed}${reason ? `: ${reason}` : ""}`;
+  return `${word}${deciders[by] ?? ""}${where}${changed}${reason ? `: ${reason}` : ""}`;
 }
 
 const stoppers: Record<Receipt["by"], string> = {

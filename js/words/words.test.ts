@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Call, CallStatus, Decision, Part, Receipt, Step } from "../protocol.ts";
+import type { Call, CallStatus, Decision, Part, Receipt, RunStatus, Step } from "../protocol.ts";
 import { nextAttempt, waitingCalls } from "../state/questions.ts";
 import { runState, textPart } from "../testing.ts";
 import { bytes, duration } from "./formats.ts";
@@ -21,6 +21,11 @@ describe("phase", () => {
     );
     expect(word({ steps: [step()], parts: [textPart(0, "hm"), textPart(1, "")] })).toBe("Writing");
     expect(word({ steps: [step()], parts: [call("look", "streaming_args")] })).toBe("Calling look");
+  });
+
+  it("has words for what a later kernel may say", () => {
+    expect(word({ status: "resting" as RunStatus })).toBe("Working");
+    expect(callChip({ state: "awaiting_review" as CallStatus } as Call, false).word).toBe("awaiting_review");
   });
 
   it("names the calls it waits for", () => {
@@ -80,6 +85,7 @@ describe("calls", () => {
     [{ verdict: "denied", by: "policy", reason: "never" }, "Denied by policy: never"],
     [{ verdict: "denied", by: "timeout", reason: "nobody" }, "Denied: no decision in time"],
     [{ verdict: "denied", by: "stop" }, "Stopped"],
+    [{ by: "oracle" as Decision["by"] }, "Approved"],
   ] as [Partial<Decision>, string][])("%j reads %j", (more, words) => {
     expect(decisionWords(decision(more))).toBe(words);
   });

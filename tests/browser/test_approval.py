@@ -393,9 +393,12 @@ def test_by_keyboard_alone(card: Card) -> None:
         "Reason the model will read (optional)",
         "once",
     ]
-    field(card, "limit").focus()
-    card.page.keyboard.press("Enter")
+    for name in ("where", "limit"):
+        field(card, name).focus()
+        card.page.keyboard.press("Enter")
+        card.page.keyboard.press("Shift+Enter")
     assert card.sent("decide") == []
+    assert approve(card).inner_text() == "Approve", "one line stays one line"
     card.page.keyboard.press("Control+Enter")
     chip(card, "Running")
     assert card.js(f"{ACTIVE}.className") == "call", "the focus is on the call that was decided"

@@ -285,6 +285,7 @@ def test_stop_does_not_move_while_text_streams_above_it(card: Card) -> None:
 
 def test_silent_kernel_is_said_in_words_and_stop_stays_usable(card: Card) -> None:
     card.show("writing")
+    card.patch(["=", ["tokens"], 77])
     card.js("card.kernel.answersStop = card.kernel.beats = card.kernel.answersResync = false")
     card.find("button.stop").click()
     card.find(".trouble").filter(has_text="has not answered the Stop").wait_for()
@@ -292,6 +293,16 @@ def test_silent_kernel_is_said_in_words_and_stop_stays_usable(card: Card) -> Non
     card.find("button.stop").click()
     assert len(card.sent("stop")) > before
     card.find(".trouble").filter(has_text="No word from the kernel for 7 s").wait_for()
+
+
+def test_a_stop_that_nobody_hears_is_said_so_before_anybody_spoke(card: Card) -> None:
+    card.js("window.kernel = new gem.FakeKernel(); kernel.answersStop = kernel.beats = kernel.answersResync = false")
+    card.page.evaluate(
+        "async () => { kernel.start(gem.states.writing(), 2); const m = await gem.mount(kernel);"
+        " window.card = {...m, ...(await m.view())} }"
+    )
+    card.find("button.stop").click()
+    card.find(".trouble").filter(has_text="has not answered the Stop").wait_for()
 
 
 def test_hosts_without_messages_or_traits_still_draw(card: Card) -> None:

@@ -1,7 +1,7 @@
 // Whether a value fits a JSON schema, in words for whoever typed it. The kernel checks again, with the tool's own types.
-import { jsonText, same } from "../../core.ts";
+import { isNumber, jsonText, object, own, same } from "../../core.ts";
 import type { Json, JsonObject } from "../../protocol.ts";
-import { object, own, resolved } from "./schema.ts";
+import { resolved } from "./schema.ts";
 
 const depth_max = 24;
 
@@ -77,10 +77,6 @@ const numbers: Check = (value, rule) => {
     if (isNumber(limit) && !holds(limit)) return `${words} ${jsonText(limit)}`;
   return null;
 };
-
-function isNumber(value: Json | undefined): value is number | bigint {
-  return typeof value === "number" || typeof value === "bigint";
-}
 
 function isMultiple(value: number | bigint, unit: number | bigint): boolean {
   if (isWhole(value) && isWhole(unit)) return Number(unit) !== 0 && BigInt(value) % BigInt(unit) === 0n;

@@ -2,7 +2,7 @@
 
 import type { RunContext } from "../../card/context.ts";
 import type { Desk } from "../../card/seat.ts";
-import { h, isStopping, visibleText, waitingCalls } from "../../core.ts";
+import { h, isStopping, own, visibleText, waitingCalls } from "../../core.ts";
 import type { CallSeat } from "../../parts/context.ts";
 import type { Call } from "../../protocol.ts";
 import type { Link } from "../../source/source.ts";
@@ -10,7 +10,6 @@ import type { RunEntry } from "../../state/entry.ts";
 import { laidOut } from "./entry.ts";
 import { askedPieces } from "./field.ts";
 import { CallForm } from "./form.ts";
-import { own } from "./schema.ts";
 import { Tray } from "./tray.ts";
 
 interface Open {

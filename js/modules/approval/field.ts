@@ -62,8 +62,8 @@ export class FieldRow {
     };
     this.#control.addEventListener("input", changed, { signal });
     this.#control.addEventListener("change", changed, { signal });
-    if (kind === "integer" || kind === "number")
-      this.#control.addEventListener("keydown", keepLine, { signal });
+    if (kind !== "json")
+      this.#control.addEventListener("keydown", (event) => this.#keepLine(event), { signal });
     this.update();
   }
 
@@ -106,6 +106,13 @@ export class FieldRow {
 
   get #text(): string {
     return isCheckbox(this.#control) ? String(this.#control.checked) : this.#control.value;
+  }
+
+  /** What is one line stays one, however it wraps: Enter there is a slip of whoever expects it to do something. */
+  #keepLine(event: Event): void {
+    const { key, isComposing } = event as KeyboardEvent;
+    const isLine = isText(this.#control) && !this.#text.includes("\n");
+    if (isLine && key === "Enter" && !isComposing) event.preventDefault();
   }
 
   #paint(): void {
@@ -170,11 +177,6 @@ function control(field: Field, id: string): Control {
   const area = h("textarea", { ...common, placeholder, inputmode, rows: 1, wrap: "soft", dir: "ltr" });
   area.value = text;
   return area;
-}
-
-/** A number wraps like any text, but has no second line of its own. */
-function keepLine(event: Event): void {
-  if ((event as KeyboardEvent).key === "Enter") event.preventDefault();
 }
 
 function isText(control: Control): control is HTMLTextAreaElement {

@@ -1,4 +1,5 @@
 // Keeps buttons from being hit by a click that was meant for what stood there a moment ago.
+import { onGesture } from "../../core.ts";
 
 /** Long enough to notice that something moved. */
 const rest_ms = 500;
@@ -16,11 +17,9 @@ export class Guard {
 
   constructor(anchor: Element, signal: AbortSignal) {
     this.#anchor = anchor;
-    const own = () => {
-      this.#scrolled_ms = performance.now();
-    };
-    for (const name of ["wheel", "touchmove"])
-      document.addEventListener(name, own, { capture: true, passive: true, signal });
+    onGesture(({ type }) => {
+      if (type === "wheel" || type === "touchmove") this.#scrolled_ms = performance.now();
+    }, signal);
   }
 
   /** The buttons are new, or what they are about is. */

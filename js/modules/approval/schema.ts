@@ -1,5 +1,5 @@
 // From a tool's JSON schema and the arguments the model sent to the fields of a form.
-import { same } from "../../core.ts";
+import { object, own, same } from "../../core.ts";
 import type { Json, JsonObject } from "../../protocol.ts";
 
 export type FieldKind = "text" | "integer" | "number" | "boolean" | "choice" | "json";
@@ -144,12 +144,4 @@ function fitting(kind: FieldKind, choices: readonly Json[], asked: Json | undefi
 
 function hasControls(text: string): boolean {
   return /(?![\t\n])[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(text);
-}
-
-export function own(holder: JsonObject, key: string): Json | undefined {
-  return Object.hasOwn(holder, key) ? holder[key] : undefined;
-}
-
-export function object(value: Json | undefined): JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
 }

@@ -147,7 +147,8 @@ export class FakeKernel {
     }
   }
 
-  private async sendModule(name: string): Promise<void> {
+  /** Asked for or not. */
+  async sendModule(name: string): Promise<void> {
     const source = await (await fetch(`/gemstream_widget/static/${name}.js`)).arrayBuffer();
     this.tell({ op: "module", name, id: `${name}-test` }, [new DataView(source)]);
   }
