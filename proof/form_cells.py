@@ -15,10 +15,10 @@ from gemstream_widget._notebook import card, fastlane, reload
 
 __all__ = ["PROMPT", "Way", "begin", "held", "keep", "report", "sleep", "warm_up"]
 
-Way = Literal["as it is", "sent unasked", "by the fast lane", "as it was", "never"]
+Way = Literal["as it is", "sent unasked", "by the fast lane", "as it was", "unanswered", "never"]
 """How the form's code comes to the page: unasked with the first call that waits, and on a request that the fast lane
-hears; by one of these alone; on a request that takes the usual way only, and so does that of a page that is loaded anew
-for its cards; not at all.
+hears; by one of these alone; on a request that takes the usual way only, as it was before there was either; and not at
+all. "unanswered": as it is, but a page that is loaded anew asks for its cards by the usual way only.
 """
 
 PROMPT = '@say May I?\n@call keep {"word": "yes"}\n@then\n@say Kept.'
@@ -49,13 +49,14 @@ def begin(way: Way) -> None:
     _freed_at = None
     _kept.clear()
     card._sent.clear()
-    card._FAST = _HEARD if way in ("as it is", "by the fast lane") else _HEARD_ONCE
-    if way == "as it was":
-        fastlane._openings.clear()
-    reload.watch = (lambda needed: None) if way == "as it was" else _watch_pages
-    offers, sends = way in ("as it is", "sent unasked"), way != "never"
+    card._FAST = _HEARD if way in ("as it is", "by the fast lane", "unanswered") else _HEARD_ONCE
+    offers, sends = way in ("as it is", "sent unasked", "unanswered"), way != "never"
     card.Card.offer_module = _offer if offers else _nothing  # type: ignore[method-assign]
     card.Card.send_module = _send if sends else _nothing  # type: ignore[method-assign]
+    answers = way not in ("as it was", "unanswered")
+    reload.watch = _watch_pages if answers else lambda needed: None
+    if not answers:
+        fastlane._openings.clear()
 
 
 def _nothing(self: card.Card, name: str) -> None:

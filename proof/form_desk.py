@@ -165,8 +165,9 @@ class Desk:
         """End what waits for a decision that does not come; what was sent before its end would go down with it."""
         if case.anew:
             self._page.evaluate(_LISTEN_FOR_END)
+        if case.cell == AWAITING:
+            self._notebook.interrupt()
         self._free.touch()
-        self._notebook.interrupt()
         if case.anew:
             self._page.wait_for_function(_ENDED)
             self._notebook.wait_ready()
