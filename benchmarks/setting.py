@@ -62,16 +62,19 @@ class Setting:
         return f"{url}/tests/browser/page/index.html"
 
     @contextmanager
-    def notebook(self, name: str, watch: Any = None) -> Iterator[Notebook]:
+    def notebook(self, name: str, watch: Any = None, python: Path | None = None) -> Iterator[Notebook]:
         """A fresh notebook in a fresh page; its kernel has benchmarks.in_kernel as `bench`. `watch(page)` is called
-        before anything is loaded.
+        before anything is loaded. The kernel is that of `python`, or of this environment.
         """
         context = self._context()
         try:
             page = context.new_page()
             if watch is not None:
                 watch(page)
-            self.lab.new_notebook(f"{name}.ipynb")
+            kernel = "python3" if python is None else name.lower()
+            if python is not None:
+                self.lab.add_kernel(kernel, python)
+            self.lab.new_notebook(f"{name}.ipynb", kernel=kernel)
             notebook = Notebook(self.lab, page, f"{name}.ipynb")
             notebook.run("import gemstream_widget as gem\nfrom benchmarks import in_kernel as bench\nbench.begin()")
             yield notebook

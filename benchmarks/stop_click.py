@@ -17,15 +17,16 @@ from tests.browser.notebook import Notebook
 from .setting import Setting
 from .table import Row, spread
 
-__all__ = ["measure"]
+__all__ = ["LISTEN", "TAKE", "measure", "require_one_clock"]
 
-_LISTEN = """() => {
+# Notes each click: when it was, by the machine's clock, and how much later its first listener heard of it, in ms.
+LISTEN = """() => {
   window.clicked = [];
   document.addEventListener('click', ({timeStamp}) => {
     window.clicked.push([performance.timeOrigin + timeStamp, performance.now() - timeStamp]);
   }, {capture: true});
 }"""
-_TAKE = "() => window.clicked.splice(0)"
+TAKE = "() => window.clicked.splice(0)"
 _NOW = "() => performance.timeOrigin + performance.now()"
 _ASK = "run = gem.ask(bench.long_prompt, model='demo')"
 _CLEAR = "() => { window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs') }"
@@ -38,8 +39,8 @@ def measure(setting: Setting) -> list[Row]:
     count = setting.count(30, 5)
     rows = []
     with setting.notebook("stop-click") as notebook:
-        _require_one_clock(notebook)
-        notebook.page.evaluate(_LISTEN)
+        require_one_clock(notebook)
+        notebook.page.evaluate(LISTEN)
         for cell, tail in (("returned", ""), ("awaiting", "\n_ = await run.wait()")):
             times, waits = _clicks(notebook, _ASK + tail, _WARM_UP + count)
             what = f"Stop click to socket closed, JupyterLab, cell {cell}"
@@ -48,7 +49,7 @@ def measure(setting: Setting) -> list[Row]:
     return rows
 
 
-def _require_one_clock(notebook: Notebook) -> None:
+def require_one_clock(notebook: Notebook) -> None:
     """The page's epoch time must lie between two readings of ours."""
     before = 1000 * time.time()
     there: float = notebook.page.evaluate(_NOW)
@@ -75,7 +76,7 @@ def _clicks(notebook: Notebook, source: str, count: int) -> tuple[list[float], l
         outputs.get_by_text("Stopped by you").last.wait_for()
         notebook.wait_done(index)
         notebook.run("await run.wait()\nbench.note_request()")
-        clicks += page.evaluate(_TAKE)[-1:]
+        clicks += page.evaluate(TAKE)[-1:]
         page.evaluate(_CLEAR)
     closed: list[tuple[float | None, Any]] = json.loads(notebook.run("print(bench.closings())"))
     pairs = list(zip(clicks, closed, strict=True))[_WARM_UP:]

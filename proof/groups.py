@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from benchmarks.setting import Setting
 
-from . import faults, fuzz, healing, history, hostile, hosts, kernels, leaks, secrets, stop, watch
+from . import faults, forms, fuzz, healing, history, hostile, hosts, kernels, leaks, secrets, stop, watch
 from .report import Found
 
 __all__ = ["GROUPS", "IN_BROWSER", "Group"]
@@ -27,6 +27,7 @@ GROUPS: dict[str, Group] = {
     "hosts": hosts.measure,
     "page": healing.measure,
     "hostile": hostile.measure,
+    "forms": forms.measure,
 }
-IN_BROWSER: frozenset[str] = frozenset({"page", "hostile"})
+IN_BROWSER: frozenset[str] = frozenset({"page", "hostile", "forms"})
 """Those that need Chromium."""

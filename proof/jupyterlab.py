@@ -13,7 +13,7 @@ from tests.browser.notebook import Notebook
 
 from .report import Control, Row
 
-__all__ = ["rows"]
+__all__ = ["FRESH", "rows"]
 
 _SOON_MS = 20_000
 _MANY = 20
@@ -66,7 +66,7 @@ _BUSIEST = """() => {
   });
   return most;
 }"""
-_FRESH = """() => {
+FRESH = """() => {
   const cells = window.panel.content.model.sharedModel;
   cells.deleteCellRange(0, cells.cells.length);
   cells.insertCell(0, {cell_type: 'code', source: ''});
@@ -286,4 +286,4 @@ def _controlled(notebook: Notebook, control: Callable[[Notebook], bool]) -> bool
 
 def _clean(notebook: Notebook) -> None:
     notebook.page.evaluate("() => { window.lose = [] }")
-    notebook.page.evaluate(_FRESH)
+    notebook.page.evaluate(FRESH)

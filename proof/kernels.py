@@ -35,7 +35,7 @@ from .kernel_client import Kernel, kernel_of
 from .page import Page
 from .report import Control, Found, Row
 
-__all__ = ["ENVIRONMENTS", "measure"]
+__all__ = ["ENVIRONMENTS", "environments", "measure", "number"]
 
 ENVIRONMENTS = ROOT / ".kernels"
 """One environment per ipykernel, by its version: `make kernels`."""
@@ -83,13 +83,7 @@ class _Tally:
 
 def measure(setting: Setting) -> Found:
     """In short, only the kernel of this environment."""
-    pythons = {version: ENVIRONMENTS / version / "bin" / "python" for version in _VERSIONS}
-    skipped = [
-        f"ipykernel {v}: build its environment with `make kernels`" for v, p in pythons.items() if not p.exists()
-    ]
-    pythons = {version: python for version, python in pythons.items() if python.exists()}
-    if setting.quick:
-        pythons, skipped = {installed("ipykernel"): Path(sys.executable)}, []
+    pythons, skipped = environments(setting)
     tally = _Tally()
     tries = {}
     for version, python in pythons.items():
@@ -111,6 +105,21 @@ def measure(setting: Setting) -> Found:
     return Found([tally.row(claim) for claim in claims], _table(tries), skipped)
 
 
+def environments(setting: Setting) -> tuple[dict[str, Path], list[str]]:
+    """The interpreter of each ipykernel, by its version, and those that are not there; in short, only our own."""
+    if setting.quick:
+        return {installed("ipykernel"): Path(sys.executable)}, []
+    pythons = {version: ENVIRONMENTS / version / "bin" / "python" for version in _VERSIONS}
+    missing = [version for version, python in pythons.items() if not python.exists()]
+    skipped = [f"ipykernel {version}: build its environment with `make kernels`" for version in missing]
+    return {version: python for version, python in pythons.items() if python.exists()}, skipped
+
+
+def number(version: str) -> tuple[int, ...]:
+    """The first two numbers of a version, to compare."""
+    return tuple(int(part) for part in version.split(".")[:2])
+
+
 def _cases(setting: Setting, kernel: Kernel, version: str, tally: _Tally) -> dict[Case, list[Try]]:
     found = {}
     lanes = (False, True) if kernel.subshell else (False,)
@@ -130,11 +139,7 @@ def _claim(case: Case, version: str) -> tuple[str, str]:
     """The claim a case belongs to, and when it must be heard."""
     if not case.blocks:
         return (_RETURNED if case.situation == SITUATIONS[0] else _AWAITING), AT_ONCE
-    return (_BLOCKED, AT_ONCE) if case.runner == "thread" and _number(version) >= (7, 0) else (_DEAF, AFTER)
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2])
+    return (_BLOCKED, AT_ONCE) if case.runner == "thread" and number(version) >= (7, 0) else (_DEAF, AFTER)
 
 
 def _of(version: str, what: object, faults: Iterable[str]) -> list[str]:
@@ -148,11 +153,11 @@ def _controls(setting: Setting, kernel: Kernel, version: str, tally: _Tally) -> 
         unasked = attempt(kernel, case, 1, patience_s=0.0, sends=False, limit_s=0.3)
         tally.controls[claim].append(Control("no Stop sent", verdicts(unasked) == {NEVER}))
     kernel.run("there.fast_lane(False)")
-    if _number(version) < (7, 4):
+    if number(version) < (7, 4):
         late = attempt(kernel, awaiting, 1, patience_s=0.6, limit_s=0.6)
         tally.controls[_AWAITING].append(Control("before 7.4 without the fast lane", AT_ONCE not in verdicts(late)))
     late = attempt(kernel, blocked, 1, patience_s=0.6)
-    if _number(version) >= (7, 0):
+    if number(version) >= (7, 0):
         tally.controls[_BLOCKED].append(Control("without the fast lane", verdicts(late) == {AFTER}))
     kernel.run("there.fast_lane(True)")
     silence = longest_silence_ms(kernel, "loop", 0.6)

@@ -156,7 +156,6 @@ def test_options_of_the_users_own_keep_their_place(server: LocalGemini, proxy: P
     assert proxy.asked == []
 
 
-@pytest.mark.parametrize("by", ["http", "socks5"])
 def test_settings_of_the_users_own_are_kept(server: LocalGemini, library: str, proxy: Proxy) -> None:
     settings = {"headers": {"x-own": "yes"}}
     client = server.client(client_args=settings, async_client_args=settings)
@@ -166,6 +165,7 @@ def test_settings_of_the_users_own_are_kept(server: LocalGemini, library: str, p
     assert proxy.asked == []
 
 
+@pytest.mark.parametrize("by", ["http", "socks5"])
 def test_the_demo_model_asks_neither_proxy_nor_certificates(proxy: Proxy, by: str) -> None:
     """In a process of its own, that finds the environment like this from the start."""
     environment = surroundings(proxy.url.replace("http:", f"{by}:")) | {"SSL_CERT_FILE": "/nonexistent.pem"}

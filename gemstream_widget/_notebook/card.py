@@ -23,8 +23,8 @@ from .._plain import Json
 from .._redact import words_of
 from .._run import Again, Run
 from .._stream.values import StoppedBy
-from . import fastlane
-from .link import Link
+from . import fastlane, reload
+from .link import Link, goes_on
 
 __all__ = ["Card"]
 
@@ -64,29 +64,38 @@ class Card(anywidget.AnyWidget):
     stop_run = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
-        bundle = _bundle()  # before anything is made: without it there is no card
+        self._links: dict[str, Link] = {}
         self._sending = threading.Lock()
         self._context = copy_context()
         self._heard_early: list[Json] = []  # by the fast lane, and still to come by the usual way
-        self._links = {run.id: Link(self, run) for run in runs}
+        bundle = _bundle()  # before anything is made: without it there is no card
+        for run in runs:
+            self._links[run.id] = Link(self, run)
         super().__init__(_esm=bundle)
         self.on_msg(self._on_message)
         self.observe(self._on_stop_trait, "stop_run")
         comm = self.comm
         if comm is not None:
             fastlane.watch(comm.comm_id, self._on_fast_lane)
+            reload.watch(goes_on)
         for link in list(self._links.values()):
             link.open()
 
     def close(self) -> None:
-        """Close the card in every page and stop its runs. From any thread."""
-        if self.comm is not None:
+        """Close the card in every page and stop its runs. From any thread. One that could not be made, which Python
+        closes as it collects it, has shown nothing: its runs go on.
+        """
+        shown = self.comm is not None
+        if shown:
             fastlane.unwatch(self.comm.comm_id)
-        for link in list(self._links.values()):
-            link.run.stop(by="closed")
+        for link in list(vars(self).get("_links", {}).values()):  # there are none where the arguments were wrong
+            if shown:
+                link.run.stop(by="closed")
             link.close()
-        self._as_its_cell(self.layout.close)  # a widget of its own, which ipywidgets keeps until then
-        self._as_its_cell(super().close)
+        if self.trait_has_value("layout"):
+            self._as_its_cell(self.layout.close)  # a widget of its own, which ipywidgets keeps until then
+        if shown:
+            self._as_its_cell(super().close)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})

@@ -17,11 +17,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["unwatch", "watch"]
+__all__ = ["unwatch", "watch", "watch_target"]
 
 
 _log = logging.getLogger(__name__)
 _handlers: dict[str, Callable[[dict[str, Any]], None]] = {}
+_openings: dict[str, Callable[[str, dict[str, Any]], None]] = {}
 _lock = threading.Lock()
 _hooked: Any = None  # the stream that carries the hook
 
@@ -35,6 +36,13 @@ def watch(comm_id: str, handler: Callable[[dict[str, Any]], None]) -> bool:
     with _lock:
         _handlers[comm_id] = handler
         return _install()
+
+
+def watch_target(name: str, opened: Callable[[str, dict[str, Any]], None]) -> None:
+    """Call `opened` with the comm's id and the message of each comm that a page opens under this name; as `watch`."""
+    with _lock:
+        _openings[name] = opened
+        _install()
 
 
 def unwatch(comm_id: str) -> None:
@@ -85,11 +93,14 @@ def _look(kernel: Any, frames: Any) -> None:
         _, parts = kernel.session.feed_identities(frames, copy=False)
         # Without content the signature is not taken down, so the kernel's own reading is not taken for a repetition.
         message = kernel.session.deserialize(parts, content=False, copy=False)
-        if message["header"]["msg_type"] != "comm_msg":
+        kind = message["header"]["msg_type"]
+        if kind not in ("comm_open", "comm_msg"):
             return
         content = kernel.session.unpack(message["content"])
-        handler = _handlers.get(content.get("comm_id", ""))
-        if handler is not None:
+        comm_id = content.get("comm_id", "")
+        if kind == "comm_open" and (opened := _openings.get(content.get("target_name", ""))) is not None:
+            opened(comm_id, message)
+        elif kind == "comm_msg" and (handler := _handlers.get(comm_id)) is not None:
             handler(content.get("data") or {})
     except Exception:  # nothing here may keep a message from its usual way
         _log.debug("the fast lane could not read a message", exc_info=True)

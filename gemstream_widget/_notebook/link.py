@@ -18,10 +18,15 @@ from .pacer import Pacer
 if TYPE_CHECKING:
     from .card import Card
 
-__all__ = ["Link"]
+__all__ = ["Link", "goes_on"]
 
 _LAST_BEATS_S = (1.0, 3.0, 8.0)  # after a run's end: the last message may be the lost one
 _pacer = Pacer()
+
+
+def goes_on() -> bool:
+    """Whether any run that a card shows has not ended."""
+    return _pacer.going > 0
 
 
 class Link:

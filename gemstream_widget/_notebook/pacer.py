@@ -53,6 +53,11 @@ class Pacer:
             self._urgent -= 1
             return True
 
+    @property
+    def going(self) -> int:
+        """How many runs send."""
+        return self._going
+
     def begin(self) -> None:
         """A run starts to send."""
         with self._lock:

@@ -5,6 +5,8 @@ The reducer changes it (reducer.py); everybody else reads.
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 from .._plain import Json, Wire, clean
 from .events import (
     Event,
@@ -95,10 +97,10 @@ class State:
             "first_chunk_s": self.timing.first_chunk_s,
             "first_text_s": self.timing.first_text_s,
             "ended_s": self.timing.ended_s if ended else None,
-            "notice": clean(self.notice),
-            "error": clean(self.error),
+            "notice": deepcopy(self.notice),
+            "error": deepcopy(self.error),
             "receipt": None if self.receipt is None else self.receipt.to_json(),
-            "rules": clean(self.rules),
+            "rules": deepcopy(self.rules),
             "retries": [retry.to_json() for retry in self.retries],
             "offers": list(self.offers),
         }

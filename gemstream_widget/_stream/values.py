@@ -4,10 +4,11 @@ All times are seconds since the run's start."""
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from .._plain import Json, Wire, clean
+from .._plain import Json, Wire
 
 __all__ = ["Receipt", "Retry", "Step", "Timing", "Usage"]
 
@@ -118,12 +119,12 @@ class Step:
             "model_version": self.model_version,
             "response_id": self.response_id,
             "usage": self.usage.to_json() if ended else {},
-            "prompt_feedback": clean(self.prompt_feedback),
-            "grounding": clean(self.grounding),
-            "citations": clean(self.citations),
-            "url_context": clean(self.url_context),
-            "candidates": clean(self.candidates),
-            "other": clean(self.other),
+            "prompt_feedback": deepcopy(self.prompt_feedback),
+            "grounding": deepcopy(self.grounding),
+            "citations": deepcopy(self.citations),
+            "url_context": deepcopy(self.url_context),
+            "candidates": deepcopy(self.candidates),
+            "other": deepcopy(self.other),
         }
 
 

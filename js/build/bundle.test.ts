@@ -1,9 +1,11 @@
 // What bundles are made of: the same id for the same sources, and modules that hold nothing of the core.
 import { readFileSync } from "node:fs";
 import { build } from "esbuild";
-import { afterEach, expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 // @ts-expect-error: plain JavaScript, for node
 import { buildId, core, modules, optionsOf, textOf } from "./bundle.mjs";
+
+vi.setConfig({ testTimeout: 30_000 }); // whole builds
 
 interface Bundle {
   name: string;

@@ -73,6 +73,7 @@ class Lab:
     def __init__(self, folder: Path, *, env: dict[str, str] | None = None) -> None:
         self.root = folder / "notebooks"
         self.root.mkdir(parents=True)
+        self._kernels = folder / "jupyter_data_dir" / "kernels"
         self.token = "test"
         places = {
             name: str(folder / name.lower())
@@ -127,7 +128,15 @@ class Lab:
             body = answer.read()
         return json.loads(body) if body else None
 
-    def new_notebook(self, name: str, sources: list[str] | None = None) -> Path:
+    def add_kernel(self, name: str, python: Path) -> None:
+        """Offer the kernel of another interpreter, to pages that are loaded from now on."""
+        command = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        folder = self._kernels / name
+        folder.mkdir(parents=True, exist_ok=True)
+        spec = {"argv": command, "display_name": name, "language": "python"}
+        (folder / "kernel.json").write_text(json.dumps(spec))
+
+    def new_notebook(self, name: str, sources: list[str] | None = None, kernel: str = "python3") -> Path:
         cells = [
             {
                 "cell_type": "code",
@@ -139,9 +148,9 @@ class Lab:
             }
             for n, source in enumerate(sources or [""])
         ]
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        spec = {"name": kernel, "display_name": kernel, "language": "python"}
         path = self.root / name
-        metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+        metadata = {"kernelspec": spec, "language_info": {"name": "python"}}
         path.write_text(json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}))
         return path
 
