@@ -55,10 +55,12 @@ def in_thread(call: Callable[[], object]) -> Future[object]:
 @pytest.fixture
 def _swept() -> Iterator[None]:
     """For tests that close a loop with tasks in it: these are collected here, where nobody else hears them complain."""
-    yield
     hook, sys.unraisablehook = sys.unraisablehook, lambda unraisable: None
-    gc.collect()
-    sys.unraisablehook = hook
+    try:
+        yield
+        gc.collect()
+    finally:
+        sys.unraisablehook = hook
 
 
 # -- a failure that was told is never followed by the deed -------------------------------------------------------------
