@@ -122,7 +122,10 @@ class PatchReader:
         with self._lock:
             self._seal()
             sealed, self._sealed = self._sealed, []
-        return [{"op": "patch", "run": self.run, "seq": seq, "ops": list(map(_exact, ops))} for seq, ops in sealed]
+        return [
+            {"op": "patch", "run": self.run, "seq": seq, "ops": [op if op[0] == "+" else _exact(op) for op in ops]}
+            for seq, ops in sealed
+        ]
 
     def snapshot(self) -> Json:
         """`{"seq", "at_s", "state", "whole"?}`: the state after batch `seq`. Whatever waits is closed into that batch
@@ -138,7 +141,5 @@ class PatchReader:
 def _exact(op: Op) -> Op | tuple[str, Path, Any, list[list[str | int]]]:
     """An operation whose whole numbers a page reads exactly (docs/protocol.md, Operations)."""
     kind, path, value = op
-    if kind == "+":
-        return op
     value, whole = with_digits(value)
     return (kind, path, value, whole) if whole else op
