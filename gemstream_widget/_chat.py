@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Unpack, get_args
 from ._archive.saved import not_a_chat, read_document, write_document
 from ._engine.gemini import GeminiSource, connect
 from ._engine.loops import loop_for
-from ._engine.options import DEMO_MODEL, ChatOptions, Options, takes_options
+from ._engine.options import DEMO_MODEL, OPTIONS, ChatOptions, Options, takes_options
 from ._engine.source import Request, Source, WatchedSource
 from ._plain import Json, Wire
 from ._request.pairing import OpenCall, answers_first, open_calls
@@ -46,7 +46,7 @@ class Chat:
     from one thread; its runs may be stopped from any, and its card's buttons may begin a run on theirs.
     """
 
-    @takes_options
+    @takes_options()
     def __init__(self, **options: Unpack[ChatOptions]) -> None:
         self._set(Options.of("Chat", options))
         self._rules = RuleBook()
@@ -54,6 +54,13 @@ class Chat:
         self._earlier: list[Wire] = list(self.options.history)  # from before the runs that the history still reads
         self._first = 0  # of the runs that the history still reads; those before it are in `_earlier`
         self._lock = threading.RLock()  # the card's buttons begin runs on the runs' own loop
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in OPTIONS:  # set like this it would be no option at all, and nobody would know
+            raise AttributeError(
+                f"Set an option with chat.change({name}=...), which checks it, and read it in chat.options."
+            )
+        super().__setattr__(name, value)
 
     def _set(self, options: Options) -> None:
         self.options = options
@@ -138,11 +145,12 @@ class Chat:
         with self._lock:
             self._none_going()
             last = self._runs[-1] if self._runs else None
-            if how != "continue":
-                return self._ask_again(last._repairs if last and how == "repair" else ())
-            if last is None or not any(content["role"] == "model" for content in last.contents()):
-                raise NothingToRepeat("There is no answer to go on with: send a prompt instead.")
-            return self.send(GO_ON)
+            if how == "anew":
+                return self._ask_again(())
+            if last is None or how not in last.offers:
+                ended = f"run {last.id} is {last.status} and offers {last.offers}" if last else "nothing was sent yet"
+                raise NothingToRepeat(f"Nothing calls for {how!r}: {ended}. Send a prompt instead.")
+            return self._ask_again(last._repairs) if how == "repair" else self.send(GO_ON)
 
     def _ask_again(self, repairs: Collection[str]) -> Run:
         """A run that takes the conversation over from the last one, mended by these repairs, without its loose end."""
@@ -264,14 +272,16 @@ class Chat:
         return f"<Chat {self.model} {len(self._runs)} runs>"
 
 
-@takes_options
+@takes_options("history")
 def load_chat(path: str | Path, **options: Unpack[ChatOptions]) -> Chat:
     """The chat that `Chat.save` wrote, with its own model and system instruction where none are given. Where its last
     run waited for decisions it waits again, which needs a running event loop or `runner="thread"`. Raises
     RecordingError for any other file, and InvalidOption.
     """
     given: dict[str, Any] = dict(options)
-    Options.of("load_chat", given)  # an option that does not fit is no fault of the file's
+    if "history" in given:
+        raise InvalidOption("history is in the file: load_chat takes none.")
+    given["tools"] = Options.of("load_chat", given).tools  # what does not fit is no fault of the file's
     document = read_document(path)
     try:
         chat = Chat(**{"model": document["model"], "system": document["system"]} | given)

@@ -8,9 +8,10 @@ exhaust the stack of whoever copies it, and so would a value that holds itself.
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any, TypeAlias
 
-__all__ = ["MAX_DEPTH", "Json", "Wire", "clean", "clean_text", "from_digits", "shorten", "with_digits"]
+__all__ = ["MAX_DEPTH", "Json", "Wire", "clean", "clean_text", "from_digits", "is_seconds", "shorten", "with_digits"]
 
 Json: TypeAlias = dict[str, Any]
 """An object of plain JSON."""
@@ -58,6 +59,11 @@ def clean(value: Any, above: tuple[int, ...] = ()) -> Any:
             return {clean_text(k if isinstance(k, str) else _words(k)): clean(v, above) for k, v in value.items()}
         return [clean(v, above) for v in value]
     return clean_text(_words(value))
+
+
+def is_seconds(value: Any) -> bool:
+    """Whether this is a number of seconds above 0 that a clock can count, or without end."""
+    return isinstance(value, Real) and not isinstance(value, bool) and (0 < value < 1e9 or value == math.inf)  # type: ignore[operator]
 
 
 def shorten(text: str, limit: int = 80) -> str:

@@ -7,11 +7,12 @@ stopped and decided about.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Generator
 from concurrent import futures
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from ._archive.saved import restore, run_to_json
 from ._engine.driver import Driver
@@ -26,13 +27,16 @@ from ._stream.readers import EventReader, PatchReader
 from ._stream.record import Record
 from ._stream.values import Receipt, Retry, Step, StoppedBy, Timing, Usage
 from ._tools.policy import Choice, RuleBook
-from .errors import GemstreamError, InvalidOption, NothingToRepeat, RunCancelled, RunFailed
+from .errors import DecisionRefused, GemstreamError, InvalidOption, NothingToRepeat, RunCancelled, RunFailed
 
 __all__ = ["Again", "Run"]
 
 Again: TypeAlias = Literal["anew", "continue", "repair"]
 """How to go on after a run that did not end well: see Chat.again."""
 
+
+_LOOK_S = 1.0
+"""How often whoever blocks looks whether the run's loop is still there."""
 
 _INTERRUPT_S = 0.2
 """ipykernel hears an interrupt only when its loop wakes, so a cell that awaits wakes it. Measured on 6.31 to 7.4:
@@ -191,10 +195,10 @@ class Run:
             return None if state.notice is None else dict(state.notice)
 
     @property
-    def offers(self) -> list[str]:
+    def offers(self) -> list[Again]:
         """What may be asked for next, as `again` takes it; the best first."""
         with self._record.reading() as state:
-            return list(state.offers)
+            return cast("list[Again]", list(state.offers))
 
     @property
     def error(self) -> RunFailed | None:
@@ -278,10 +282,10 @@ class Run:
         A look only: cancelling it (as `asyncio.wait_for` does) leaves the run alone. Cancelling `await run`, which is
         what a kernel interrupt does, stops the run, waits for its end, and passes the cancellation on.
         """
-        self._driver.notice_closed_loop()
         done = asyncio.wrap_future(self._record.ended)
+        self._driver.notice_closed_loop()
         while not (await asyncio.wait({done}, timeout=_INTERRUPT_S))[0]:
-            pass
+            self._driver.notice_closed_loop()
         return self
 
     def result(self, timeout_s: float | None = None) -> Run:
@@ -295,9 +299,14 @@ class Run:
                 'or use Chat(runner="thread").'
             )
         __tracebackhide__ = True
-        self._driver.notice_closed_loop()
+        until_s = None if timeout_s is None else time.monotonic() + timeout_s
         try:
-            self._record.ended.result(timeout_s)
+            while not self.done:
+                self._driver.notice_closed_loop()
+                left_s = _LOOK_S if until_s is None else min(_LOOK_S, until_s - time.monotonic())
+                if left_s <= 0:
+                    raise TimeoutError(f"Run {self.id} is still {self.status} after {timeout_s:g} s; it goes on.")
+                futures.wait({self._record.ended}, timeout=left_s)
         except KeyboardInterrupt:
             self.stop(by="interrupt")
             futures.wait({self._record.ended}, timeout=self._grace_s + 1)
@@ -347,7 +356,12 @@ class Run:
         if choice.scope not in get_args(Scope):
             raise InvalidOption(f'scope is "once", "run" or "chat", not {choice.scope!r}.')
         own = replace(choice, args=deepcopy(choice.args))  # whoever gave them may go on changing them
-        self._driver.decide(call.id if isinstance(call, ToolCall) else call, own)
+        if not isinstance(call, ToolCall):
+            self._driver.decide(call, own)
+        elif any(call is known for known in self.tool_calls):  # ids of calls are the same in every run
+            self._driver.decide(call.id, own)
+        else:
+            raise DecisionRefused(f"{call!r} is no call of run {self.id}: decide about it in its own run.")
 
     def revoke(self, rule_id: str) -> bool:
         """Take back a rule that a decision made; False where there is none. From any thread; raises LoopBusy."""

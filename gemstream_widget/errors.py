@@ -70,7 +70,20 @@ __all__ = [
 
 
 class GemstreamError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package. They can be pickled, so that a worker process can raise them; the run that
+    an error carries stays behind.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        held = {name: None if name == "run" else value for name, value in self.__dict__.items()}
+        return _rebuilt, (type(self), self.args, held)
+
+
+def _rebuilt(kind: type[GemstreamError], args: tuple[Any, ...], held: dict[str, Any]) -> GemstreamError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(held)
+    return error
 
 
 class RunFailed(GemstreamError):
@@ -107,6 +120,8 @@ class RunFailed(GemstreamError):
 
 
 class MissingKey(RunFailed):
+    """There is no key and no client to ask Gemini with."""
+
     title = "No API key"
     hint = 'Set GEMINI_API_KEY (or GOOGLE_API_KEY) and run the cell again, or use model="demo" to try without one.'
 
@@ -144,26 +159,36 @@ class ApiError(RunFailed):
 
 
 class ConnectionFailed(RunFailed):
+    """Gemini could not be reached, or the connection was lost before the answer began."""
+
     title = "Gemini could not be reached"
     hint = "Check the network, a proxy and the base URL, then send the prompt again."
 
 
 class StreamTruncated(RunFailed):
+    """The stream ended, or its connection was lost, without a finish reason."""
+
     title = "The answer is incomplete"
     hint = "What came is kept. Send a new prompt to go on, or the same one to try again."
 
 
 class StreamStalled(RunFailed):
+    """Nothing came for `idle_timeout_s` seconds."""
+
     title = "Gemini fell silent"
     hint = "What came is kept. Try again, or give it more time with idle_timeout_s."
 
 
 class InvalidChunk(RunFailed):
+    """Bytes came that are not a Gemini chunk."""
+
     title = "The stream could not be read"
     hint = "What came before is kept. Send the prompt again; if it happens again, a proxy may change the stream."
 
 
 class EmptyResponse(RunFailed):
+    """The stream ended and held nothing."""
+
     title = "The answer is empty"
     hint = "Send the prompt again."
 
@@ -202,6 +227,8 @@ class MalformedCall(RunFailed):
 
 
 class SourceError(RunFailed):
+    """The source of the chunks raised something that is none of these."""
+
     title = "The stream's source raised an error"
 
 
@@ -251,9 +278,6 @@ class LoopBusy(GemstreamError, TimeoutError):
             'something blocks it. Ask again when it is free, or use runner="thread".'
         )
 
-    def __reduce__(self) -> tuple[type[LoopBusy], tuple[float]]:
-        return type(self), (self.waited_s,)
-
 
 class NothingToRepeat(GemstreamError):
     """`again` where the last run gives no cause for it."""
@@ -284,3 +308,7 @@ class IllegalTransition(GemstreamError):
 
     def __init__(self, machine: str, state: str, event: str) -> None:
         super().__init__(f"The {machine} machine has no transition from {state!r} on {event!r}.")
+
+
+def __dir__() -> list[str]:
+    return __all__

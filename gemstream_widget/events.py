@@ -68,3 +68,7 @@ __all__ = [
     "Usage",
     "UsageReported",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

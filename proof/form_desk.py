@@ -163,15 +163,16 @@ class Desk:
 
     def _broken_off(self, case: Case, index: int, form: str = NEVER) -> Try:
         """End what waits for a decision that does not come; what was sent before its end would go down with it."""
-        if case.anew:
+        unseen = case.anew and case.cell != RETURNED
+        if unseen:
             self._page.evaluate(_LISTEN_FOR_END)
         if case.cell == AWAITING:
             self._notebook.interrupt()
         self._free.touch()
-        if case.anew:
+        if unseen:
             self._page.wait_for_function(_ENDED)
-            self._notebook.wait_ready()
-        else:
+        self._notebook.wait_ready()
+        if not case.anew:
             self._notebook.wait_done(index)
         self._notebook.run("if run is not None: run.stop()")
         return Try(form, NEVER)

@@ -114,9 +114,10 @@ def _row(version: str, situation: str, tries: Tries, control: Control) -> Row:
 def _control(desk: Desk, version: str, like: Case) -> Control:
     """What a kernel hears in the usual way needs no fast lane: there, no form is sent at all."""
     hears = like.cell == RETURNED or (like.cell == AWAITING and number(version) >= (7, 4))
-    if hears or (like.anew and _is_deaf(version, like)):
-        cell = like.cell if hears else RETURNED
-        return Control("no form is sent", desk.is_absent(Case(cell, "never", anew=like.anew)))
+    if hears:
+        return Control("no form is sent", desk.is_absent(Case(like.cell, "never")))
+    if like.anew and _is_deaf(version, like):
+        return Control("no form is sent", desk.is_absent(Case(RETURNED, "never", anew=True)))
     if like.anew:
         absent = desk.is_absent(Case(like.cell, "unanswered", anew=True))
         return Control("the page that asks for its cards is not answered meanwhile", absent)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import json
 import os
 import random
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from typing import Annotated, Any
 
@@ -20,6 +22,7 @@ import gemstream_widget as gem
 from gemstream_widget._engine import loops
 from gemstream_widget._engine.source import ListSource
 from gemstream_widget._tools.policy import RuleBook
+from tests.gates import GatedSource, until
 from tests.wire import call, chunk, text
 
 
@@ -47,6 +50,17 @@ def in_thread(call: Callable[[], object]) -> Future[object]:
 
     threading.Thread(target=work).start()
     return answer
+
+
+@pytest.fixture
+def _swept() -> Iterator[None]:
+    """For tests that close a loop with tasks in it: these are collected here, where nobody else hears them complain."""
+    hook, sys.unraisablehook = sys.unraisablehook, lambda unraisable: None
+    try:
+        yield
+        gc.collect()
+    finally:
+        sys.unraisablehook = hook
 
 
 # -- a failure that was told is never followed by the deed -------------------------------------------------------------
@@ -336,5 +350,241 @@ def test_preparing_a_source_is_no_silence_of_its_stream() -> None:
         assert (await slow).text == "hello"
         silent = gem.Chat(source=Silent(), idle_timeout_s=0.05).send("hi")  # positive control
         assert isinstance((await silent.wait()).error, gem.StreamStalled)
+
+    play(main)
+
+
+# -- what a review found ----------------------------------------------------------------------------------------------
+
+
+def test_a_call_of_another_run_is_not_this_ones() -> None:
+    """Ids of calls are the same in every run."""
+
+    async def main() -> None:
+        ran: list[Any] = []
+        runs = [chat_with(plans(ran), call("work", {"plan": n}), approve="ask").send("go") for n in (1, 2)]
+        (first,), (second,) = [await run.next_pending() for run in runs]
+        assert first.id == second.id
+        with pytest.raises(gem.DecisionRefused, match="is no call of run"):
+            runs[1].approve(first)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert ran == []
+        runs[1].approve(second)
+        runs[0].deny(first)
+        await asyncio.gather(*runs)
+        assert ran == [2]
+
+    play(main)
+
+
+def test_arguments_changed_while_they_stream_in_are_not_those_that_run() -> None:
+    async def main() -> None:
+        ran: list[Any] = []
+        source = GatedSource()
+        run = gem.Chat(source=source, tools=plans(ran)).send("go")
+        source.give(chunk(call("work", PLAN)))
+        await until(lambda: bool(run.tool_calls), "the call came")
+        run.tool_calls[0].args["plan"]["n"] = 666
+        source.give(chunk(finish="STOP"))
+        source.end()
+        await until(lambda: bool(ran), "the tool ran")
+        run.stop()
+        await run.wait()
+        assert ran == [{"n": 1}]
+
+    play(main)
+
+
+def test_events_are_the_readers_own() -> None:
+    async def main() -> None:
+        chat = chat_with(plans([]), call("work", PLAN))
+        run = chat.send("go")
+        async for event in run:
+            for name in ("raw", "fields", "offers", "notice"):
+                spoil(getattr(event, name, None))
+        assert "spoilt" not in json.dumps([run.snapshot(), chat.history, chat.tools.wire])
+
+    play(main)
+
+
+@pytest.mark.parametrize("args", [{"plan": float("inf")}, {"plan": object()}, {"plan": {1, 2}}])
+def test_arguments_that_no_page_could_show_are_not_approved(args: Any) -> None:
+    async def main() -> None:
+        ran: list[Any] = []
+        run = chat_with(plans(ran), call("work", PLAN), approve="ask").send("go")
+        (asked,) = await run.next_pending()
+        with pytest.raises(gem.DecisionRefused, match="are not JSON"):
+            run.approve(asked, args)
+        assert asked.state == "awaiting_approval"
+        run.approve(asked)
+        await run
+        assert ran == [{"n": 1}]
+
+    play(main)
+
+
+@pytest.mark.parametrize("how", ["exits", "is odd", "has odd words"])
+def test_a_policy_can_do_no_harm(how: str) -> None:
+    class Odd:
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError("no truth")
+
+        __hash__ = None  # type: ignore[assignment]
+
+    def policy(asked: Any) -> Any:
+        return sys.exit(3) if how == "exits" else Odd() if how == "is odd" else ("never", Odd())
+
+    async def main() -> None:
+        run = chat_with(plans([]), call("work", PLAN), approve=policy).send("go")
+        if how == "has odd words":
+            await run
+            assert run.tool_calls[0].state == "denied"
+        else:
+            (asked,) = await run.next_pending()
+            assert "The policy" in str(asked.error)
+            run.deny(asked)
+            await run
+        assert run.status == "completed"
+        json.dumps(run.snapshot(), allow_nan=False)
+
+    play(main)
+
+
+def test_a_policy_that_would_have_to_be_awaited_is_refused_where_it_is_given() -> None:
+    async def policy(asked: Any) -> str:
+        return "never"
+
+    with pytest.raises(gem.InvalidOption, match="a plain function"):
+        gem.Chat(approve=policy)
+    with pytest.raises(gem.ToolError, match="a plain function"):
+        gem.Tool(print, approve=policy)
+
+
+@pytest.mark.usefixtures("_swept")
+def test_a_decision_on_a_loop_that_was_closed_changes_nothing() -> None:
+    loop = asyncio.new_event_loop()
+    ran: list[Any] = []
+    chat = chat_with(plans(ran), call("work", PLAN), approve="ask")
+
+    async def main() -> gem.Run:
+        run = chat.send("go")
+        await run.next_pending()
+        return run
+
+    run = loop.run_until_complete(main())
+    loop.close()
+    with pytest.raises(gem.DecisionRefused, match="was stopped"):
+        run.approve("s0c0", scope="chat")
+    assert (run.status, run.tool_calls[0].state, ran) == ("cancelled", "cancelled", [])
+    assert chat._rules.of("any") == []
+
+
+@pytest.mark.usefixtures("_swept")
+def test_a_stop_before_its_loop_closed_ends_at_the_next_look() -> None:
+    loop = asyncio.new_event_loop()
+
+    async def main() -> gem.Run:
+        source = GatedSource()
+        run = gem.Chat(source=source).send("go")
+        await source.waiting.wait()
+        return run
+
+    run = loop.run_until_complete(main())
+    assert run.stop()
+    loop.close()
+    assert run.status == "streaming"
+    assert not run.stop()
+    assert run.status == "cancelled"
+
+
+@pytest.mark.usefixtures("_swept")
+def test_whoever_notices_a_closed_loop_the_run_ends_once() -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(60):
+            loop = asyncio.new_event_loop()
+            ends: list[Any] = []
+
+            async def main(ends: list[Any] = ends) -> gem.Run:
+                source = GatedSource()
+                run = gem.Chat(source=source).send("go")
+                run._record._readers.add(reader := Ends(ends))
+                ends.append(reader)  # held: the record holds readers weakly
+                await source.waiting.wait()
+                return run
+
+            run = loop.run_until_complete(main())
+            loop.close()
+            barrier = threading.Barrier(3)
+            looks = [in_thread(lambda run=run, b=barrier: (b.wait(), run.stop())) for _ in range(3)]
+            for look in looks:
+                look.result(10)
+            assert ends[1:] == ["cancelled"]
+    finally:
+        sys.setswitchinterval(interval)
+
+
+class Ends:
+    """A reader that counts the terminal events."""
+
+    def __init__(self, ends: list[Any]) -> None:
+        self._ends = ends
+
+    def put(self, events: Any) -> None:
+        self._ends.extend(event.state for event in events if isinstance(event, gem.events.RunEnded))
+
+
+def test_a_request_that_cannot_be_made_is_told_as_what_it_is() -> None:
+    async def main() -> None:
+        run = gem.Chat(source=ListSource()).send("hi")
+        run._driver._request = lambda: 1 / 0
+        await run.wait()
+        assert run.status == "failed"
+        assert "ZeroDivisionError" in str(run.error)
+
+    play(main)
+
+
+def test_chunks_that_came_are_kept_when_the_run_itself_is_cancelled() -> None:
+    async def main() -> None:
+        source = GatedSource()
+        run = gem.Chat(source=source).send("hi")
+        await source.waiting.wait()
+        source.give(*(chunk(text("a")) for _ in range(50)))
+        await until(lambda: run._driver._pump._inbox.qsize() >= 50 or len(run.chunks) > 0, "they are in the queue")
+        run._driver._task.cancel()
+        await run.wait()
+        assert (run.status, len(run.chunks)) == ("cancelled", 50)
+
+    play(main)
+
+
+def test_a_tool_that_ran_is_not_told_as_one_that_did_not() -> None:
+    async def main() -> None:
+        began = asyncio.Event()
+
+        async def work(plan: dict[str, Any]) -> None:
+            began.set()
+            await asyncio.Event().wait()
+
+        chat = chat_with(work, call("work", PLAN))
+        run = chat.send("go")
+        await began.wait()
+        run.stop()
+        await run.wait()
+        assert "while the call ran; what it did is not known" in json.dumps(chat.history)
+
+    play(main)
+
+
+def test_going_on_is_for_answers_that_were_cut() -> None:
+    async def main() -> None:
+        chat = chat_with((), text("x"))
+        await chat.send("x")
+        for how in ("continue", "repair"):
+            with pytest.raises(gem.NothingToRepeat, match=f"Nothing calls for '{how}'"):
+                chat.again(how)  # type: ignore[arg-type]
 
     play(main)

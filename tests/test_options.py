@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +25,19 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"zzz": 1}, "no option 'zzz'. Options: model, system"),
     ({"model": ""}, "model is the name of a model"),
     ({"model": None}, "model is the name of a model"),
-    ({"system": 7}, "system is a text or None, not 7"),
-    ({"approve": "always"}, 'approve is "auto", "ask", "never" or a function'),
+    ({"system": 7}, "system is a text or None; config="),
+    ({"approve": "always"}, 'approve is "auto", "ask", "never" or a plain function'),
     ({"approval_timeout_s": 0}, "approval_timeout_s is a number of seconds above 0"),
     ({"approval_timeout_s": True}, "approval_timeout_s is a number of seconds above 0"),
     ({"tool_timeout_s": float("nan")}, "tool_timeout_s is a number of seconds above 0"),
     ({"idle_timeout_s": "5"}, "idle_timeout_s is a number of seconds above 0"),
     ({"grace_s": -1}, "grace_s is a number of seconds above 0"),
-    ({"max_steps": 1.5}, "max_steps is a whole number from 0 on"),
+    ({"max_steps": 1.5}, "max_steps is a whole number from 1 on"),
+    ({"max_steps": 0}, "max_steps is a whole number from 1 on"),
+    ({"idle_timeout_s": 10**400}, "idle_timeout_s is a number of seconds above 0"),
+    ({"history": 5}, "history is a list of Contents, not a int"),
+    ({"history": ["hi", "hello"]}, "history is a list of Contents"),
+    ({"source": ListSource}, "source is an object with a `stream` method"),
     ({"retries": -1}, "retries is a whole number from 0 on"),
     ({"runner": "process"}, 'runner is "loop" or "thread"'),
     ({"source": 3}, "source is an object with a `stream` method"),
@@ -124,9 +132,14 @@ def test_a_chat_moves_to_the_local_gemini() -> None:
 def test_the_list_is_one() -> None:
     """The table, the names for editors, the checked value, the signatures and the page tell of the same options."""
     assert list(ChatOptions.__annotations__) == list(OPTIONS) == list(Options.__dataclass_fields__)
-    named = [name for name in OPTIONS if name != "clock"]
-    for function, own in ((gem.Chat, []), (gem.ask, ["prompt"]), (gem.load_chat, ["path"])):
+    of_file = {"clock", "history"}
+    for function, own, without in (
+        (gem.Chat, [], {"clock"}),
+        (gem.ask, ["prompt"], {"clock"}),
+        (gem.load_chat, ["path"], of_file),
+    ):
         parameters = inspect.signature(function).parameters
+        named = [name for name in OPTIONS if name not in without]
         assert list(parameters) == own + named
         assert all(parameters[name].default == OPTIONS[name].default for name in named)
         doc = inspect.getdoc(function.__init__ if function is gem.Chat else function) or ""
@@ -178,3 +191,96 @@ def test_what_is_printed_of_a_run_is_short() -> None:
         assert repr(run.usage) == "<Usage prompt_token_count=3 total_token_count=7>"
 
     asyncio.run(main())
+
+
+def test_an_option_set_as_an_attribute_is_told_how_to_be_set() -> None:
+    chat = gem.Chat(model="demo")
+    for name in OPTIONS:
+        with pytest.raises(AttributeError, match=rf"chat\.change\({name}=\.\.\.\)"):
+            setattr(chat, name, "ask")
+
+
+def test_what_was_given_is_copied_and_what_may_hold_a_key_is_not_told() -> None:
+    async def main() -> None:
+        config, declared = {"temperature": 0.5}, {"name": "look", "description": "Look."}
+        past = [{"role": "user", "parts": [{"functionCall": {"name": "f", "args": {"n": 1}}}]}]
+        chat = gem.Chat(source=ListSource(HELLO), config=config, tools=declared, history=past)
+        config["temperature"], declared["name"] = 2.0, "changed"
+        past[0]["parts"][0]["functionCall"]["args"]["n"] = 2
+        assert chat.options.config == {"temperature": 0.5}
+        assert chat.tools.wire[0]["functionDeclarations"][0]["name"] == "look"
+        assert chat.history[0]["parts"][0]["functionCall"]["args"] == {"n": 1}
+
+    asyncio.run(main())
+    key = "a-key-of-somebody-0123456789"
+    for given in ({"client": key}, {"source": key}, {"config": key}, {"tools": key}):
+        with pytest.raises(gem.GemstreamError) as caught:
+            gem.Chat(**given)
+        assert key not in str(caught.value)
+    options = gem.Chat(config={"http_options": {"headers": {"x-goog-api-key": key}}}).options
+    assert key not in repr(options)
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(options)
+
+
+def test_retries_follow_the_source_that_is_set() -> None:
+    chat = gem.Chat()
+    assert chat.options.most_retries == 2
+    chat.change(source=ListSource())
+    assert chat.options.most_retries == 0
+
+
+def test_a_saved_chat_is_loaded_with_tools_from_a_generator_and_without_a_history(tmp_path: Path) -> None:
+    def look(path: str) -> str:
+        return path
+
+    gem.Chat(model="demo").save(tmp_path / "chat.json")
+    assert list(gem.load_chat(tmp_path / "chat.json", tools=(f for f in [look])).tools.ours) == ["look"]
+    with pytest.raises(gem.InvalidOption, match="history is in the file"):
+        gem.load_chat(tmp_path / "chat.json", history=[])
+    with pytest.raises(gem.InvalidOption, match="Did you mean 'model'"):
+        gem.load_chat(tmp_path / "chat.json", modle="demo")
+
+
+def test_every_error_arrives_from_another_process() -> None:
+    made = [
+        gem.ApiError(429, "RESOURCE_EXHAUSTED", "slow down", [{"a": 1}]),
+        gem.PromptBlocked("SAFETY", "no"),
+        gem.ResponseBlocked("SAFETY", "no"),
+        gem.MalformedCall("MALFORMED_FUNCTION_CALL", "no"),
+        gem.LoopBusy(10.0),
+        gem.NoRunningLoop(),
+        gem.IllegalTransition("run", "pending", "chunk"),
+        gem.InvalidOption("no"),
+    ]
+    run = gem.Chat(source=ListSource(HELLO), runner="thread").send("hi").result(20)
+    made += [gem.RunCancelled(run), gem.RunInProgress(run)]
+    made[0].run = run
+    for error in made:
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again)) == (type(error), str(error))
+        assert getattr(again, "run", None) is None
+    assert pickle.loads(pickle.dumps(made[0])).code == 429
+
+
+def test_a_checker_knows_the_public_names(tmp_path: Path) -> None:
+    program = tmp_path / "user.py"
+    program.write_text(
+        "import gemstream_widget as gem\n"
+        "async def main() -> None:\n"
+        "    run = gem.ask('hi', model='demo', approve='ask')\n"
+        "    async for event in run:\n"
+        "        if isinstance(event, gem.events.TextAdded):\n"
+        "            reveal_type(event.text)\n"
+        "    for offer in run.offers:\n"
+        "        run.again(offer)\n"
+        "    gem.Chatt\n"
+        "    gem.ask('hi', modle='demo')\n"
+    )
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(program)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    told = [line.partition(": ")[2] for line in done.stdout.splitlines() if "user.py" in line]
+    assert told[0] == 'note: Revealed type is "str"' or told[0] == 'note: Revealed type is "builtins.str"', done.stdout
+    assert '"Chatt"' in told[1]
+    assert '"modle"' in told[2]
+    assert [line for line in told[3:] if "error" in line] == []

@@ -465,7 +465,7 @@ def test_there_may_be_nothing_to_repeat() -> None:
         chat = gem.Chat(source=ListSource(HELLO))
         with pytest.raises(gem.NothingToRepeat, match="nothing was sent yet"):
             chat.again()
-        with pytest.raises(gem.NothingToRepeat, match="no answer"):
+        with pytest.raises(gem.NothingToRepeat, match="nothing was sent yet"):
             chat.again("continue")
         run = chat.send("hi")
         with pytest.raises(gem.RunInProgress):

@@ -9,6 +9,7 @@ the file as it was said, a key in a prompt included.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -46,7 +47,13 @@ _INTERRUPTED = "The kernel ended while the tool ran; nobody knows what it did."
 def write_document(path: str | Path, about: Json, runs: Iterable[Json]) -> None:
     """Write a chat: `about` are its own fields, `runs` come from `run_to_json`."""
     document = {"format": FORMAT, **about, "runs": list(runs)}
-    Path(path).write_text(json.dumps(document, indent=1, default=str) + "\n", encoding="utf-8")
+    target = Path(path)
+    beside = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        beside.write_text(json.dumps(document, indent=1, default=str) + "\n", encoding="utf-8")
+        os.replace(beside, target)  # whole or not at all: what was there before is not lost in the middle
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def read_document(path: str | Path) -> Json:

@@ -11,6 +11,7 @@ for the tool, so that nobody who holds one of them changes another.
 from __future__ import annotations
 
 import asyncio
+import json
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -51,7 +52,7 @@ class Calls:
         stopped: Callable[[], bool],
     ) -> None:
         self._parts = {p.call.id: p for p in parts}
-        self._args = {p.call.id: deepcopy(p.call.args) for p in parts}  # as the model sent them, and as they are shown
+        self._args = {p.call.id: p.call.args for p in parts}  # as the model sent them, and as they are shown
         self._record = record
         self._options = options
         self._rules = rules
@@ -86,6 +87,7 @@ class Calls:
             raise DecisionRefused(f"Call {call_id} is not what was shown any more: look at it again, then decide.")
         args = deepcopy(self._args[call_id] if choice.args is None else choice.args)
         if choice.verdict == "approve":
+            _require_json(call_id, args)
             try:
                 self._options.tools.ours[call.name].check(deepcopy(args))
             except ToolError as error:
@@ -170,11 +172,11 @@ class Calls:
         """Return when the call is decided: by a rule, by its policy, by a person, or by the time that ran out."""
         call, timeout_s = part.call, self._options.approval_timeout_s
         ruled = self._rules.verdict(call.name, self._record.id)
-        seen = replace(call, args=deepcopy(self._args[call.id]))  # a policy may keep it, and change it
+        seen = replace(call, live_args=deepcopy(self._args[call.id]))  # a policy may keep it, and change it
         verdict, reason = (ruled, None) if ruled else judge(tool.approve or self._options.approve, seen)
         if call.state == "awaiting_approval":  # somebody was asked before the chat was saved: no policy takes that back
             ruled, verdict, reason = None, "ask", call.error
-        described: Json = {"doc": tool.doc.partition("\n")[0], "schema": tool.parameters}
+        described: Json = {"doc": tool.doc.partition("\n")[0], "schema": deepcopy(tool.parameters)}
         if verdict != "ask":
             self._record.publish([CallStateChanged(call.id, part.index, call.state, described)])
             self._record_decision(part, verdict, "rule" if ruled else "policy", reason)
@@ -226,6 +228,16 @@ class Calls:
     def _tell_printed(self, part: CallPart, event: Printed) -> None:
         if part.call.state == "running":
             self._record.publish([event])
+
+
+def _require_json(call_id: str, args: Json) -> None:
+    """What no page could be shown is not approved."""
+    try:
+        json.dumps(args, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DecisionRefused(
+            f"The arguments for call {call_id} are not JSON: {error}. Nothing was run; the call still waits."
+        ) from None
 
 
 def _cancelled() -> bool:

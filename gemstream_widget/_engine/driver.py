@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import copy_context
 
 from .._redact import words_of
@@ -66,10 +67,11 @@ class Driver:
         self._source = source
         self._request = request
         self._about_to_end = about_to_end
-        self._attempts = Attempts(record, options.retries)
+        self._attempts = Attempts(record, options.most_retries)
         self._task: asyncio.Task[None] | None = None
         self._pump: Pump | None = None
         self._calls: Calls | None = None
+        self._is_ending = False
         self._grace_timer: asyncio.TimerHandle | None = None  # until the run goes on without a child that does not end
 
     # -- driving ----------------------------------------------------------------------------------------------------
@@ -109,6 +111,8 @@ class Driver:
             self._end_cancelled()
             raise
         except Exception as error:  # a fault of ours must still end the run, in the open
+            if record.done:  # its loop was closed under it, and it was ended from outside
+                return
             _log.exception("run %s broke", record.id)
             await self._cancel_children()
             if self.stopping.stop is not None:
@@ -126,13 +130,12 @@ class Driver:
         """One request and its stream, and what follows from how it ended."""
         record = self._record
         record.begin_step(record.now())
+        request = self._request()
         self._pump = pump = Pump(record.now)
-        pump.start(self._source, self._request(), name=f"gemstream pump {record.id}")
+        pump.start(self._source, request, name=f"gemstream pump {record.id}")
         error = await self._read(pump)
         if error is not None:
             await self._cancel_children()
-            for at_s, chunk in pump.rest():  # it came, so it is kept, although nobody reads on
-                record.keep_chunk(chunk, at_s)
         self._end_step(error or self._error_of(pump))
 
     async def _read(self, pump: Pump) -> RunFailed | None:
@@ -220,6 +223,8 @@ class Driver:
         if children:
             await asyncio.wait({child.task for child in children}, timeout=self._options.grace_s)
         self._abandon_children()
+        for at_s, chunk in self._pump.rest() if self._pump is not None else ():
+            self._record.keep_chunk(chunk, at_s)  # it came, so it is kept, although nobody reads on
 
     def _abandon_children(self) -> None:
         """The grace time is over: go on without the child that does not end."""
@@ -231,6 +236,7 @@ class Driver:
     def stop(self, by: StoppedBy) -> bool:
         """Stop the run. From any thread; True if this was the first to ask and the run had not ended."""
         if not self.stopping.ask(by):
+            self.notice_closed_loop()  # closed since the first Stop, which nobody will carry out then
             return False
         if self.loop is not None:
             try:
@@ -241,7 +247,7 @@ class Driver:
 
     def notice_closed_loop(self) -> None:
         """A loop that was closed under the run took its connection along: nobody else will end it."""
-        if self.loop is not None and self.loop.is_closed():
+        if self.loop is not None and self.loop.is_closed() and not self._record.done:
             self.stopping.ask("interrupt")
             self._end_cancelled()
 
@@ -273,6 +279,7 @@ class Driver:
 
         def decide() -> None:
             record, refused = self._record, f"Call {call_id} is not waiting for a decision"
+            self.notice_closed_loop()
             if self.stopping.stop is not None:
                 raise DecisionRefused(f"{refused}: run {record.id} was stopped.")
             if self._calls is None or record.status != "acting":
@@ -296,27 +303,40 @@ class Driver:
     # -- ending -----------------------------------------------------------------------------------------------------
 
     def _end_failed(self, error: RunFailed) -> None:
-        record = self._record
-        if record.done:
-            return
-        self._close_step("error")
-        record.error = error
-        if self._attempts.failed:
-            error.add_note(f"It was tried {self._attempts.failed + 1} times.")
-        self._close_calls()
-        self._end("failed", error=error)
+        with self._ending() as first:
+            if not first:
+                return
+            self._close_step("error")
+            self._record.error = error
+            if self._attempts.failed:
+                error.add_note(f"It was tried {self._attempts.failed + 1} times.")
+            self._close_calls()
+            self._end("failed", error=error)
 
     def _end_cancelled(self) -> None:
         """End as cancelled, with the receipt; nothing where the run has ended. Also where the driver never ran."""
         record = self._record
-        if record.done:
-            return
-        self._close_step("stopped")
-        if record.status in ("streaming", "acting"):
-            self._move("stop")
-        self._close_calls()
-        event = "stop" if record.status == "pending" else "children_ended"
-        self._end(event, receipt=self.stopping.receipt(self._pump))
+        with self._ending() as first:
+            if not first:
+                return
+            self._close_step("stopped")
+            if record.status in ("streaming", "acting"):
+                self._move("stop")
+            self._close_calls()
+            event = "stop" if record.status == "pending" else "children_ended"
+            self._end(event, receipt=self.stopping.receipt(self._pump))
+
+    @contextmanager
+    def _ending(self) -> Iterator[bool]:
+        """Whether this is the first to end the run: where its loop is closed, any thread may notice."""
+        with self._record.lock:
+            first = not (self._is_ending or self._record.done)
+            self._is_ending = self._is_ending or first
+        try:
+            yield first
+        except BaseException:
+            self._is_ending = self._is_ending and not first  # it has not ended: whoever comes next ends it
+            raise
 
     def _close_step(self, outcome: str) -> None:
         """No step stays open in a run that was cut."""

@@ -199,10 +199,12 @@ def check_config(config: Any) -> None:
     """Raise InvalidOption where `config` holds a setting that the SDK does not know, or a value that does not fit. A
     dict is checked by the SDK itself, which is imported for it.
     """
-    if config is None or (not isinstance(config, dict) and hasattr(config, "model_dump")):
+    if config is None or hasattr(config, "automatic_function_calling"):
         return
     if not isinstance(config, dict):
-        raise InvalidOption(f"config is a GenerateContentConfig or a dict of its fields, not {config!r}.")
+        raise InvalidOption(
+            f"config is a GenerateContentConfig or a dict of its fields, not a {type(config).__name__}."
+        )
     from google.genai import types
     from pydantic import ValidationError
 

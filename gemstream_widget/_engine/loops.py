@@ -19,7 +19,7 @@ T = TypeVar("T")
 _PATIENCE_S = 10.0
 
 _lock = threading.Lock()
-_thread_loop: asyncio.AbstractEventLoop | None = None
+_thread: tuple[threading.Thread, asyncio.AbstractEventLoop] | None = None
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
@@ -76,18 +76,19 @@ def loop_for(runner: Runner) -> asyncio.AbstractEventLoop:
 
 
 def _loop_in_thread() -> asyncio.AbstractEventLoop:
-    global _thread_loop  # noqa: PLW0603  # one per process, guarded by the lock
+    global _thread  # noqa: PLW0603  # one per process, guarded by the lock
     with _lock:
-        if _thread_loop is None:
-            _thread_loop = asyncio.new_event_loop()
-            threading.Thread(target=_thread_loop.run_forever, name="gemstream", daemon=True).start()
-        return _thread_loop
+        if _thread is None or not _thread[0].is_alive():  # something of the user's may have ended it
+            loop = asyncio.new_event_loop()
+            _thread = threading.Thread(target=loop.run_forever, name="gemstream", daemon=True), loop
+            _thread[0].start()
+        return _thread[1]
 
 
 def _forget_thread() -> None:
     """A forked child has the loop of its parent, but not the thread that ran it."""
-    global _lock, _thread_loop
-    _lock, _thread_loop = threading.Lock(), None
+    global _lock, _thread
+    _lock, _thread = threading.Lock(), None
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks

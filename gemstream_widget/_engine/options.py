@@ -7,19 +7,20 @@ their docstrings and docs/options.md are written from them, and `ChatOptions` re
 from __future__ import annotations
 
 import inspect
-import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar
+from operator import index
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypedDict, TypeVar
 
-from .._plain import Wire
-from .._redact import remember_key
+from .._plain import Wire, is_seconds, shorten
+from .._redact import redact, remember_key
 from .._request.prompt import contents_of
-from .._tools.policy import Policy
+from .._tools.policy import Policy, is_policy
 from .._tools.tool import ToolSet
-from ..errors import InvalidOption
+from ..errors import InvalidOption, InvalidPrompt
 from .gemini import check_config
 from .loops import Runner
 from .source import Source
@@ -76,12 +77,19 @@ def _is_key(value: Any) -> bool:
     return value is None or (_is_text(value) and value.isascii() and value.isprintable() and " " not in value)
 
 
-def _is_seconds(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
-
-
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    """A whole number from 0 on, also one of numpy's."""
+    return hasattr(value, "__index__") and not isinstance(value, bool) and index(value) >= 0
+
+
+def _is_list_of_contents(value: Any) -> bool:
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        return False
+    return not isinstance(value, Collection) or all(_is_content(held) for held in value)
+
+
+def _is_content(value: Any) -> bool:
+    return "parts" in value if isinstance(value, Mapping) else hasattr(value, "parts")
 
 
 def _or_none(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -99,7 +107,12 @@ OPTIONS: Mapping[str, Option] = {
         _is_text,
         f'A Gemini model, or "{DEMO_MODEL}" for the local Gemini: no key, no internet.',
     ),
-    "system": Option(None, "a text or None", _or_none(_is_text), "The system instruction."),
+    "system": Option(
+        None,
+        "a text or None; config={'system_instruction': ...} takes the SDK's other forms",
+        lambda value: value is None or isinstance(value, str),
+        "The system instruction.",
+    ),
     "tools": Option(
         (),
         "a function, a declaration, or several of them",
@@ -129,35 +142,38 @@ OPTIONS: Mapping[str, Option] = {
     "source": Option(
         None,
         "an object with a `stream` method, or None",
-        lambda value: value is None or hasattr(value, "stream"),
+        lambda value: value is None or (hasattr(value, "stream") and not isinstance(value, type)),
         "Chunks from elsewhere, in place of Gemini.",
     ),
     "history": Option(
         (),
         "a list of Contents",
-        lambda value: not isinstance(value, str | bytes | Mapping),
+        _is_list_of_contents,
         "The conversation so far: wire Contents or the SDK's.",
     ),
     "approve": Option(
         "auto",
-        '"auto", "ask", "never" or a function of the call',
-        lambda value: callable(value) or value in ("auto", "ask", "never"),
+        '"auto", "ask", "never" or a plain function of the call',
+        is_policy,
         'The policy of tools that have none of their own. "auto" runs whatever the model asks for.',
     ),
     "approval_timeout_s": Option(
         None,
         "a number of seconds above 0, or None",
-        _or_none(_is_seconds),
+        _or_none(is_seconds),
         "Seconds after which a call that nobody decided about is denied; None waits for ever.",
     ),
     "tool_timeout_s": Option(
         None,
         "a number of seconds above 0, or None",
-        _or_none(_is_seconds),
+        _or_none(is_seconds),
         "Seconds that a tool without a limit of its own may run; None: as long as it likes.",
     ),
     "max_steps": Option(
-        10, "a whole number from 0 on", _is_count, "Requests per run, those sent again not counted; then the run ends."
+        10,
+        "a whole number from 1 on",
+        lambda value: _is_count(value) and index(value) > 0,
+        "Requests per run, those sent again not counted; then the run ends.",
     ),
     "retries": Option(
         None,
@@ -169,13 +185,13 @@ OPTIONS: Mapping[str, Option] = {
     "idle_timeout_s": Option(
         None,
         "a number of seconds above 0, or None",
-        _or_none(_is_seconds),
+        _or_none(is_seconds),
         "Seconds after which a stream that brings nothing is given up; None waits for ever.",
     ),
     "grace_s": Option(
         2.0,
         "a number of seconds above 0",
-        _is_seconds,
+        is_seconds,
         "Seconds that a stopped stream or tool may take to end before the run ends without it.",
     ),
     "runner": Option(
@@ -196,8 +212,8 @@ class Options:
     model: str
     system: str | None
     tools: ToolSet
-    config: Any
-    client: Any
+    config: Any = field(repr=False)
+    client: Any = field(repr=False)
     api_key: str | None = field(repr=False)
     source: Source | None
     history: tuple[Wire, ...] = field(repr=False)
@@ -205,11 +221,19 @@ class Options:
     approval_timeout_s: float | None
     tool_timeout_s: float | None
     max_steps: int
-    retries: int
+    retries: int | None
     idle_timeout_s: float | None
     grace_s: float
     runner: Runner
     clock: Callable[[], float] = field(repr=False)
+
+    @property
+    def most_retries(self) -> int:
+        """How often a request may be sent again."""
+        return (2 if self.source is None else 0) if self.retries is None else self.retries
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("The options of a chat hold its client and key, and are not pickled: save the chat instead.")
 
     @classmethod
     def of(cls, caller: str, given: Mapping[str, Any]) -> Options:
@@ -231,35 +255,58 @@ def _checked(caller: str, given: dict[str, Any]) -> dict[str, Any]:
             meant = f" Did you mean {close[0]!r}?" if close else ""
             raise InvalidOption(f"{caller} has no option {name!r}.{meant} Options: {', '.join(OPTIONS)}.")
         if not option.fits(value):
-            shown = "a text that is none" if name == "api_key" else repr(value)
-            raise InvalidOption(f"{name} is {option.takes}, not {shown}.")
+            raise InvalidOption(f"{name} is {option.takes}, not {_told(name, value)}.")
     if given["source"] is not None and given["client"] is not None:
         raise InvalidOption("source and client are two places to ask: give one of them.")
     if given["api_key"] is not None and given["client"] is not None:
         raise InvalidOption("client has a key of its own: give api_key or client, not both.")
     check_config(given["config"])
     remember_key(given["api_key"])
-    tools, history, retries = given["tools"], given["history"], given["retries"]
+    tools, config = given["tools"], given["config"]
     return given | {
+        "system": given["system"] or None,
         "tools": tools if isinstance(tools, ToolSet) else ToolSet(tools),
-        "history": tuple(contents_of(list(history))) if history else (),
-        "retries": (2 if given["source"] is None else 0) if retries is None else retries,
+        "config": config.model_copy(deep=True) if hasattr(config, "model_copy") else deepcopy(config),
+        "history": _contents(given["history"]),
+        "max_steps": index(given["max_steps"]),
+        "retries": None if given["retries"] is None else index(given["retries"]),
     }
+
+
+def _contents(history: Iterable[Any]) -> tuple[Wire, ...]:
+    held = list(history)
+    if not all(map(_is_content, held)):
+        raise InvalidOption(f"history is {OPTIONS['history'].takes}; one of these is none.")
+    try:
+        return tuple(deepcopy(contents_of(held))) if held else ()
+    except InvalidPrompt as error:
+        raise InvalidOption(f"history: {error}") from error
+
+
+def _told(name: str, value: Any) -> str:
+    """A value that does not fit, as its error tells it: by its type, where it may be or hold a key."""
+    if name in ("api_key", "client", "source", "config", "history") or not isinstance(value, str | int | float | None):
+        return f"a {type(value).__name__} like this" if name == "api_key" else f"a {type(value).__name__}"
+    return redact(shorten(repr(value)))
 
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def takes_options(function: _F) -> _F:
+def takes_options(*without: str) -> Callable[[_F], _F]:
     """Give a function that takes `**options: Unpack[ChatOptions]` a signature that names them, for Shift-Tab and Tab
-    in a notebook, and a docstring that tells of each.
+    in a notebook, and a docstring that tells of each; of all but those named here.
     """
+    return lambda function: _documented(function, {"clock", *without})
+
+
+def _documented(function: _F, without: set[str]) -> _F:
     signature = inspect.signature(function)
     kept = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     named = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=_annotation(name))
         for name, option in OPTIONS.items()
-        if name != "clock" and name not in signature.parameters
+        if name not in without and name not in signature.parameters
     ]
     function.__signature__ = signature.replace(parameters=[*kept, *named])  # type: ignore[attr-defined]
     lines = [f"    {p.name}: {OPTIONS[p.name].doc} Default: {p.default!r}." for p in named]

@@ -11,6 +11,7 @@ from .._chat import Chat
 from .._engine.loops import Runner
 from .._engine.options import ChatOptions, takes_options
 from .._engine.source import WatchedSource
+from .._redact import words_of
 from .._run import Run
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _cards: dict[str, Card] = {}  # by run id, as long as it is not closed: ipywidge
 _shown_in: dict[str, int] = {}  # run id to the execution count of the cell that showed it last
 
 
-@takes_options
+@takes_options()
 def ask(prompt: Any, **options: Unpack[ChatOptions]) -> Run:
     """Ask once, and show the answer live in this cell. Returns the Run at once.
 
@@ -50,7 +51,9 @@ def _shown(run: Run) -> Run:
         try:
             display_run(run)
         except Exception as error:
-            warnings.warn(f"Run {run.id} cannot be shown here ({error}); it goes on without a card.", stacklevel=3)
+            warnings.warn(
+                f"Run {run.id} cannot be shown here ({words_of(error)}); it goes on without a card.", stacklevel=3
+            )
     return run
 
 

@@ -156,9 +156,14 @@ def _parsed(args: Any) -> Json | None:
     if args is None:
         return None
     try:
-        value = json.loads(args, parse_constant=lambda name: 1 / 0)
-    except (TypeError, ValueError, ArithmeticError, RecursionError):
+        value = json.loads(args, parse_constant=_refuse)
+    except (TypeError, ValueError, RecursionError):
         raise DecisionRefused("The edited arguments cannot be read: they are JSON text, of an object.") from None
     if not isinstance(value, dict):
         raise DecisionRefused(f"The edited arguments are an object, not {args:.80}.")
     return value
+
+
+def _refuse(name: str) -> None:
+    """NaN and the infinities, which Python's reader would take."""
+    raise ValueError(f"{name} is no JSON")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 
-from .._plain import Wire
+from .._plain import Json, Wire
 from .._stream.parts import CallPart, Part, TextPart, ToolCall
 from .._stream.state import State
 from .._stream.values import Step
@@ -26,6 +26,8 @@ __all__ = ["contents", "model_turn", "sent_calls", "unfinished"]
 
 STOPPED = "Stopped by the user before the call was run."
 FAILED = "The run failed before the call was run."
+STOPPED_LATE = "Stopped by the user while the call ran; what it did is not known."
+FAILED_LATE = "The run failed while the call ran; what it did is not known."
 NAMELESS = "A function call in your last answer had no name, so nothing was run for it."
 
 
@@ -90,11 +92,16 @@ def _responses(calls: list[ToolCall], status: str) -> list[Wire]:
     """The Content that answers the calls of one step, in call order; none while some are still to be answered."""
     if not calls:
         return []
-    reason = {"cancelled": STOPPED, "failed": FAILED}.get(status)
-    if reason is None and any(call.result is None for call in calls):
+    if status not in ("cancelled", "failed") and any(call.result is None for call in calls):
         return []
-    responses = [OpenCall.of(c).answer(c.result if c.result is not None else {"error": reason}) for c in calls]
+    responses = [OpenCall.of(c).answer(c.result if c.result is not None else _cut_off(c, status)) for c in calls]
     return [{"role": "user", "parts": responses}]
+
+
+def _cut_off(call: ToolCall, status: str) -> Json:
+    """The response to a call whose run ended before it had one."""
+    stopped, failed = (STOPPED, FAILED) if call.started_s is None else (STOPPED_LATE, FAILED_LATE)
+    return {"error": stopped if status == "cancelled" else failed}
 
 
 def _without_prompt(opening: list[Wire]) -> list[Wire]:

@@ -5,6 +5,7 @@ All times are seconds since the run's start."""
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -203,7 +204,7 @@ class ToolCall:
     otid: int
     call_id: str | None
     name: str
-    args: Json
+    live_args: Json
     state: str
     step: int
     doc: str = ""
@@ -211,7 +212,7 @@ class ToolCall:
     hash: str | None = None
     deadline_s: float | None = None
     decision: Decision | None = None
-    used_args: Json | None = None
+    live_used_args: Json | None = None
     started_s: float | None = None
     ended_s: float | None = None
     printed: str = ""
@@ -221,12 +222,23 @@ class ToolCall:
     traceback: str | None = None
     model_side: bool = False  # answered within the stream, by a tool on the model's side
 
+    @property
+    def args(self) -> Json:
+        """A copy: what somebody does to it changes neither what is shown nor what runs."""
+        return deepcopy(self.live_args)
+
+    @property
+    def used_args(self) -> Json | None:
+        """A copy, as `args`."""
+        return deepcopy(self.live_used_args)
+
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self.args.items())
         return f"<ToolCall {self.id} {self.name}({shorten(given)}) {self.state}>"
 
     def to_json(self) -> Json:
-        out = {name: clean(getattr(self, name)) for name in self.__slots__ if name not in ("step", "model_side")}
+        names = (name for name in self.__slots__ if name not in ("step", "model_side"))
+        out = {name.removeprefix("live_"): clean(getattr(self, name)) for name in names}
         return out | {"decision": None if self.decision is None else self.decision.to_json()}
 
 

@@ -9,14 +9,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from threading import RLock
 from typing import Any
 
 from .._plain import Json, with_digits
-from .events import Event, RunEnded
+from .events import (
+    Event,
+    PartEnded,
+    Printed,
+    RunEnded,
+    RunStarted,
+    RunStateChanged,
+    StepEnded,
+    StepStarted,
+    TextAdded,
+)
 from .patch import Op, Path
 
 __all__ = ["EventReader", "PatchReader"]
+
+
+_FLAT = (TextAdded, PartEnded, RunStarted, RunStateChanged, StepStarted, StepEnded, Printed)
+"""Events without a container in them; of any other a reader gets a copy, since it is the reader's to change."""
 
 
 class EventReader:
@@ -30,12 +45,13 @@ class EventReader:
         self._queue: asyncio.Queue[Event] = asyncio.Queue()
         self._over = False
         for event in so_far:
-            self._queue.put_nowait(event)
+            self._queue.put_nowait(deepcopy(event))
 
     def put(self, events: Sequence[Event]) -> None:
         """Hand over events; from any thread."""
+        own = [event if isinstance(event, _FLAT) else deepcopy(event) for event in events]
         with suppress(RuntimeError):  # the reader's loop is closed, and nobody reads on
-            self._loop.call_soon_threadsafe(self._extend, events)
+            self._loop.call_soon_threadsafe(self._extend, own)
 
     def _extend(self, events: Sequence[Event]) -> None:
         for event in events:

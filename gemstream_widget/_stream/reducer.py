@@ -124,7 +124,7 @@ def _make_call(state: State, event: PartStarted, common: dict[str, Any]) -> Call
         otid=state.next_otid(),
         call_id=str(provider_id) if provider_id else None,
         name=str(raw.get("name") or ""),
-        args=clean(args) if isinstance(args, dict) else {},
+        live_args=clean(args) if isinstance(args, dict) else {},
         state="streaming_args" if event.streaming else "requested",
         step=event.step,
     )
@@ -137,7 +137,7 @@ def _args_changed(state: State, event: ArgsChanged) -> list[Op]:
     part = state.parts[event.part]
     assert isinstance(part, CallPart)
     part.touch(event.chunk, event.at_s)
-    op, path, value = grow(part.call.args, event.path, event.value, event.append)
+    op, path, value = grow(part.call.live_args, event.path, event.value, event.append)
     return [(op, ("parts", event.part, "call", "args", *path), value)]
 
 
@@ -154,7 +154,7 @@ def _call_state_changed(state: State, event: CallStateChanged) -> list[Op]:
     here = ("parts", part.index, "call")
     ops: list[Op] = []
     for name, value in {**event.fields, "state": event.state}.items():
-        setattr(part.call, name, value)
+        setattr(part.call, "live_used_args" if name == "used_args" else name, value)
         if name != "model_side":
             ops.append(("=", (*here, name), value.to_json() if isinstance(value, Decision) else value))
     return ops

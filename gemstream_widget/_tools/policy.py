@@ -7,13 +7,14 @@ import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from inspect import iscoroutinefunction
+from typing import Any, Literal, TypeAlias, get_args
 
-from .._plain import Wire
+from .._plain import Wire, shorten
 from .._redact import words_of
 from .._stream.parts import DecidedBy, Scope, ToolCall
 
-__all__ = ["Choice", "Policy", "RuleBook", "fingerprint", "judge"]
+__all__ = ["Choice", "Policy", "RuleBook", "fingerprint", "is_policy", "judge"]
 
 
 Verdict: TypeAlias = Literal["auto", "ask", "never"]
@@ -48,12 +49,17 @@ def judge(policy: Policy, call: ToolCall) -> tuple[Verdict, str | None]:
         return policy, None
     try:
         said = policy(call)
-    except Exception as error:
+        verdict, reason = said if isinstance(said, tuple) and len(said) == 2 else (said, None)
+        if not isinstance(verdict, str) or verdict not in get_args(Verdict):
+            return "ask", f"The policy said {shorten(repr(verdict))}, which is none of auto, ask and never."
+        return verdict, None if reason is None else str(reason)
+    except BaseException as error:  # also SystemExit: a policy must not end the kernel
         return "ask", f"The policy failed: {words_of(error)}"
-    verdict, reason = said if isinstance(said, tuple) and len(said) == 2 else (said, None)
-    if verdict not in get_args(Verdict):
-        return "ask", f"The policy said {verdict!r}, which is none of auto, ask and never."
-    return verdict, reason
+
+
+def is_policy(value: Any) -> bool:
+    """A verdict, or a plain function: one that must be awaited would never be asked."""
+    return value in get_args(Verdict) if isinstance(value, str) else callable(value) and not iscoroutinefunction(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,18 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-import typing
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from contextvars import copy_context
+from copy import deepcopy
 from functools import update_wrapper
 from typing import Any, overload
 
-from .._plain import Wire
+from .._plain import Wire, is_seconds
 from .._redact import words_of
 from .._request.wire import FUNCTION_NAME
 from ..errors import ToolError, ToolTimedOut
-from .policy import Policy, Verdict
+from .policy import Policy, is_policy
 from .printed import captured
 from .signature import docstring_of, fields_of, model_of, schema_of
 
@@ -44,8 +44,10 @@ class Tool:
     ) -> None:
         if not callable(function):
             raise ToolError(f"A tool is a function, not {type(function).__name__}: {function!r}.")
-        if approve is not None and not callable(approve) and approve not in typing.get_args(Verdict):
-            raise ToolError(f'approve is "auto", "ask", "never" or a function of the call, not {approve!r}.')
+        if approve is not None and not is_policy(approve):
+            raise ToolError(f'approve is "auto", "ask", "never" or a plain function of the call, not {approve!r}.')
+        if timeout_s is not None and not is_seconds(timeout_s):
+            raise ToolError(f"timeout_s is a number of seconds above 0, or None, not {timeout_s!r}.")
         self.function = function
         self.name = str(name or getattr(function, "__name__", type(function).__name__))
         if not FUNCTION_NAME.fullmatch(self.name):
@@ -77,7 +79,7 @@ class Tool:
         except ValidationError as error:
             faults = (f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
             raise ToolError(f"The arguments do not fit {self.name}: {'; '.join(faults)}.") from error
-        except Exception as error:  # a validator of the user's, which may raise anything
+        except BaseException as error:  # a validator of the user's, which may raise anything
             raise ToolError(f"The arguments of {self.name} could not be checked: {words_of(error)}.") from error
         return {name: getattr(checked, field) for name, field in fields_of(self.function).items()}
 
@@ -216,7 +218,7 @@ def _several(tools: Any) -> Iterable[Any]:
 
 def _as_wire(given: Any) -> Wire | None:
     if isinstance(given, dict) and given:
-        return given
+        return deepcopy(given)  # what was told to Gemini stays what it was
     dump = getattr(given, "model_dump", None)  # the SDK's Tool and FunctionDeclaration, without importing the SDK
     if dump is not None and not isinstance(given, type):
         wire: Wire = dump(mode="json", by_alias=True, exclude_none=True)
@@ -225,5 +227,5 @@ def _as_wire(given: Any) -> Wire | None:
         return None
     raise ToolError(
         "A tool is a function, or a declaration such as {'name': 'get_weather', 'description': '...', 'parameters': "
-        f"{{...}}}}; this is {type(given).__name__}: {given!r}."
+        f"{{...}}}}; this is {type(given).__name__}."
     )

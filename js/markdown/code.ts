@@ -1,4 +1,5 @@
 /** Code blocks: the frame with its language and Copy button, and text kept in spans of bounded size. */
+import { h } from "../dom/dom.ts";
 import { decodeEntities } from "./entities.ts";
 import { SPAN_LINES } from "./limits.ts";
 
@@ -57,27 +58,12 @@ export interface CodeBlock {
 
 /** An empty code block. */
 export function codeBlock(language: string): CodeBlock {
-  const element = document.createElement("div");
-  element.className = "gs-code";
-  const head = document.createElement("div");
-  head.className = "gs-code-head";
-  const label = document.createElement("span");
-  label.className = "gs-code-language";
-  label.textContent = language;
-  const copy = document.createElement("button");
-  copy.type = "button";
-  copy.className = "gs-copy";
-  copy.textContent = "Copy";
-  head.append(label, copy);
-  const pre = document.createElement("pre");
-  pre.tabIndex = 0;
-  pre.setAttribute("role", "region");
-  pre.setAttribute("aria-label", language === "" ? "Code" : `Code, ${language}`);
-  const code = document.createElement("code");
-  if (language !== "") code.className = `language-${language}`;
-  pre.append(code);
-  element.append(head, pre);
-  return { element, pre, code };
+  const code = h("code", { class: (language && `language-${language}`) || null });
+  const label = language === "" ? "Code" : `Code, ${language}`;
+  const pre = h("pre", { tabindex: 0, role: "group", "aria-label": label }, code);
+  const copy = h("button", { type: "button", class: "gs-copy" }, "Copy");
+  const head = h("div", { class: "gs-code-head" }, h("span", { class: "gs-code-language" }, language), copy);
+  return { element: h("div", { class: "gs-code" }, head, pre), pre, code };
 }
 
 /** The text of a code block as it was written. */

@@ -151,7 +151,7 @@ export function buildTableShell(token: Tokens.Table): TableParts {
   const element = document.createElement("div");
   element.className = "gs-scroll";
   element.tabIndex = 0;
-  element.setAttribute("role", "region");
+  element.setAttribute("role", "group");
   // From the source, not from what it means: a link definition that comes later must not change the label.
   const names = token.header
     .map((cell) => cell.text.replace(/[*_`[\]\\]/g, "").trim())

@@ -2,33 +2,21 @@
  * Images in an answer. Fetching one tells its server whatever the model put into the address, so nothing is fetched
  * before the reader has seen the address and asked for it.
  */
+import { h } from "../dom/dom.ts";
 import { imageUrl } from "./urls.ts";
 
 const sources = new WeakMap<Element, URL>();
 
 /** What stands for an image until, and unless, the reader loads it. */
 export function remoteImage(href: string, alt: string): HTMLElement {
-  const holder = document.createElement("span");
-  holder.className = "gs-image";
-  const label = document.createElement("span");
-  label.className = "gs-image-alt";
-  label.textContent = alt === "" ? "Image" : `Image: ${alt}`;
   const url = imageUrl(href);
-  if (url === null) {
-    const reason = /^\s*data:/i.test(href) ? "embedded in the text" : "address not allowed";
-    label.textContent += ` (not shown: ${reason})`;
-    holder.append(label);
-    return holder;
-  }
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "gs-load-image";
-  button.textContent = `Load image from ${url.host}`;
-  button.title = url.href;
-  const address = document.createElement("span");
-  address.className = "gs-image-url";
-  address.textContent = url.href;
-  holder.append(label, " ", button, " ", address);
+  const reason = /^\s*data:/i.test(href) ? "embedded in the text" : "address not allowed";
+  const words = `${alt === "" ? "Image" : `Image: ${alt}`}${url === null ? ` (not shown: ${reason})` : ""}`;
+  const holder = h("span", { class: "gs-image" }, h("span", { class: "gs-image-alt" }, words));
+  if (url === null) return holder;
+  const load = `Load image from ${url.host}`;
+  const button = h("button", { type: "button", class: "gs-load-image", title: url.href }, load);
+  holder.append(" ", button, " ", h("span", { class: "gs-image-url" }, url.href));
   sources.set(button, url);
   return holder;
 }

@@ -12,6 +12,7 @@ export class Pass {
   #tokens: readonly Token[] | null = null;
   #starts: readonly number[] = [];
   #found: Links = noLinks();
+  #final = 0;
 
   constructor(
     /** What an open block puts before the tail, so that the parser reads the tail as its continuation. */
@@ -50,8 +51,7 @@ export class Pass {
 
   /** How many leading tokens no later text can change. */
   get final(): number {
-    if (this.end) return this.tokens.length;
-    return this.isWhole ? finalCount(this.tokens, this.starts, this.text) : 0;
+    return this.tokens && this.#final;
   }
 
   /** How much of the tail is before the token at `index`. */
@@ -63,6 +63,8 @@ export class Pass {
     const { tokens, links } = lex(this.text, this.known, !this.end);
     this.#starts = offsets(tokens);
     this.#found = links;
+    const isWhole = this.#starts.at(-1) === this.text.length;
+    this.#final = this.end ? tokens.length : isWhole ? finalCount(tokens, this.#starts, this.text) : 0;
     return tokens;
   }
 }

@@ -270,8 +270,8 @@ def test_code_can_be_copied(open_page: Open, permissions: list[str]) -> None:
 
 def test_scrolling_parts_can_be_reached_and_have_names(bench: Bench) -> None:
     bench.js("() => document.getElementById('box').append(gs.render(['| a | `b` |\\n|---|---|\\n\\n```py\\nx\\n```']))")
-    assert bench.page.get_by_role("region", name="Table: a, b").get_attribute("tabindex") == "0"
-    assert bench.page.get_by_role("region", name="Code, py").get_attribute("tabindex") == "0"
+    assert bench.page.get_by_role("group", name="Table: a, b").get_attribute("tabindex") == "0"
+    assert bench.page.get_by_role("group", name="Code, py").get_attribute("tabindex") == "0"
 
 
 # --- speed; the numbers are in benchmarks/page_markdown.py, these are alarms
