@@ -1,7 +1,7 @@
 // What is bundled of marked. marked.test.ts holds it to the whole of marked.
 
 /** marked's options as js/markdown/lexer.ts sets them for good: what they would switch on is not bundled. */
-const settled = { pedantic: "!1", breaks: "!1", gfm: "!0", hooks: "null", silent: "!1" };
+const settled = { pedantic: "!1", breaks: "!1", gfm: "!0", silent: "!1" };
 
 /**
  * Only the lexer is used, but marked's one minified file ends by building its convenience functions, which hold the whole
