@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { Lexer } from "marked";
 import { expect, it } from "vitest";
+import { mathHooks } from "../markdown/math_syntax.ts";
 // @ts-expect-error: plain JavaScript, for bundle.mjs
 import { lexerSource, privateNames } from "./marked.mjs";
 
@@ -15,18 +16,25 @@ const extras = [
   tests.map(({ markdown }) => markdown).join("\n\n"),
 ];
 
-it("is the same lexer, and smaller", async () => {
-  const whole = readFileSync(require.resolve("marked"), "utf8");
-  const source = lexerSource(whole) as string;
+const whole = readFileSync(require.resolve("marked"), "utf8");
+const source = lexerSource(whole) as string;
+const url = `data:text/javascript;base64,${Buffer.from(source).toString("base64")}`;
+const part = (await import(/* @vite-ignore */ url)) as { Lexer: typeof Lexer };
+
+it("is the same lexer, and smaller", () => {
   expect(source.length).toBeLessThan(whole.length);
-  const url = `data:text/javascript;base64,${Buffer.from(source).toString("base64")}`;
-  const part = (await import(/* @vite-ignore */ url)) as { Lexer: typeof Lexer };
   for (const text of [...tests.map(({ markdown }) => markdown), ...extras])
     expect(new part.Lexer({ gfm: true }).lex(text)).toEqual(new Lexer({ gfm: true }).lex(text));
 });
 
+it("pairs no mark of emphasis with one inside a formula", () => {
+  const text = "*see $a*b$ there*";
+  const masked = { gfm: true, hooks: mathHooks };
+  expect(new Lexer(masked).lex(text)).not.toEqual(new Lexer({ gfm: true }).lex(text));
+  expect(new part.Lexer(masked).lex(text)).toEqual(new Lexer(masked).lex(text));
+});
+
 it("has names of its own that no source of ours uses", () => {
-  const whole = readFileSync(require.resolve("marked"), "utf8");
   const names = privateNames(whole) as string[];
   expect(names.length).toBeGreaterThan(70);
   const folder = new URL("../", import.meta.url);

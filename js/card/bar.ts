@@ -180,19 +180,23 @@ export class Bar {
   /** The room of Stop stays, and stays empty, until nobody can mean Stop any more. */
   #retireStop(): void {
     this.#swapAt_ms = performance.now() + swap_ms;
-    const root = this.root.getRootNode() as ShadowRoot | Document;
-    if (root.activeElement === this.#stop) this.#context.focusCard();
+    this.#leaveStop();
     this.#stop.disabled = true;
     this.#stop.classList.add("gone");
   }
 
   #swapNow(): void {
     this.#swapped = true;
-    const root = this.root.getRootNode() as ShadowRoot | Document;
-    if (root.activeElement === this.#stop) this.#context.focusCard();
+    this.#leaveStop();
     const hasAnswer = answerMarkdown(this.#run.state) !== "";
     this.#slot.replaceChildren(...(hasAnswer ? [this.#copy] : []));
     this.#onRest();
+  }
+
+  /** Who is on Stop when it goes stays in the card. */
+  #leaveStop(): void {
+    const root = this.root.getRootNode() as ShadowRoot | Document;
+    if (root.activeElement === this.#stop) this.#context.focusCard();
   }
 
   /** Somebody listens after all. */

@@ -69,8 +69,8 @@ export class Stick {
 
   /** How much of the card is scrolled out above, and the means to scroll back by it. */
   hiddenAbove(): number {
-    const scroller = this.#findScroller();
-    return scroller ? Math.max(0, viewOf(scroller).top - this.#host.getBoundingClientRect().top) : 0;
+    const view = this.view();
+    return view ? Math.max(0, view.top - this.#host.getBoundingClientRect().top) : 0;
   }
 
   scrollBy(distance: number): void {
@@ -122,16 +122,11 @@ export class Stick {
   #seen(entry: IntersectionObserverEntry): void {
     this.visible = entry.isIntersecting;
     if (this.visible) this.stuck = true;
-    const bottom = entry.rootBounds?.bottom ?? innerHeight;
-    this.below = !this.visible && entry.boundingClientRect.top > Math.min(bottom, this.#viewBottom()) - 1;
+    const bottom = Math.min(entry.rootBounds?.bottom ?? innerHeight, this.view()?.bottom ?? innerHeight);
+    this.below = !this.visible && entry.boundingClientRect.top > bottom - 1;
     // Scrolled past the whole card: its end is above, nothing to follow.
     if (!this.visible && !this.below) this.stuck = false;
     this.#onChange();
-  }
-
-  #viewBottom(): number {
-    const scroller = this.#findScroller();
-    return scroller ? viewOf(scroller).bottom : innerHeight;
   }
 
   /** Only what happens inside our own scroller says anything about this card. */
