@@ -74,7 +74,7 @@ def page_of(card: gem.Card) -> PageComm:
 
 
 class Page:
-    """What js/store.ts does, in short: start from the snapshot, apply patches by number."""
+    """What js/source/kernel.ts does, in short: start from the snapshot, apply patches by number."""
 
     def __init__(self, page: PageComm) -> None:
         (held,) = page.state["snapshot"]["runs"]
