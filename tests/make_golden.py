@@ -3,7 +3,8 @@
     python -m tests.make_golden
 
 Each file holds the operations of one stream, batch by batch, and the state after each of them. The streams are made
-here; tests/test_reducer.py checks that the files are fresh, js/state/golden.test.ts that the page folds them to the same.
+here; tests/test_reducer.py checks that the files are fresh, js/state/golden.test.ts that the page folds them to the
+same.
 """
 
 from __future__ import annotations
