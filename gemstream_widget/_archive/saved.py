@@ -90,7 +90,7 @@ def run_to_json(record: Record, *, waiting: bool, repairs: list[str]) -> Json:
     for part in state["parts"]:
         if part["kind"] == "call":
             fields = {name: part["call"][name] for name in _CALL_FIELDS}
-            calls[part["call"]["id"]] = fields if ended else _settled(fields, waiting)
+            calls[part["call"]["id"]] = fields if ended else _as_left_behind(fields, waiting)
     return {
         "prompt": state["prompt"],
         "started_at": record.state.timing.started_at,
@@ -119,7 +119,7 @@ def _json_of(wire: Any) -> Any:
     return wire
 
 
-def _settled(fields: Json, waiting: bool) -> Json:
+def _as_left_behind(fields: Json, waiting: bool) -> Json:
     """A call as another kernel can take it over: what was running has no result, what waited may go on waiting."""
     if fields["state"] == "running" or (not waiting and not is_terminal(CALL_TABLE, fields["state"])):
         ran = fields["state"] == "running"
