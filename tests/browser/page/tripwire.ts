@@ -80,7 +80,7 @@ function faults(element: Element, { name, value }: Attr): string[] {
     case "class":
       return /^[\w+#. -]*$/.test(value) ? [] : [`class: ${where}`];
     case "id":
-      return /^gs-(field|rule)-\d+(-\w+)?$/.test(value) ? [] : [`id: ${where}`];
+      return /^gs-(field|rule|held)-\d+(-\w+)?$/.test(value) ? [] : [`id: ${where}`];
     default:
       return [];
   }
