@@ -32,6 +32,9 @@ const retry_ms = 1500;
 /** Resyncs that nothing on the screen waits for, or that nobody ever answered, are not repeated for ever. */
 const tries_max = 4;
 const stop_tries = 4;
+/** A connection may come back after a page has given its kernel up: it asks on now and then, for five minutes. */
+const later_ms = 6000;
+const later_tries = 50;
 /** Whoever was not heard may ask again. */
 const again_ms = 5000;
 /** A run that goes on is spoken of every 2 s. After this the page asks: the words of its end may be what was lost. */
@@ -46,6 +49,8 @@ export class KernelSource implements Source {
   /** Resyncs the kernel has not answered, by run; null is every run of the card. */
   readonly #waiting = new Map<string | null, number>();
   readonly #stops = new Map<string, number>();
+  /** How often a page whose kernel was never heard still asks for the end of what it was saved with. */
+  #later = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #model: ModelPort;
   readonly #now: () => number;
@@ -147,6 +152,7 @@ export class KernelSource implements Source {
   #setLive(live: boolean): void {
     this.live = live;
     this.saved = !live;
+    this.#later = !live && [...this.runs.values()].some((run) => !run.ended) ? later_tries : 0;
     this.#tell((listener) => listener.live());
     this.#arm();
   }
@@ -272,12 +278,17 @@ export class KernelSource implements Source {
 
   #arm(): void {
     if (this.#timer !== undefined) return;
-    if (this.#waiting.size === 0 && this.#stops.size === 0 && !this.#goesOn(null)) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#retry();
-      this.#arm();
-    }, retry_ms);
+    const waits = this.#waiting.size > 0 || this.#stops.size > 0 || this.#goesOn(null);
+    if (!waits && this.#later === 0) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        if (waits) this.#retry();
+        else if (this.#later-- > 0) this.#ask(null);
+        this.#arm();
+      },
+      waits ? retry_ms : later_ms,
+    );
   }
 
   #retry(): void {
