@@ -141,14 +141,14 @@ class GeminiSource:
         """The client, made now where there is none. Runs on a worker thread."""
         client = self._client
         if client is None:
+            if self._connect is None:
+                _require_credentials()
             client = self._client = self._connect() if self._connect else _default_client()
         remember_key(getattr(getattr(client, "_api_client", None), "api_key", None))
         return client
 
     async def prepare(self) -> None:
         """Have a client. Raises MissingKey, and what `connect` raises in our words."""
-        if self._client is None and self._connect is None:
-            _require_credentials()
         try:
             await asyncio.to_thread(self._have_client)
         except (GemstreamError, asyncio.CancelledError):
@@ -158,7 +158,6 @@ class GeminiSource:
 
     async def stream(self, request: Request) -> AsyncIterator[Wire]:
         """The wire chunks of one request. See Source; raises errors.RunFailed subclasses and HistoryError."""
-        await self.prepare()
         received = 0
         try:
             client, config, contents = await asyncio.to_thread(self._prepare, request)
