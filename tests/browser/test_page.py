@@ -226,7 +226,8 @@ def test_a_state_that_was_saved_in_mid_run_says_so_and_offers_nothing(card: Card
     assert not card.find(".trouble").is_visible()
     assert card.find(".caret").count() == 0
     assert card.find("[aria-busy=true]").count() == 0
-    assert len(card.sent("resync")) == 5
+    asked = len(card.sent("resync"))
+    assert asked in (5, 6)
     assert card.sent("module") == []
     assert card.find(".form").count() == 0
     assert "Decide in Python" not in card.text
@@ -236,7 +237,8 @@ def test_a_state_that_was_saved_in_mid_run_says_so_and_offers_nothing(card: Card
     card.page.keyboard.press("Escape")
     card.page.wait_for_timeout(8000)
     assert card.find(".facts-line").inner_text() == time
-    assert len(card.sent("resync")) == 5
+    # The connection may come back, so the page asks on, every 6 s: once or twice in the 8 s of this look.
+    assert len(card.sent("resync")) - asked in (1, 2)
     assert card.sent("stop") == []
 
 
