@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from typing import Any
 
 from .._plain import Json, Wire
 from ..errors import InvalidPrompt
 from .wire import FIELDS, camel, short
 
-__all__ = ["contents_of"]
+__all__ = ["Named", "Prompt", "contents_of", "prompt_of"]
 
 
 _MESSAGES = ("functionCall", "functionResponse", "inlineData", "fileData")
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is sent of what a reader gave: wire Contents, and in words what went in beside plain text, each with its
+    size.
+    """
+
+    contents: list[Wire]
+    attachments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An item of a prompt that the reader knows by a name, as `{orders}` in a magic."""
+
+    value: Any
+    name: str
+
+
+def prompt_of(given: Any) -> Prompt:
+    """The prompt, with its attachments told. Raises InvalidPrompt as `contents_of` does."""
+    return Prompt(contents_of(given))
 
 
 def contents_of(prompt: Any) -> list[Wire]:
