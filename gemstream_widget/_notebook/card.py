@@ -26,13 +26,14 @@ from .._stream.values import StoppedBy
 from . import fastlane, reload
 from .link import Link, goes_on
 
-__all__ = ["Card"]
+__all__ = ["Card", "was_heard"]
 
 
 _STATIC = Path(__file__).parent.parent / "static"
 _FAST = ("stop", "decide", "resync", "module")
 """What is heard as it arrives: what must not wait for the cell it is about, and whatever a decision needs first."""
 _sent: set[str] = set()  # the modules that some page of this kernel has been sent
+_heard = threading.Event()  # some page of this kernel has said something
 
 
 @cache
@@ -54,6 +55,11 @@ def _module(name: str) -> tuple[str, bytes]:
     """A second JavaScript module that the page asks for when it first needs it: content hash and source."""
     source = (_STATIC / f"{name}.js").read_bytes()
     return hashlib.sha256(source).hexdigest()[:16], source
+
+
+def was_heard() -> bool:
+    """Whether a page of this kernel has said anything to any card."""
+    return _heard.is_set()
 
 
 class Card(anywidget.AnyWidget):
@@ -130,6 +136,7 @@ class Card(anywidget.AnyWidget):
             self._hear(content)
 
     def _hear(self, content: Json) -> None:
+        _heard.set()
         op = content.get("op")
         if op == "stop":
             self._stop(content.get("run"))

@@ -15,9 +15,11 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-__all__ = ["unwatch", "watch", "watch_target"]
+__all__ = ["State", "kernel", "placed", "state", "unwatch", "watch", "watch_target"]
+
+State: TypeAlias = Literal["hooked", "idle", "late", "replaced", "no kernel", "no stream", "no callback"]
 
 
 _log = logging.getLogger(__name__)
@@ -25,6 +27,9 @@ _handlers: dict[str, Callable[[dict[str, Any]], None]] = {}
 _openings: dict[str, Callable[[str, dict[str, Any]], None]] = {}
 _lock = threading.Lock()
 _hooked: Any = None  # the stream that carries the hook
+_hook: Any = None  # what was put on it
+placed = threading.Event()
+"""Set once the hook is on the stream, which on ipykernel 7 another thread does."""
 
 
 def watch(comm_id: str, handler: Callable[[dict[str, Any]], None]) -> bool:
@@ -51,17 +56,35 @@ def unwatch(comm_id: str) -> None:
         _handlers.pop(comm_id, None)
 
 
-def _kernel() -> Any:
+def kernel() -> Any:
     """The running ipykernel, or None; without importing it, as another host may be running this."""
     module = sys.modules.get("ipykernel.kernelbase")
     kernel_class = getattr(module, "Kernel", None)
     return kernel_class.instance() if kernel_class is not None and kernel_class.initialized() else None
 
 
+def state() -> State:
+    """How the hook is: on the stream ("hooked"), not needed yet ("idle"), about to be put there ("late"), taken off by
+    somebody else ("replaced"), or why there cannot be one. From any thread.
+    """
+    running = kernel()
+    stream = getattr(running, "shell_stream", None)
+    if stream is None:
+        return "no kernel" if running is None else "no stream"
+    callback = getattr(stream, "_recv_callback", None)
+    if callback is None:
+        return "no callback"
+    if _hooked is not stream:
+        return "idle"
+    if callback is _hook:
+        return "hooked"
+    return "replaced" if placed.is_set() else "late"
+
+
 def _install() -> bool:
-    global _hooked  # noqa: PLW0603  # one kernel per process
-    kernel = _kernel()
-    stream = getattr(kernel, "shell_stream", None)
+    global _hooked, _hook  # noqa: PLW0603  # one kernel per process
+    running = kernel()
+    stream = getattr(running, "shell_stream", None)
     if stream is None:
         return False
     if _hooked is stream:
@@ -71,13 +94,16 @@ def _install() -> bool:
         return False
 
     def look_and_pass_on(frames: Any) -> Any:
-        _look(kernel, frames)
+        _look(running, frames)
         return dispatch(frames)
 
     def install() -> None:
         stream.on_recv(look_and_pass_on, copy=False)
+        placed.set()
 
-    thread = getattr(kernel, "shell_channel_thread", None)
+    placed.clear()
+    _hook = look_and_pass_on
+    thread = getattr(running, "shell_channel_thread", None)
     if thread is None:
         install()
     else:
