@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ._notebook.card import Card as Card
     from ._notebook.display import ask as ask
     from ._notebook.display import watch as watch
+    from ._notebook.doctor import doctor as doctor
     from ._run import Run as Run
     from ._stream.parts import ToolCall as ToolCall
     from ._tools.tool import Tool as Tool
@@ -50,6 +51,7 @@ _HOMES = {
     "Tool": "_tools.tool",
     "ToolCall": "_stream.parts",
     "ask": "_notebook.display",
+    "doctor": "_notebook.doctor",
     "load_chat": "_chat",
     "tool": "_tools.tool",
     "watch": "_notebook.display",
