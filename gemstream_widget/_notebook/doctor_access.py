@@ -170,7 +170,7 @@ def _target() -> _Target | None:
     cloud = _switch() is not None
     if own := os.environ.get(_BASES[cloud]):
         parts = _split(own)
-        return _Target(parts.scheme, parts.hostname) if parts and parts.hostname else None
+        return _Target(parts.scheme, _host(parts)) if parts else None
     if not cloud:
         return _Target("https", "generativelanguage.googleapis.com")
     location = os.environ.get("GOOGLE_CLOUD_LOCATION") or "global"
@@ -183,9 +183,17 @@ def _target() -> _Target | None:
 def _read(said: str) -> _Proxy | None:
     """Where the proxy is. None where that is not certain: a piece of a password must not be taken for a host."""
     parts = _split(said if "://" in said else f"http://{said}")
-    if parts is None or parts.path.strip("/") or parts.query or parts.scheme not in _PORTS or not parts.hostname:
+    if parts is None or parts.path.strip("/") or parts.query or parts.scheme not in _PORTS:
         return None
-    return _Proxy(parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme])
+    return _Proxy(parts.scheme, _host(parts), parts.port or _PORTS[parts.scheme])
+
+
+def _host(parts: SplitResult) -> str:
+    """The host as it is written. In small letters, a key that was put there by mistake would not be known as one."""
+    name = parts.hostname or ""
+    written = parts.netloc.rpartition("@")[2]
+    start = written.lower().find(name)
+    return written[start : start + len(name)]
 
 
 def _split(address: str) -> SplitResult | None:
@@ -195,7 +203,7 @@ def _split(address: str) -> SplitResult | None:
         _ = parts.port  # raises where it is no number
     except ValueError:
         return None
-    name = parts.hostname or ""
+    name = _host(parts)
     whole = "@" not in parts.path + parts.query and not parts.fragment
     return parts if whole and name and all(letter.isalnum() or letter in ".-_:%" for letter in name) else None
 

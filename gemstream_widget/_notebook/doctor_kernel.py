@@ -153,6 +153,7 @@ def _ipykernel(hears_early: bool) -> Finding:
     """What works when, by version: docs/reliability.md has how often that was tried."""
     version = str(getattr(sys.modules["ipykernel"], "__version__", ""))
     number = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    family = "old" if number < (6, 31) else "6" if number < (7, 0) else "7" if number < (7, 4) else "7.4"
-    deaf = "" if hears_early or family == "old" else ".deaf"
-    return finding(f"ipykernel.{family}{deaf}", version=version)
+    family = "old" if number < (6, 31) else "6" if number < (7, 0) else "7"
+    if family == "old" or hears_early:
+        return finding(f"ipykernel.{family}", version=version)
+    return finding(f"ipykernel.{'7.4' if number >= (7, 4) else family}.deaf", version=version)

@@ -57,10 +57,11 @@ _STYLE = """
 .gsd .gsd-words p{margin:0;overflow-wrap:anywhere}
 .gsd .gsd-ok .gsd-words{color:var(--muted)}
 .gsd .gsd-words p.gsd-advice{margin-top:2px;padding-inline-start:8px;border-inline-start:2px solid var(--line)}
-.gsd code{padding:0 3px;border-radius:3px;color:inherit;background:color-mix(in srgb,var(--fg) 7%,var(--bg));
- font:12px/18px var(--jp-code-font-family,ui-monospace),monospace;white-space:break-spaces}
+.gsd .gsd-words p>code{padding:0 3px;border-radius:3px;color:inherit;white-space:break-spaces;
+ background:color-mix(in srgb,var(--fg) 7%,var(--bg));font:12px/18px var(--jp-code-font-family,ui-monospace),monospace;
+ -webkit-box-decoration-break:clone;box-decoration-break:clone}
 @container (max-width:560px){
- .gsd ul.gsd-list>li{grid-template-columns:88px minmax(0,1fr)}.gsd .gsd-words{grid-column:1/-1}
+ .gsd ul.gsd-list>li{grid-template-columns:auto minmax(0,1fr);padding-block:6px}.gsd .gsd-words{grid-column:1/-1}
 }
 """.replace("\n", "")
 

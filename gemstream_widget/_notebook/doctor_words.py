@@ -130,14 +130,9 @@ CASES: dict[str, Case] = {
     "ipykernel.7.deaf": Case(
         "ipykernel",
         "note",
-        "{version} without the fast lane: while a cell awaits or blocks, Stop and approvals are heard only from pages "
-        "that use subshells, as JupyterLab 4.6 and Notebook 7.6 do.",
+        '{version} without the fast lane: while a cell awaits or, with `runner="thread"`, blocks, Stop and approvals '
+        "are heard only from pages that use subshells, as JupyterLab 4.6 and Notebook 7.6 do.",
         'To be heard from others while a cell awaits: `%pip install "ipykernel>=7.4"`, then restart the kernel.',
-    ),
-    "ipykernel.7.4": Case(
-        "ipykernel",
-        "ok",
-        '{version}: Stop and approvals are heard while a cell awaits and, with `runner="thread"`, while one blocks.',
     ),
     "ipykernel.7.4.deaf": Case(
         "ipykernel",
