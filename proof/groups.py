@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from benchmarks.setting import Setting
 
-from . import faults, forms, fuzz, healing, history, hostile, hosts, kernels, leaks, secrets, stop, watch
+from . import doctor, faults, forms, fuzz, healing, history, hostile, hosts, kernels, leaks, secrets, stop, watch
 from .report import Found
 
 __all__ = ["GROUPS", "IN_BROWSER", "Group"]
@@ -25,6 +25,7 @@ GROUPS: dict[str, Group] = {
     "history": history.measure,
     "kernels": kernels.measure,
     "hosts": hosts.measure,
+    "doctor": doctor.measure,
     "page": healing.measure,
     "hostile": hostile.measure,
     "forms": forms.measure,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
-from typing import Any
+from typing import Any, TypeVar
 
 from jupyter_client import BlockingKernelClient, KernelManager
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -139,6 +139,9 @@ class Kernel:
                 cell.done = True
 
 
+K = TypeVar("K", bound=Kernel)
+
+
 class _OneSpec(KernelSpecManager):
     """Knows the kernel of one interpreter, started as that kernel's own specification does."""
 
@@ -152,9 +155,9 @@ class _OneSpec(KernelSpecManager):
 
 
 @contextmanager
-def kernel_of(python: Path) -> Iterator[Kernel]:
+def kernel_of(python: Path, kind: type[K] = Kernel) -> Iterator[K]:
     """A kernel of that interpreter, on 127.0.0.1, with settings and a working directory of its own. It ends with the
-    context, whatever happens.
+    context, whatever happens. `kind` is a Kernel, or does more with what the kernel publishes.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, open(f"{name}/kernel.log", "w") as log:
         folder = Path(name)
@@ -165,7 +168,7 @@ def kernel_of(python: Path) -> Iterator[Kernel]:
         try:
             client.start_channels()
             client.wait_for_ready(timeout=_START_S)
-            yield Kernel(manager, client, folder)
+            yield kind(manager, client, folder)
         finally:
             client.stop_channels()
             manager.shutdown_kernel(now=True)
