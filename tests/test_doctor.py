@@ -155,12 +155,22 @@ def test_silence_is_told_with_its_usual_cause_and_a_late_word_corrects_it(output
     asyncio.run(main())
 
 
-def test_a_loop_that_is_held_is_no_silence(output: Output, short: None) -> None:
+def test_a_loop_that_is_held_is_no_silence(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_module, "SILENCE_S", 0.5)
+
+    def say(rounds: int) -> None:
+        """The loop comes to the kernel's socket a few rounds after it was let go."""
+        if rounds:
+            asyncio.get_running_loop().call_soon(say, rounds - 1)
+        else:
+            page().say(op="resync", run=None, have=0)
+
     async def main() -> None:
         report = gem.doctor()
-        await asyncio.sleep(0)  # it waits
-        asyncio.get_running_loop().call_soon(lambda: page().say(op="resync", run=None, have=0))
-        time.sleep(0.3)  # noqa: ASYNC251  # a cell that blocks, for longer than the page has to answer
+        for _ in range(5):
+            await asyncio.sleep(0)  # it waits, by now
+        asyncio.get_running_loop().call_soon(say, 9)
+        time.sleep(0.7)  # noqa: ASYNC251  # a cell that blocks, for longer than the page has to answer
         await report.wait()
         assert by_topic(report, "page").level == "ok"
         await report._work
@@ -242,8 +252,11 @@ def test_from_a_thread_without_a_loop_of_its_own(output: Output) -> None:
 def test_a_reader_that_is_interrupted_leaves_the_report_to_others(output: Output) -> None:
     async def main() -> None:
         report = gem.doctor()
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(report.wait(), 0)
+        reader = asyncio.create_task(report.wait())
+        await asyncio.sleep(0)  # it waits
+        reader.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reader
         page().say(op="resync", run=None, have=0)
         assert (await report.wait()).ok
         await report._work
@@ -264,6 +277,15 @@ def test_a_script_gets_it_finished_and_loads_no_jupyter() -> None:
     assert "Unknown" not in "\n".join(report)
     assert "Python without a notebook" in "\n".join(report)
     assert done.stderr == ""
+
+
+def test_where_a_loop_runs_and_nothing_is_shown_the_report_says_how_to_have_it() -> None:
+    async def main() -> None:
+        report = gem.doctor()
+        assert by_topic(report, "demo").words == "Being tried: `await report.wait()` waits for it."
+        assert by_topic(await report.wait(), "demo").level == "ok"
+
+    asyncio.run(main())
 
 
 # -- checks that fail --------------------------------------------------------------------------------------------------

@@ -95,6 +95,23 @@ def test_what_is_missing_or_too_old_is_named_with_what_to_install(installed: dic
     assert '"ipykernel>=6.31"' in str(found[1].advice)
 
 
+@pytest.mark.parametrize(
+    ("host", "cases"),
+    [
+        ("marimo", ["versions.unneeded", "versions.fit"]),
+        ("script", ["versions.unneeded", "versions.fit"]),
+        ("kernel", ["versions.missing"]),
+        ("other", ["versions.missing"]),
+    ],
+)
+def test_ipykernel_is_needed_where_it_is_the_host(
+    host: str, cases: list[str], installed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor_kernel, "host_here", lambda: host)
+    del installed["ipykernel"]
+    assert names(doctor_kernel.versions()) == cases
+
+
 def test_a_python_that_is_too_old(installed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor_kernel.platform, "python_version", lambda: "3.10.1")
     assert names(doctor_kernel.versions()) == ["versions.python"]

@@ -134,10 +134,10 @@ class Report:
     def _begin(self) -> None:
         for topic, check in _NOW.items():
             self._found[topic] = _guarded(topic, check)
-        for topic in _LATER:
-            self._found[topic] = (finding("pending", topic),)
         host = _host()
         has_page = host in ("kernel", "other")
+        for topic in _LATER:
+            self._found[topic] = (finding("pending" if has_page else "pending.unshown", topic),)
         probe = None
         if not has_page:
             self._found["page"] = (finding("page.untried" if host == "marimo" else "page.none"),)

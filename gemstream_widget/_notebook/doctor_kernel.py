@@ -23,6 +23,7 @@ __all__ = ["Host", "bundle", "event_loop", "fast_lane", "host", "host_here", "sh
 Host: TypeAlias = Literal["kernel", "other", "marimo", "terminal", "script"]
 
 _PACKAGE = "gemstream_widget"
+_WITHOUT_IPYKERNEL: tuple[Host, ...] = ("marimo", "terminal", "script")
 _MODULES = {"google-genai": "google.genai"}
 """Where a module is not called as its package."""
 _HOOK_S = 2.0
@@ -36,6 +37,9 @@ def versions() -> Iterator[Finding]:
     fits = True
     for name, requirement in declared.items():
         version, wanted = held.get(name), str(requirement)
+        if version is None and name == "ipykernel" and host_here() in _WITHOUT_IPYKERNEL:
+            yield finding("versions.unneeded", package=name)
+            continue
         if version is None:
             yield finding("versions.missing", package=name, wanted=wanted)
         elif not requirement.specifier.contains(version, prereleases=True):

@@ -41,10 +41,10 @@ _STYLE = """
  box-sizing:border-box;max-width:920px;margin:4px 0;border:1px solid var(--line);border-radius:6px;overflow:hidden;
  container-type:inline-size;background:var(--bg);color:var(--fg);line-height:20px;
  font:var(--jp-ui-font-size1,13px)/20px var(--jp-ui-font-family,system-ui),sans-serif}
-[data-jp-theme-light=false] .gsd,.vscode-dark .gsd{
+[data-jp-theme-light=false] .gsd,.vscode-dark .gsd,.dark .gsd{
  --ok:#6fd08c;--note:#6aa6ff;--problem:#ff8a80;--unknown:#f0b45a}
 .gsd p.gsd-head{margin:0;padding:8px 12px;border-bottom:1px solid var(--line)}
-.gsd .gsd-head b{font-weight:600;margin-inline-end:8px}
+.gsd .gsd-head b{font-weight:600;margin-inline-end:4px}
 .gsd .gsd-head span{color:var(--muted)}
 .gsd ul.gsd-list{list-style:none;margin:0;padding:4px 0}
 .gsd ul.gsd-list>li{display:grid;grid-template-columns:88px 104px minmax(0,1fr);gap:0 8px;margin:0;padding:4px 12px}
@@ -98,7 +98,7 @@ def _block(words: str, first: str, others: str) -> list[str]:
 
 def html(findings: Sequence[Finding]) -> str:
     """The report for a page."""
-    head = f'<p class="gsd-head"><b>{_TITLE}</b><span>{escape(summary(findings))}</span></p>'
+    head = f'<p class="gsd-head"><b>{_TITLE}</b> <span>{escape(summary(findings))}</span></p>'
     return (
         f"<style>{_STYLE}</style>"
         f'<section class="gsd" aria-label="{_TITLE}">{head}<ul class="gsd-list">{"".join(_items(findings))}</ul>'

@@ -62,6 +62,7 @@ _DIRECT = '`model="demo"` never asks a proxy.'
 
 CASES: dict[str, Case] = {
     "pending": Case("", "unknown", "Being tried; this line changes by itself."),
+    "pending.unshown": Case("", "unknown", "Being tried: `await report.wait()` waits for it."),
     "failed": Case("", "unknown", "This check failed itself, with {error}: what it looks at is not known."),
     # -- this environment ----------------------------------------------------------------------------------------------
     "versions.fit": Case("versions", "ok", "Python {python}, {packages}."),
@@ -72,6 +73,7 @@ CASES: dict[str, Case] = {
         "Make an environment with such a Python, and install gemstream_widget there.",
     ),
     "versions.missing": Case("versions", "problem", "{package} is not installed in this environment.", _RESTART),
+    "versions.unneeded": Case("versions", "ok", "{package} is not installed, and nothing needs it here."),
     "versions.range": Case(
         "versions", "problem", "{package} is {version}, and gemstream_widget needs {range}.", _RESTART
     ),
