@@ -78,7 +78,7 @@ def test_each_row_is_what_gemini_gets(held: dict[str, Any]) -> None:
             arrived = ", ".join(map(kinds, content["parts"]))
             assert re.fullmatch(rf"{re.escape(arrived)}([:;] .*)?", gets), given
             words = [
-                re.sub(r"run r\d+", "run r1", re.sub(r"figure, \d+ x \d+", "figure, 543 x 413", one))
+                re.sub(r"run r\d+", "run r1", re.sub(r"figure, \d+ x \d+", "figure, 547 x 413", one))
                 for one in prompt.attachments
             ]
             assert [_SIZE.sub("", one) for one in words] == ([_SIZE.sub("", told.strip("`"))] if told else []), given
