@@ -231,6 +231,20 @@ def test_a_photo_stays_a_photo(save: str, kind: str, tmp_path: Path) -> None:
     assert (found, image_size(data)) == (kind, (100, 50))
 
 
+@pytest.mark.parametrize("save", ["JPEG", "PNG", "TIFF"])
+def test_the_metadata_of_an_image_stays_behind(save: str, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
+    taken = image.Exif()
+    taken[0x010E] = "at home"  # the description
+    pil().save(tmp_path / "a", format=save, exif=taken, **({"comment": b"by me"} if save == "JPEG" else {}))
+    assert b"at home" in (tmp_path / "a").read_bytes()
+    with image.open(tmp_path / "a") as opened:
+        data, _ = data_of(contents_of(opened)[0]["parts"][0])
+    assert data is not None
+    assert b"at home" not in data
+    assert b"by me" not in data
+
+
 @pytest.mark.parametrize("options", [{}, {"lossless": True}, {"exif": b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"}])
 def test_the_size_of_a_webp_is_read(options: dict[str, Any]) -> None:
     out = BytesIO()

@@ -29,7 +29,7 @@ def image_bytes(image: Any) -> tuple[bytes, str]:
     out = BytesIO()
     try:
         if is_photo:
-            image.save(out, format="JPEG", quality=95)
+            image.save(out, format="JPEG", quality=95, comment=b"")  # it would keep the comment, though no EXIF
         else:
             ready = image if image.mode in _KEPT else image.convert(_CONVERTED[image.mode])
             ready.save(out, format="PNG")
