@@ -166,6 +166,7 @@ def test_bytes_tell_their_type_and_files_too(kind: str, tmp_path: Path) -> None:
 def test_a_type_that_is_said_counts(server: gem.LocalGemini, tmp_path: Path) -> None:
     parts = arrives(server, [(b"abc", "audio/pcm"), bytearray(PNG)], tmp_path)
     assert [data_of(part) for part in parts] == [(b"abc", "audio/pcm"), (PNG, "image/png")]
+    assert contents_of((b"abc", "Audio/PCM; rate=16000"))[0]["parts"][0]["inlineData"]["mimeType"] == "audio/pcm"
     assert prompt_of((b"abc", "audio/pcm")).attachments == ("audio/pcm, 3 bytes",)
     assert prompt_of([PNG, "image/png"]).contents[0]["parts"][1] == {"text": "image/png"}  # a list is no pair
 

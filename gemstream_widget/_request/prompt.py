@@ -24,7 +24,7 @@ __all__ = ["Named", "Prompt", "contents_of", "prompt_of"]
 
 _T = TypeVar("_T")
 
-_TYPE = re.compile(r"[a-z]+/[\w.+-]+")
+_TYPE = re.compile(r"([a-z]+/[\w.+-]+)(\s*;.*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def _guarded(item: _Given, read: Callable[..., _T], *given: Any) -> _T:
     try:
         return read(*given)
     except Unsendable as error:
-        raise item.refused(str(error)) from error
+        raise item.refused(str(error)) from None
     except Exception as error:  # other people's classes: a table whose index is broken, an image that was closed
         raise item.refused(f"it cannot be read: {shorten(words_of_error(error), 200)}.") from error
 
@@ -163,7 +163,7 @@ def _item(value: Any, name: str | None, strict: bool = True) -> Item:
     if is_bytes(value):
         return _bytes(bytes(value), None, name)
     if _is_typed(value):
-        return _bytes(bytes(value[0]), value[1], name)
+        return _bytes(bytes(value[0]), value[1].partition(";")[0].strip().lower(), name)
     if isinstance(value, Path):
         return file(value)
     if _holds_axes(value):
