@@ -203,8 +203,8 @@ def main(arguments: list[str] | None = None, *, client: Any = None) -> int:
     asked = parser.parse_args(arguments)
     try:
         asyncio.run(GeminiSource(client).prepare())
-    except gem.MissingKey as missing:
-        print(f"Skipped: there is nothing to ask the real Gemini with. {missing}")
+    except gem.MissingKey:
+        print("Skipped: no key. Set GEMINI_API_KEY (or GOOGLE_API_KEY), or the settings of Vertex AI, to try it.")
         return 0
     folder = asked.out / time.strftime("%Y-%m-%d-%H%M%S")
     folder.mkdir(parents=True)

@@ -385,6 +385,12 @@ def test_what_was_given_may_change_afterwards(server: gem.LocalGemini) -> None:
     asyncio.run(main())
 
 
+def test_half_a_letter_does_not_go_out(server: gem.LocalGemini, tmp_path: Path) -> None:
+    """A lone surrogate cannot be written as UTF-8: the model gets what the page shows."""
+    for part in arrives(server, ["caf\ud83d end", {"text": "caf\ud83d end"}], tmp_path):
+        assert part == {"text": "caf\ufffd end"}
+
+
 def test_plain_text_has_no_attachment() -> None:
     for given in ("a", ["a", "b"], {"text": "a"}, [{"role": "user", "parts": [{"text": "a"}]}], Named("a", "x")):
         assert prompt_of(given).attachments == ()

@@ -96,6 +96,10 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda _: {"functionResponse": {"name": "f", "response": {"a": b"x"}}},
         r"functionResponse\.response is no JSON.*functionResponse\.parts",
     ),
+    "a file in a response": (
+        lambda _: {"functionResponse": {"name": "f", "response": {}, "parts": [PNG]}},
+        r"functionResponse\.parts hold a bytes\. Give \{\"inlineData\"",
+    ),
     "an empty part": (lambda _: {}, r"\(dict\): an empty part"),
     "a folder": (lambda tmp: tmp, r"is a folder.*iterdir"),
     "a missing file": (lambda tmp: tmp / "no.txt", r"there is no file .*no\.txt"),
@@ -181,17 +185,18 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest
         prompt_of(path)
 
 
-@pytest.mark.parametrize("given", ["", "  \n", [], ["", " "], Named("", "x"), [{"text": ""}]])
+@pytest.mark.parametrize("given", ["", "  \n", ["", " "], Named("", "x"), [{"text": ""}]])
 def test_a_prompt_that_says_nothing_is_refused(given: Any) -> None:
-    with pytest.raises(gem.InvalidPrompt, match=r"prompt is (empty|an empty list)"):
+    with pytest.raises(gem.InvalidPrompt, match="The prompt is empty"):
         prompt_of(given)
 
 
 def test_lists_go_one_level_deep() -> None:
     with pytest.raises(gem.InvalidPrompt, match=r"Item 1\.1 of the prompt \(list\): a list in a list of a list"):
         prompt_of([[["a"]]])
-    with pytest.raises(gem.InvalidPrompt, match=r"Item 2 of the prompt \(list\): an empty list"):
-        prompt_of(["a", []])
+    for given, place in ((["a", []], "Item 2 of the prompt"), ([], "The prompt")):
+        with pytest.raises(gem.InvalidPrompt, match=rf"^{place} \(list\): an empty list holds nothing to send"):
+            prompt_of(given)
     with pytest.raises(gem.InvalidPrompt, match=r"Item 1\.2 of the prompt, xs\[1\] \(int\)"):
         prompt_of([Named(["a", 2], "xs")])
 

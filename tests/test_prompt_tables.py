@@ -135,6 +135,13 @@ def test_polars_has_no_index() -> None:
     assert cells(told(letters)[1][0]) == ["e (Enum)"]
 
 
+def test_a_name_stays_on_its_line() -> None:
+    heading, _, words = told(Named(pl.DataFrame(), "f(\n  x" + "x" * 100 + ")"))
+    assert heading.startswith("Table f( xxx")
+    assert words.startswith("table f( xxx")
+    assert len(heading) < 120
+
+
 def test_a_series_is_told_by_its_name() -> None:
     heading, lines, words = told(pd.Series([1.5], name="price", index=["a"]))
     assert heading == "Series price: 1 row x 1 column. The first column is the index."

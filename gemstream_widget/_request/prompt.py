@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .._plain import Json, Wire, shorten
+from .._plain import Json, Wire, clean_text, shorten
 from .._redact import words_of as words_of_error
 from ..errors import InvalidPrompt
 from .advice import advice
@@ -71,8 +71,6 @@ def prompt_of(given: Any) -> Prompt:
     its place and what would work. Blocks while files are read and pictures are made; of a table, only its head is read.
     """
     items = list(_items(given))
-    if not items:
-        raise InvalidPrompt("The prompt is an empty list: give some text, or anything else that a notebook holds.")
     read = [(item, _content(item)) for item in items]
     if all(content is None for _, content in read):
         told = [(item, _guarded(item, _item, item.value, item.name)) for item in items]
@@ -86,32 +84,25 @@ def prompt_of(given: Any) -> Prompt:
     return Prompt(contents, tuple(one.words for _, one in told if one.words))
 
 
-def _items(given: Any) -> Iterator[_Given]:
-    """The items of a list and of the lists in it, or the one that is given."""
-    value, name = _unnamed(given)
+def _items(given: Any, above: tuple[int, ...] = (), name: str | None = None) -> Iterator[_Given]:
+    """What is given, or the items of a list and of the lists in it. `above`: the numbers of the way here."""
+    value, own = _unnamed(given)
+    name = own or name
+    place = f"Item {'.'.join(map(str, above))} of the prompt" if above else "The prompt"
+    item = _Given(place, value, name)
     if not _is_list(value):
-        yield _Given("The prompt", value, name)
+        yield item
         return
-    for number, item in enumerate(value, 1):
-        inner, own = _unnamed(item)
-        own = own or (f"{name}[{number - 1}]" if name else None)
-        given_item = _Given(f"Item {number} of the prompt", inner, own)
-        if not _is_list(inner):
-            yield given_item
-            continue
-        if not inner:
-            raise given_item.refused("an empty list holds nothing to send.")
-        for n, held in enumerate(inner, 1):
-            last, its_own = _unnamed(held)
-            its_own = its_own or (f"{own}[{n - 1}]" if own else None)
-            deepest = _Given(f"Item {number}.{n} of the prompt", last, its_own)
-            if _is_list(last):
-                raise deepest.refused("a list in a list of a list. Give one flat list.")
-            yield deepest
+    if len(above) == 2:
+        raise item.refused("a list in a list of a list. Give one flat list.")
+    if not value:
+        raise item.refused("an empty list holds nothing to send.")
+    for number, held in enumerate(value):
+        yield from _items(held, (*above, number + 1), f"{name}[{number}]" if name else None)
 
 
 def _unnamed(given: Any) -> tuple[Any, str | None]:
-    return (given.value, given.name) if isinstance(given, Named) else (given, None)
+    return (given.value, shorten(" ".join(given.name.split()))) if isinstance(given, Named) else (given, None)
 
 
 def _is_list(value: Any) -> bool:
@@ -159,7 +150,7 @@ def _guarded(item: _Given, read: Callable[..., _T], *given: Any) -> _T:
 def _item(value: Any, name: str | None, strict: bool = True) -> Item:
     """What is sent of one item. Raises Unsendable."""
     if isinstance(value, str):
-        return Item([{"text": str(value)}])
+        return Item([{"text": clean_text(str(value))}])
     if is_bytes(value):
         return _bytes(bytes(value), None, name)
     if _is_typed(value):

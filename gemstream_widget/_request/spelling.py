@@ -8,7 +8,7 @@ import base64
 import json
 from typing import Any
 
-from .._plain import Json, Wire
+from .._plain import Json, Wire, clean_text
 from .item import Unsendable, is_a
 from .media import attached, is_bytes
 from .wire import FIELDS, camel, decode_base64, short
@@ -50,12 +50,14 @@ def _file(file: Json) -> Wire:
 def part_of(given: Json) -> Wire:
     """The part in Gemini's spelling; the arguments of calls and the bodies of responses stay as they are."""
     part = _spelled(given, "part")
+    if isinstance(part.get("text"), str):
+        part["text"] = clean_text(part["text"])
     for name in _MESSAGES:
         if isinstance(message := part.get(name), dict):
             part[name] = _spelled(message, name)
     response = part.get("functionResponse")
     if isinstance(response, dict) and isinstance(response.get("parts"), list):
-        response["parts"] = [part_of(json_of(file) or {}) for file in response["parts"]]
+        response["parts"] = [part_of(_fields(file)) for file in response["parts"]]
     for message, name in ((part, "thoughtSignature"), (part.get("inlineData"), "data")):
         if isinstance(message, dict) and message.get(name) is not None:
             message[name] = _base64(message[name], required=name == "data")
@@ -63,6 +65,13 @@ def part_of(given: Json) -> Wire:
         if isinstance(message := part.get(name), dict):
             _check_json(message.get(held), f"{name}.{held}")
     return part
+
+
+def _fields(file: Any) -> Json:
+    given = json_of(file)
+    if given is None:
+        raise Unsendable(f'its functionResponse.parts hold a {type(file).__name__}. Give {{"inlineData": ...}} parts.')
+    return given
 
 
 def words_of(part: Wire) -> str | None:

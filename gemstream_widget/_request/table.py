@@ -71,9 +71,12 @@ def table(value: Any, name: str | None) -> Item:
     if grid.kind == "series" and name is None and value.name is not None:
         name = _escape(_name(value.name)) or None
     head = [_header(name, kind) for name, kind in zip(grid.names, grid.types, strict=True)]
-    lines = [_line([*(_escape(_name(level)) for level in grid.levels), *head])]
-    lines.append("|" + " --- |" * (len(grid.levels) + len(head)))
-    room = LETTERS - sum(map(len, lines))
+    top = [
+        _line([*(_escape(_name(level)) for level in grid.levels), *head]),
+        _line(["---"] * (len(grid.levels) + len(head))),
+    ]
+    lines: list[str] = []
+    room = LETTERS - sum(map(len, top))
     for row in range(min(grid.rows, ROWS)):
         cells = [*grid.label(row), *(grid.cell(row, column) for column in range(len(head)))]
         lines.append(_line([_escape(_brief(cell, depth=2, quoted=False)) for cell in cells]))
@@ -81,8 +84,8 @@ def table(value: Any, name: str | None) -> Item:
         if room < 0:
             lines.pop()
             break
-    shown = len(lines) - 2
-    text = "\n".join(["", _heading(grid, name, shown, head), "", *lines, ""])
+    shown = len(lines)
+    text = "\n".join(["", _heading(grid, name, shown), "", *top, *lines, ""])
     return Item([{"text": text}], ", ".join([*_words(grid, name, shown), in_words(len(text.encode()))]))
 
 
@@ -153,7 +156,7 @@ def _array(value: Any) -> _Grid:
     return _Grid("array", value.shape, columns, [kind] * len(columns), lambda row, column: value[row, column])
 
 
-def _heading(grid: _Grid, name: str | None, shown: int, head: list[str]) -> str:
+def _heading(grid: _Grid, name: str | None, shown: int) -> str:
     """What is below, and what was left out."""
     rows = f"{grid.rows:,} row{'' if grid.rows == 1 else 's'}"
     columns = f"{grid.columns:,} column{'' if grid.columns == 1 else 's'}"
