@@ -221,10 +221,13 @@ def test_an_image_of_any_mode_is_a_picture(mode: str) -> None:
     assert type_of(base64.b64decode(part["inlineData"]["data"])) == "image/png"
 
 
-@pytest.mark.parametrize(("save", "kind"), [("JPEG", "image/jpeg"), ("PNG", "image/png"), ("WEBP", "image/png")])
+@pytest.mark.parametrize(
+    ("save", "kind"), [("JPEG", "image/jpeg"), ("MPO", "image/jpeg"), ("PNG", "image/png"), ("WEBP", "image/png")]
+)
 def test_a_photo_stays_a_photo(save: str, kind: str, tmp_path: Path) -> None:
     image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
-    pil(size=(100, 50)).save(tmp_path / "a", format=save)
+    several: Any = {"save_all": True, "append_images": [pil()]} if save == "MPO" else {}
+    pil(size=(100, 50)).save(tmp_path / "a", format=save, **several)
     with image.open(tmp_path / "a") as opened:
         (part,) = contents_of(opened)[0]["parts"]
     data, found = data_of(part)

@@ -13,9 +13,13 @@ from gemstream_widget._request.table import CELL, COLUMNS, LETTERS, ROWS
 
 np: Any = pytest.importorskip("numpy", reason="numpy is not installed")
 pd: Any = pytest.importorskip("pandas", reason="pandas is not installed")
-pl: Any = pytest.importorskip("polars", reason="polars is not installed")
 
 MILLION = 1_250_000
+
+
+@pytest.fixture(scope="module")
+def pl() -> Any:
+    return pytest.importorskip("polars", reason="polars is not installed")
 
 
 def told(given: Any) -> tuple[str, list[str], str]:
@@ -75,7 +79,7 @@ def test_rows_that_do_not_fit_are_left_out() -> None:
     assert LETTERS - 4000 < length <= LETTERS
 
 
-def test_a_table_without_rows_says_so() -> None:
+def test_a_table_without_rows_says_so(pl: Any) -> None:
     heading, lines, words = told(pd.DataFrame({"a": pd.Series([], dtype="int64")}))
     assert heading.startswith("Table: 0 rows x 1 column.")
     assert lines == ["|  | a (int64) |", "| --- | --- |"]
@@ -84,7 +88,7 @@ def test_a_table_without_rows_says_so() -> None:
     assert told(pl.DataFrame({"a": []}))[2].startswith("table, 0 x 1, ")
 
 
-def test_missing_values_differ_from_each_other_and_from_text() -> None:
+def test_missing_values_differ_from_each_other_and_from_text(pl: Any) -> None:
     values = [float("nan"), pd.NaT, None, pd.NA, "NaN", "NaT", "None", "<NA>", "null", ""]
     _, lines, _ = told(pd.DataFrame({"a": pd.Series(values, dtype=object)}))
     shown = [cells(line)[1] for line in lines[2:]]
@@ -125,7 +129,7 @@ def test_values_of_any_kind_are_brief() -> None:
     assert max(map(len, shown)) <= 2 * CELL
 
 
-def test_polars_has_no_index() -> None:
+def test_polars_has_no_index(pl: Any) -> None:
     heading, lines, words = told(Named(pl.DataFrame({"a": [1], "l": [[1, 2]], "s": ["x" * 5000]}), "p"))
     assert heading == "Table p: 1 row x 3 columns."
     assert cells(lines[0]) == ["a (Int64)", "l (List(Int64))", "s (String)"]
@@ -135,7 +139,7 @@ def test_polars_has_no_index() -> None:
     assert cells(told(letters)[1][0]) == ["e (Enum)"]
 
 
-def test_a_name_stays_on_its_line() -> None:
+def test_a_name_stays_on_its_line(pl: Any) -> None:
     heading, _, words = told(Named(pl.DataFrame(), "f(\n  x" + "x" * 100 + ")"))
     assert heading.startswith("Table f( xxx")
     assert words.startswith("table f( xxx")
@@ -179,7 +183,9 @@ def large(kind: str) -> Any:
             held: list[Any] = ["x" * 50_000_000, list(range(1_000_000)), np.zeros(1_000_000), b"x" * 50_000_000]
             return pd.DataFrame({"a": pd.Series([*held, set(range(500_000)), dict.fromkeys(range(500_000))])})
         case "polars":
-            return pl.DataFrame({"s": words, "n": range(MILLION)})
+            return pytest.importorskip("polars", reason="polars is not installed").DataFrame(
+                {"s": words, "n": range(MILLION)}
+            )
     return np.zeros((MILLION, 20))
 
 

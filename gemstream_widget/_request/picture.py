@@ -18,18 +18,19 @@ _CONVERTED = {
 
 
 def image_bytes(image: Any) -> tuple[bytes, str]:
-    """A PIL image's bytes and their type: a JPEG that was opened as one stays one (a photo as PNG is five times as
-    large), all else is a PNG. Of an animation, the frame that it stands at.
+    """A PIL image's bytes and their type. A JPEG, or an MPO of a phone, becomes a JPEG again, since a photo is five
+    times as large as PNG; all else is a PNG. Of an animation, the frame that it stands at.
     """
     if not image.width or not image.height:
         raise Unsendable(f"an image of {image.width} x {image.height} pixels holds nothing.")
-    is_photo = image.format == "JPEG" and image.mode in ("L", "RGB")
+    is_photo = image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB")
     if image.mode not in _KEPT and image.mode not in _CONVERTED:
         raise Unsendable(f'an image of mode {image.mode!r} has no picture format: give image.convert("L").')
     out = BytesIO()
     try:
         if is_photo:
-            image.save(out, format="JPEG", quality=95, comment=b"")  # it would keep the comment, though no EXIF
+            colours = image.info.get("icc_profile")
+            image.save(out, format="JPEG", quality=95, icc_profile=colours, comment=b"")  # it would keep the comment
         else:
             ready = image if image.mode in _KEPT else image.convert(_CONVERTED[image.mode])
             ready.save(out, format="PNG")
