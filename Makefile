@@ -9,7 +9,7 @@ JS_SOURCES := $(shell find js -name '*.ts' -o -name '*.css' -o -name '*.mjs' 2>/
 
 KERNELS := 6.31.0 7.0.1 7.3.0 7.4.0
 
-.PHONY: demo test lint types build bench proof kernels chromium clean
+.PHONY: demo test lint types build bench proof live kernels chromium clean
 
 # -- what a person runs ------------------------------------------------------------------------------------------------
 
@@ -31,6 +31,10 @@ bench: $(VENV)/.ready $(BUNDLE) chromium
 # Reliability, tried: one table. PROOF=quick tries less often, PROOF=NAME one group.
 proof: $(VENV)/.ready $(BUNDLE) kernels chromium
 	$(BIN)/python -m proof $(PROOF)
+
+# The real Gemini, tried once with your key: one table, and a recording without the key. LIVE="--model NAME" asks another.
+live: $(VENV)/.ready
+	$(BIN)/python -m proof.live $(LIVE)
 
 build: $(VENV)/.ready $(BUNDLE)
 	$(BIN)/python -m build --outdir dist .

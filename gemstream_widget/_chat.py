@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import itertools
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from ._stream.parts import TextPart, ToolCall
 from ._stream.record import Record
 from ._tools.policy import RuleBook
 from ._tools.tool import ToolSet
-from .errors import ApiError, InvalidOption, NothingToRepeat, PromptBlocked, RunFailed, RunInProgress
+from .errors import ApiError, InvalidOption, InvalidPrompt, NothingToRepeat, PromptBlocked, RunFailed, RunInProgress
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -176,6 +176,28 @@ class Chat:
         """
         history = self.history
         return refusals([*history, *_following(history)], model=self.model, vertex=self._vertex)
+
+    async def count(self, prompt: Any = None) -> int:
+        """The tokens of the next request, as Gemini counts them: history, prompt, system instruction and tools, as
+        `send` would send them. Nothing is added to the conversation. Raises InvalidOption where the chat's source
+        cannot count, what `send` raises, and what a run would fail with (MissingKey, ApiError, ...).
+        """
+        count: Callable[[Request], Awaitable[int]] | None = getattr(self._source, "count", None)
+        if count is None:
+            raise InvalidOption(f"source: a {type(self._source).__name__} cannot count tokens; Gemini can.")
+        given = [] if prompt is None else contents_of(prompt)
+        with self._lock:
+            self._none_going()
+            history, asked = self.history, self._asked()
+            opened = open_calls(history)
+            known = [call.result for call in asked] if len(asked) == len(opened) else []
+            added = answers_first(opened, given, {c.id: OpenCall.of(c) for c in asked}, known)
+        if not history and not added:
+            raise InvalidPrompt("There is nothing to count yet: give count() the prompt.")
+        options = self.options
+        return await count(
+            Request(options.model, [*history, *added], options.system, options.tools.wire, options.config)
+        )
 
     def repair(self, *codes: str) -> list[str]:
         """Mend the history: every refusal that has a repair, or those of these codes. What was done, in words.

@@ -61,7 +61,7 @@ PICTURE = {"inlineData": {"mimeType": "image/png", "data": ENCODED}}
          {"functionResponse": {"name": "f", "response": {"a_b": 1}, "parts": [{"inlineData": {"data": ENCODED}}]}}),
         ({"function_call": {"name": "f", "args": {"file_uri": {"mime_type": 1}}}},
          {"functionCall": {"name": "f", "args": {"file_uri": {"mime_type": 1}}}}),
-        ({"no_such_field": 1}, {"no_such_field": 1}),
+        ({"text": "a", "no_such_field": 1}, {"text": "a", "no_such_field": 1}),
         ({"inline_data": None, "text": "a"}, {"inlineData": None, "text": "a"}),
     ],
 )  # fmt: skip

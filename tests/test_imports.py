@@ -20,8 +20,8 @@ ROOMS = ("_plain _redact errors", "_stream", "_request", "_tools", "_engine", "_
 BESIDE = {"server": {"_plain", "_request", "_engine", "errors"}, "events": {"_stream"}}
 """Rooms that nothing imports but by name, inside a function, and what they may import."""
 SERVER = (
-    "account errors example faults framing models question signatures", "actions reply", "exchange recordings script",
-    "demo", "service", "app", "local", "__init__ __main__",
+    "account errors example faults framing models signatures tokens", "question", "actions reply",
+    "exchange recordings script", "demo", "service", "app", "local", "__init__ __main__",
 )  # fmt: skip
 """The local Gemini's own rooms, from the ground up."""
 UPWARDS = {("_run", "_notebook"): "displaying a run asks the room that draws it"}
@@ -184,5 +184,5 @@ def test_what_a_reader_sees_of_a_run_and_a_chat_is_for_readers() -> None:
         "offers parts pending receipt result retries revoke snapshot status steps stop stopped_by text thoughts timing "
         "tool_calls usage wait".split()
     )
-    assert public[gem.Chat] == set("again change check history model repair runs save send system tools".split())
+    assert public[gem.Chat] == set("again change check count history model repair runs save send system tools".split())
     assert {name for name in vars(gem.Chat()) if not name.startswith("_")} == {"options"}

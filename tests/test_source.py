@@ -165,7 +165,7 @@ def test_without_a_key_the_error_names_the_variable_and_the_demo() -> None:
 
 
 def test_a_part_the_sdk_cannot_send_is_named(server: gem.LocalGemini) -> None:
-    run = ask(server, {"hologram": 1})
+    run = ask(server, {"text": "hi", "hologram": 1})
     assert "Content 0 cannot be sent" in str(run.error)
     assert "hologram" in str(run.error)
 

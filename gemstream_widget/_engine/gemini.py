@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 
 from .._plain import Wire
 from .._redact import KEY_VARIABLES, redact, remember_key
+from .._request.prompt import contents_of
 from ..errors import (
     ApiError,
     ConnectionFailed,
@@ -34,7 +35,7 @@ from .source import Request, wire_of
 
 if TYPE_CHECKING:
     from google.genai import Client
-    from google.genai.types import GenerateContentConfig
+    from google.genai.types import CountTokensConfig, GenerateContentConfig, Tool
 
 __all__ = ["GeminiSource", "check_config", "connect"]
 
@@ -172,6 +173,22 @@ class GeminiSource:
         except Exception as error:
             raise _translate(error, received) from None  # its frames and texts may hold the key
 
+    async def count(self, request: Request) -> int:
+        """How many tokens Gemini counts for the request: its contents, system instruction and tools. Raises as `stream`
+        does.
+        """
+        try:
+            client, config, contents = await asyncio.to_thread(self._prepare, request)
+            how = await asyncio.to_thread(_count_config, client, request, config)
+            counted = await client.aio.models.count_tokens(model=request.model, contents=contents, config=how)
+        except (GemstreamError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            raise _translate(error, 0) from None
+        if counted.total_tokens is None:
+            raise InvalidChunk("Gemini answered without a count of tokens.")
+        return counted.total_tokens
+
 
 _THINKING = re.compile(r"gemini-(?:2\.5|[3-9]|\d\d)(?!.*(?:image|tts|live|audio|embedding))|demo")
 
@@ -192,6 +209,50 @@ def _config(request: Request) -> GenerateContentConfig:
         # Without this Gemini reasons but does not tell. Older and special models refuse the setting.
         config.thinking_config = types.ThinkingConfig(include_thoughts=True)
     return config
+
+
+def _count_config(client: Client, request: Request, config: GenerateContentConfig) -> CountTokensConfig:
+    """How the SDK is to count with system instruction and tools.
+
+    On Vertex it can. For the Developer API it refuses both (https://github.com/googleapis/python-genai/issues/432),
+    which takes them as `generateContentRequest`, in place of the contents: https://ai.google.dev/api/tokens
+    """
+    from google.genai import types
+
+    options = config.http_options or types.HttpOptions()
+    tools = [_declared(tool, client.vertexai) for tool in config.tools or ()]
+    if client.vertexai:
+        system = config.system_instruction
+        return types.CountTokensConfig(http_options=options, system_instruction=system, tools=tools or None)
+    is_whole = request.model.startswith(("models/", "tunedModels/"))
+    asked: Wire = {
+        "model": request.model if is_whole else f"models/{request.model}",
+        "contents": list(request.contents),
+        "systemInstruction": contents_of(config.system_instruction)[0] if config.system_instruction else None,
+        "tools": [_wire(tool) for tool in tools],
+        "toolConfig": config.tool_config and _wire(config.tool_config),
+        "cachedContent": config.cached_content,
+    }
+    asked = {name: value for name, value in asked.items() if value}
+    body = {"contents": [], "generateContentRequest": asked}  # the SDK's own contents give way
+    return types.CountTokensConfig(http_options=options.model_copy(update={"extra_body": body}))
+
+
+def _wire(setting: Any) -> Wire:
+    """A setting of the SDK's as it travels."""
+    wire: Wire = setting.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return wire
+
+
+def _declared(tool: Any, vertex: bool) -> Tool:
+    """A tool of the SDK's config as a declaration; it also takes functions there."""
+    from google.genai import types
+
+    if not callable(tool):
+        return types.Tool.model_validate(tool)
+    api: Any = "VERTEX_AI" if vertex else "GEMINI_API"
+    declaration = types.FunctionDeclaration.from_callable_with_api_option(callable=tool, api_option=api)
+    return types.Tool(function_declarations=[declaration])
 
 
 def check_config(config: Any) -> None:

@@ -41,7 +41,8 @@ class Source(Protocol):
     (errors.RunFailed); others are shown as SourceError.
 
     A source may also have an `async def prepare(self)`: what it does before its first request (import a library, start
-    a server) is no silence of the stream, and no `idle_timeout_s` counts it.
+    a server) is no silence of the stream, and no `idle_timeout_s` counts it. And an `async def count(self, request)`,
+    which gives the request's tokens: `chat.count` asks for it.
     """
 
     def stream(self, request: Request) -> AsyncIterator[Wire]: ...

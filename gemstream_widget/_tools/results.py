@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .._plain import Wire
+from .._request.item import Unsendable
+from .._request.picture import drawn, figure_of
 
 __all__ = ["MODEL_LIMIT", "error_response", "readable"]
 
@@ -139,8 +141,8 @@ def _cell(value: Any) -> Any:
 def _image(value: Any) -> bytes | None:
     """PNG bytes of what a notebook would show as a picture: a PIL image, a matplotlib figure, IPython's Image."""
     painter: Callable[[], Any] | None = getattr(value, "_repr_png_", None)
-    if painter is None and hasattr(value, "savefig"):
-        return _savefig(value)
+    if painter is None and (figure := figure_of(value)) is not None:
+        return _png_of(figure)
     data = painter() if callable(painter) and not isinstance(value, type) else None
     if isinstance(data, tuple):
         data = data[0]
@@ -149,9 +151,9 @@ def _image(value: Any) -> bytes | None:
     return data if isinstance(data, bytes) and len(data) <= MAX_IMAGE_BYTES else None
 
 
-def _savefig(figure: Any) -> bytes | None:
-    from io import BytesIO
-
-    out = BytesIO()
-    figure.savefig(out, format="png", bbox_inches="tight")
-    return out.getvalue() if out.tell() <= MAX_IMAGE_BYTES else None
+def _png_of(figure: Any) -> bytes | None:
+    try:
+        png = drawn(figure)
+    except Unsendable as error:
+        raise TypeError(f"The figure cannot be shown: {error}") from error
+    return png if len(png) <= MAX_IMAGE_BYTES else None

@@ -19,7 +19,7 @@ from .errors import Refusal, error_body
 from .exchange import CutOff, Exchange, reset
 from .faults import Fault
 from .framing import to_json
-from .models import describe
+from .models import METHODS, describe
 from .service import Service, read_body
 
 __all__ = ["Server", "application"]
@@ -148,7 +148,7 @@ class BaseHandler(RequestHandler):
 
 
 class GenerateHandler(BaseHandler):
-    """`:streamGenerateContent?alt=sse` and `:generateContent`."""
+    """`:streamGenerateContent?alt=sse`, `:generateContent` and `:countTokens`."""
 
     def initialize(self, service: Service, vertex: bool = False) -> None:
         super().initialize(service)
@@ -160,9 +160,13 @@ class GenerateHandler(BaseHandler):
 
     async def _answer(self, version: str, model: str, method: str) -> None:
         self.check_key()
-        if method not in ("streamGenerateContent", "generateContent"):
-            raise Refusal(404, f"This server has no method {method}; it has generateContent and streamGenerateContent.")
+        if method not in METHODS:
+            raise Refusal(404, f"This server has no method {method}; it has {', '.join(METHODS)}.")
         body = self.record.body = read_body(self.request.body)
+        if method == "countTokens":
+            self.set_header("Content-Type", "application/json; charset=UTF-8")
+            self.write(to_json(self.service.count(body, model=model, version=version, vertex=self._vertex)))
+            return
         faults = self.service.faults
         fault = faults.popleft() if faults else None
         if fault is None or fault.status is None:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from .._plain import Json
 
-__all__ = ["DEMO_MODELS", "describe"]
+__all__ = ["DEMO_MODELS", "METHODS", "describe"]
+
+METHODS = ("generateContent", "streamGenerateContent", "countTokens")
+"""What a model can be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,5 +54,5 @@ def describe(name: str) -> Json:
         "description": "Answered on this machine by gemstream_widget's local Gemini.",
         "inputTokenLimit": 1_048_576,
         "outputTokenLimit": 65_536,
-        "supportedGenerationMethods": ["generateContent", "streamGenerateContent"],
+        "supportedGenerationMethods": [*METHODS],
     }

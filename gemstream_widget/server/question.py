@@ -8,13 +8,10 @@ from itertools import groupby
 
 from .._plain import Json
 from .._request.conversation import current_turn
-from .._request.wire import get, snake
+from .._request.wire import get
+from .tokens import tokens_of
 
-__all__ = ["Question", "ToolResponse", "count_tokens", "read_question"]
-
-
-_CHARACTERS_PER_TOKEN = 4
-_TOKENS_PER_FILE = 258  # what Gemini counts for an image of one tile
+__all__ = ["Question", "ToolResponse", "read_question"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +66,8 @@ def read_question(body: Json) -> Question:
         wants_thoughts=include_thoughts is not False,
         max_tokens=get(config, "maxOutputTokens"),
         json_schema=_json_schema(config),
-        prompt_tokens=sum(map(_tokens, _parts([*contents, get(body, "systemInstruction") or {}]))),
+        prompt_tokens=tokens_of(body).total(),
     )
-
-
-def count_tokens(text: str) -> int:
-    """Roughly as many tokens as Gemini counts for this text."""
-    return -(-len(text) // _CHARACTERS_PER_TOKEN)
 
 
 def _parts(contents: list[Json]) -> Iterator[Json]:
@@ -106,9 +98,3 @@ def _json_schema(config: Json) -> Json | None:
         return None
     schema: Json = get(config, "responseJsonSchema") or get(config, "responseSchema") or {}
     return schema
-
-
-def _tokens(part: Json) -> int:
-    if get(part, "inlineData") or get(part, "fileData"):
-        return _TOKENS_PER_FILE
-    return count_tokens("".join(str(value) for name, value in part.items() if snake(name) != "thought_signature"))

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._plain import Json
-from .question import count_tokens
 from .signatures import Issuer
+from .tokens import count_tokens
 
 __all__ = ["Reply", "fold", "slices"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from .._plain import Json
 from .._request import rules
-from .._request.wire import get
+from .._request.wire import camel, get
 from .account import RequestRecord
 from .actions import Actions
 from .demo import answer as demo
@@ -21,11 +21,17 @@ from .recordings import Recordings, read_lines, recorded_model, replay
 from .reply import Reply
 from .script.language import ScriptError
 from .signatures import Issuer
+from .tokens import tokens_of
 
 __all__ = ["Service", "read_body"]
 
 
 _UNREADABLE = ("no_contents", "wrong_type", "empty_content")
+_COUNTED = {
+    False: {"contents", "generateContentRequest", "model"},
+    True: {"contents", "systemInstruction", "tools", "generationConfig", "model"},
+}
+"""What a `countTokens` body may hold, on the Developer API and on Vertex (True)."""
 
 
 @dataclass
@@ -77,6 +83,35 @@ class Service:
             return demo.answer(question, self._reply(question, body, model, vertex), self.pace_s)
         except ScriptError as error:
             raise Refusal(400, str(error)) from error
+
+    def count(self, body: Json, *, model: str, version: str, vertex: bool) -> Json:
+        """What is answered to a `countTokens` body. Raises Refusal.
+
+        The Developer API takes the contents, or a whole request as `generateContentRequest`, whose contents count then;
+        Vertex takes system instruction and tools beside the contents.
+        """
+        if not self.has_model(model, version):
+            raise Refusal.unknown_model(model, version)
+        for name in body:
+            if body[name] is not None and camel(name) not in _COUNTED[vertex]:
+                raise Refusal(400, f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.')
+        asked = get(body, "generateContentRequest")
+        if asked is None and not get(body, "contents"):  # https://github.com/zed-industries/zed/issues/17343
+            raise Refusal(400, "CountTokens requires generate_content_request or contents to be set.")
+        if asked is not None:  # https://github.com/googleapis/python-genai/issues/432
+            missing = [name for name in ("contents", "model") if not get(asked, name)]
+            said = (
+                f"* CountTokensRequest.generate_content_request.{name}: {name} is not specified\n" for name in missing
+            )
+            if missing:
+                raise Refusal(400, "".join(said))
+            body = {name: value for name, value in asked.items() if name != "model"}
+        found = [v for v in rules.violations(body, model=model, vertex=vertex) if v.code in _UNREADABLE]
+        if found:
+            raise Refusal(400, found[0].message)
+        tokens = tokens_of(body)
+        details = [{"modality": kind, "tokenCount": count} for kind, count in tokens.items()]
+        return {"totalTokens": tokens.total(), "promptTokensDetails": details}
 
     def _check(self, body: Json, model: str, vertex: bool) -> None:
         """Refuse what Gemini would refuse; without `check_history`, only what cannot be read at all."""

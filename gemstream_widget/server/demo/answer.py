@@ -11,10 +11,11 @@ from ..._plain import Json
 from ..actions import Actions, Pause, Send
 from ..example import example
 from ..faults import Fault
-from ..question import Question, ToolResponse, count_tokens
+from ..question import Question, ToolResponse
 from ..reply import Reply, slices
 from ..script.language import is_script, parse
 from ..script.play import play
+from ..tokens import count_tokens
 from .prose import Seed, compose, keywords
 
 __all__ = ["answer"]
