@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import subprocess
 import sys
@@ -55,6 +56,33 @@ def test_finished_runs_come_back_as_they_were(tmp_path: Path) -> None:
         assert (await loaded.send("three")).text == "done"
 
     asyncio.run(main())
+
+
+def test_bytes_of_a_prompt_are_in_the_file_and_the_history_and_never_on_the_page(tmp_path: Path) -> None:
+    picture = bytes(range(256)) * 8
+    long = "row\n" * 20_000
+
+    async def main() -> None:
+        chat = gem.Chat(source=ListSource(DONE, DONE), history=[_with_picture(picture)])
+        prompt = [{"text": long}, {"inline_data": {"mime_type": "image/png", "data": picture}}]
+        await chat.send(prompt)
+        chat.save(tmp_path / "chat.json")
+        loaded = gem.load_chat(tmp_path / "chat.json", source=ListSource(DONE))
+        assert loaded.history == chat.history
+        assert chat.history[1]["parts"][0] == {"text": long}
+        data = [chat.history[place]["parts"][1]["inlineData"]["data"] for place in (0, 1)]
+        assert [base64.b64decode(one) for one in data] == [picture, picture]
+        assert comparable(loaded.runs[0]) == comparable(chat.runs[0])
+        shown = loaded.runs[0].snapshot()["prompt"][0]["parts"]
+        assert shown[0] == {"text": long[:8000], "cut": 72_000}
+        assert shown[1] == {"inlineData": {"mimeType": "image/png", "size_bytes": 2048}}
+
+    asyncio.run(main())
+
+
+def _with_picture(picture: bytes) -> dict[str, Any]:
+    data = base64.b64encode(picture).decode()
+    return {"role": "user", "parts": [{"text": "see"}, {"inlineData": {"mimeType": "image/png", "data": data}}]}
 
 
 def test_a_call_that_waits_for_the_callers_answer_still_does(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 The file is JSON. A run is kept as its own chunks with their arrivals and what was decided and returned for its calls;
 reading it decodes the chunks again, so that parts, signatures and the history come out as they were. Functions,
 policies, clients, rules, the config and the limits stay behind: they are given anew to `load_chat`. What was said is in
-the file as it was said, a key in a prompt included.
+the file as it was said, a key in a prompt and the bytes of a picture included.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def run_to_json(record: Record, *, waiting: bool, repairs: list[str]) -> Json:
             fields = {name: part["call"][name] for name in _CALL_FIELDS}
             calls[part["call"]["id"]] = fields if ended else _as_left_behind(fields, waiting)
     return {
-        "prompt": state["prompt"],
+        "prompt": [_json_of(content) for content in record.state.prompt],  # bytes and all, unlike the snapshot's
         "started_at": record.state.timing.started_at,
         "now_s": now_s,
         "status": state["status"] if ended else "acting" if waiting else "cancelled",
@@ -111,7 +111,7 @@ def run_to_json(record: Record, *, waiting: bool, repairs: list[str]) -> Json:
 
 
 def _json_of(wire: Any) -> Any:
-    """A chunk as it came; of what is no JSON (somebody else's stream may hold anything), what was shown of it."""
+    """A chunk or a content as it is; of what is no JSON (somebody else's may hold anything), what was shown of it."""
     try:
         json.dumps(wire)
     except (TypeError, ValueError, RecursionError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 
-from .._plain import Json, Wire, clean
+from .._plain import Json, Wire
 from .events import (
     Event,
     PartEnded,
@@ -29,6 +29,7 @@ from .parts import (
     ToolCall,
 )
 from .patch import Path
+from .preview import preview
 from .values import Receipt, Retry, Step, Timing, Usage
 
 __all__ = ["State"]
@@ -87,7 +88,7 @@ class State:
             "id": self.id,
             "model": self.model,
             "demo": self.demo,
-            "prompt": clean(self.prompt),
+            "prompt": preview(self.prompt),
             "status": self.status,
             "stopped_by": self.stopped_by,
             "tokens": self.tokens,
