@@ -7,6 +7,7 @@ import itertools
 import threading
 from collections.abc import Collection, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, get_args
@@ -18,7 +19,7 @@ from ._engine.options import DEMO_MODEL, OPTIONS, ChatOptions, Options, takes_op
 from ._engine.source import Request, Source, WatchedSource
 from ._plain import Json, Wire
 from ._request.pairing import OpenCall, answers_first, open_calls
-from ._request.prompt import contents_of
+from ._request.prompt import Prompt, contents_of, prompt_of
 from ._request.repair import refusals, repaired
 from ._request.turns import sent_calls
 from ._request.violation import Violation
@@ -110,7 +111,7 @@ class Chat:
         """Take over what saved.py read: earlier turns, and runs. The last one goes on, where it waits for decisions."""
         self._earlier, self._first = document["history"], document["first"]
         for saved in document["runs"]:
-            run = self._new_run(saved["prompt"], saved["opening"])
+            run = self._new_run(Prompt(saved["prompt"], tuple(saved.get("attachments", ()))), saved["opening"])
             run._restore(saved)
             self._runs.append(run)
         if self._runs and not self._runs[-1].done:
@@ -123,13 +124,14 @@ class Chat:
         at once, by our id, the provider's or the name; a prompt without any closes them unanswered.
         Raises InvalidPrompt, HistoryError, RunInProgress, NoRunningLoop; everything later is told by the run.
         """
-        contents = deepcopy(contents_of(prompt))  # whoever gave it may go on changing it
+        given = _copied(prompt_of(prompt))
         with self._lock:
             self._none_going()
             opened = open_calls(self.history)
             asked = self._asked()
             known = [call.result for call in asked] if len(asked) == len(opened) else []
-            return self._start(answers_first(opened, contents, {c.id: OpenCall.of(c) for c in asked}, known))
+            answered = answers_first(opened, given.contents, {c.id: OpenCall.of(c) for c in asked}, known)
+            return self._start(replace(given, contents=answered))
 
     def again(self, how: Again = "anew") -> Run:
         """Go on after a last run that did not end well. Returns the new run, started.
@@ -168,7 +170,7 @@ class Chat:
             opening, _ = repaired([*earlier, *last._unfinished()], model=self.model, only=repairs, vertex=self._vertex)
             loop_for(self.options.runner)  # before anything is changed
             self._earlier, self._first = [], len(self._runs)
-            return self._start([], opening)
+            return self._start(Prompt([]), opening)
 
     def check(self) -> list[Violation]:
         """What Gemini would refuse in the history when the next prompt is sent, and the repair on offer for each; empty
@@ -198,21 +200,22 @@ class Chat:
         if self._runs and not self._runs[-1].done:
             raise RunInProgress(self._runs[-1])
 
-    def _start(self, prompt: list[Wire], opening: Sequence[Wire] = ()) -> Run:
+    def _start(self, given: Prompt, opening: Sequence[Wire] = ()) -> Run:
         loop = loop_for(self.options.runner)
-        run = self._new_run(prompt, opening)
+        run = self._new_run(given, opening)
         self._runs.append(run)
         run._start(loop)
         return run
 
-    def _new_run(self, prompt: list[Wire], opening: Sequence[Wire]) -> Run:
+    def _new_run(self, given: Prompt, opening: Sequence[Wire]) -> Run:
         """A run that goes on after the history as it is now."""
         history = self.history
         record = Record(
             run=f"r{next(_run_numbers)}",
             model=self.model,
             demo=self._demo,
-            prompt=prompt,
+            prompt=given.contents,
+            attachments=given.attachments,
             opening=opening,
             clock=self.options.clock,
         )
@@ -289,6 +292,11 @@ def load_chat(path: str | Path, **options: Unpack[ChatOptions]) -> Chat:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise not_a_chat(path, error) from error
     return chat
+
+
+def _copied(prompt: Prompt) -> Prompt:
+    """Whoever gave it may go on changing it."""
+    return replace(prompt, contents=deepcopy(prompt.contents))
 
 
 def _source_of(options: Options, demo: bool) -> Source:

@@ -125,6 +125,11 @@ class Run:
         return self._record.done
 
     @property
+    def attachments(self) -> list[str]:
+        """What went into the prompt beside plain text, each in words and with its size."""
+        return list(self._record.state.attachments)
+
+    @property
     def text(self) -> str:
         """All text of all steps, joined."""
         with self._record.reading() as state:

@@ -14,6 +14,7 @@ import pytest
 
 import gemstream_widget as gem
 from gemstream_widget._engine.source import ListSource
+from gemstream_widget._request.prompt import Prompt
 from gemstream_widget._request.rules import violations
 from tests.gates import GatedSource, until
 from tests.wire import call, chunk, text, thought, tokens
@@ -83,6 +84,33 @@ def test_bytes_of_a_prompt_are_in_the_file_and_the_history_and_never_on_the_page
 def _with_picture(picture: bytes) -> dict[str, Any]:
     data = base64.b64encode(picture).decode()
     return {"role": "user", "parts": [{"text": "see"}, {"inlineData": {"mimeType": "image/png", "data": data}}]}
+
+
+def test_attachments_are_told_from_the_start_and_in_another_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("table orders, 12,408 x 7, first 20 rows, 3.1 kB", "figure.png, 41 kB")
+    contents = [{"role": "user", "parts": [{"text": "hi"}]}]
+    monkeypatch.setattr("gemstream_widget._chat.prompt_of", lambda given: Prompt(contents, words if given else ()))
+
+    async def main() -> None:
+        chat = gem.Chat(source=ListSource(DONE, DONE))
+        run = chat.send("with")
+        assert run.attachments == run.snapshot()["attachments"] == list(words)
+        run.attachments.clear()
+        await run
+        assert run.attachments == list(words)
+        assert (await chat.send("")).attachments == []
+        chat.save(tmp_path / "chat.json")
+        loaded = gem.load_chat(tmp_path / "chat.json")
+        assert [r.attachments for r in loaded.runs] == [list(words), []]
+        document = json.loads((tmp_path / "chat.json").read_text())
+        for saved in document["runs"]:
+            del saved["attachments"]  # a file of an earlier version
+        (tmp_path / "earlier.json").write_text(json.dumps(document))
+        assert [r.attachments for r in gem.load_chat(tmp_path / "earlier.json").runs] == [[], []]
+
+    asyncio.run(main())
 
 
 def test_a_call_that_waits_for_the_callers_answer_still_does(tmp_path: Path) -> None:

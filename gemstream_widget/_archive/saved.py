@@ -93,6 +93,7 @@ def run_to_json(record: Record, *, waiting: bool, repairs: list[str]) -> Json:
             calls[part["call"]["id"]] = fields if ended else _as_left_behind(fields, waiting)
     return {
         "prompt": [_json_of(content) for content in record.state.prompt],  # bytes and all, unlike the snapshot's
+        "attachments": state["attachments"],
         "started_at": record.state.timing.started_at,
         "now_s": now_s,
         "status": state["status"] if ended else "acting" if waiting else "cancelled",

@@ -38,8 +38,8 @@ class Record:
     """The chunks of one run, the state they have led to, and its readers: feeds of cards, and streams of events.
 
     `prompt` and `opening` are wire Contents; `opening` is the conversation so far, where the run asks again, its own
-    prompt included. `clock` counts seconds. Changed on the run's loop only; read from any thread, under `lock` where a
-    change must not come in between.
+    prompt included. `attachments` are the words for what went into the prompt. `clock` counts seconds. Changed on the
+    run's loop only; read from any thread, under `lock` where a change must not come in between.
     """
 
     def __init__(
@@ -49,11 +49,14 @@ class Record:
         model: str,
         demo: bool,
         prompt: list[Wire],
+        attachments: Sequence[str] = (),
         opening: Sequence[Wire] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.opening = list(opening)
-        self.state = State(run=run, model=model, demo=demo, prompt=prompt, started_at=time.time())
+        self.state = State(
+            run=run, model=model, demo=demo, prompt=prompt, started_at=time.time(), attachments=attachments
+        )
         self.chunks = ChunkLog()
         self.error: RunFailed | None = None
         """What made the run fail."""

@@ -5,6 +5,7 @@ The reducer changes it (reducer.py); everybody else reads.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 
 from .._plain import Json, Wire
@@ -36,13 +37,25 @@ __all__ = ["State"]
 
 
 class State:
-    """What one run has shown. Changed by `apply` on the run's loop only; `prompt` is in wire form."""
+    """What one run has shown. Changed by `apply` on the run's loop only. `prompt` is in wire form, `attachments` are
+    the words for what went into it beside plain text.
+    """
 
-    def __init__(self, *, run: str, model: str, demo: bool, prompt: list[Wire], started_at: float) -> None:
+    def __init__(
+        self,
+        *,
+        run: str,
+        model: str,
+        demo: bool,
+        prompt: list[Wire],
+        started_at: float,
+        attachments: Sequence[str] = (),
+    ) -> None:
         self.id = run
         self.model = model
         self.demo = demo
         self.prompt = prompt
+        self.attachments = list(attachments)
         self.status = "pending"
         self.stopped_by: str | None = None
         self.parts: list[Part] = []
@@ -89,6 +102,7 @@ class State:
             "model": self.model,
             "demo": self.demo,
             "prompt": preview(self.prompt),
+            "attachments": list(self.attachments),
             "status": self.status,
             "stopped_by": self.stopped_by,
             "tokens": self.tokens,
