@@ -184,5 +184,5 @@ def test_what_a_reader_sees_of_a_run_and_a_chat_is_for_readers() -> None:
         "notice now_s offers parts pending receipt result retries revoke snapshot status steps stop stopped_by text "
         "thoughts timing tool_calls usage wait".split()
     )
-    assert public[gem.Chat] == set("again change check history model repair runs save send system tools".split())
+    assert public[gem.Chat] == set("again change check history model queue repair runs save send system tools".split())
     assert {name for name in vars(gem.Chat()) if not name.startswith("_")} == {"options"}

@@ -94,21 +94,22 @@ def test_attachments_are_told_from_the_start_and_in_another_kernel(
     monkeypatch.setattr("gemstream_widget._chat.prompt_of", lambda given: Prompt(contents, words if given else ()))
 
     async def main() -> None:
-        chat = gem.Chat(source=ListSource(DONE, DONE))
-        run = chat.send("with")
-        assert run.attachments == run.snapshot()["attachments"] == list(words)
+        chat = gem.Chat(source=ListSource(DONE, DONE, DONE))
+        run, queued = chat.send("with"), chat.queue("with")
+        assert run.attachments == queued.attachments == run.snapshot()["attachments"] == list(words)
         run.attachments.clear()
         await run
-        assert run.attachments == list(words)
+        await queued
+        assert queued.attachments == run.attachments == list(words)
         assert (await chat.send("")).attachments == []
         chat.save(tmp_path / "chat.json")
         loaded = gem.load_chat(tmp_path / "chat.json")
-        assert [r.attachments for r in loaded.runs] == [list(words), []]
+        assert [r.attachments for r in loaded.runs] == [list(words), list(words), []]
         document = json.loads((tmp_path / "chat.json").read_text())
         for saved in document["runs"]:
             del saved["attachments"]  # a file of an earlier version
         (tmp_path / "earlier.json").write_text(json.dumps(document))
-        assert [r.attachments for r in gem.load_chat(tmp_path / "earlier.json").runs] == [[], []]
+        assert [r.attachments for r in gem.load_chat(tmp_path / "earlier.json").runs] == [[], [], []]
 
     asyncio.run(main())
 

@@ -20,7 +20,7 @@ from .._stream.events import CallStateChanged, RetryScheduled, RunEnded, RunStat
 from .._stream.machine import CALL_TABLE, RUN_TABLE, is_terminal
 from .._stream.parts import Decision
 from .._stream.record import Record
-from .._stream.values import Receipt, Retry
+from .._stream.values import NOT_SENT, TAKEN_BACK, Receipt, Retry
 from ..errors import RecordingError, RunFailed
 
 __all__ = ["not_a_chat", "read_document", "restore", "run_to_json", "write_document"]
@@ -41,6 +41,7 @@ _CALL_FIELDS = (
     "error",
     "traceback",
 )
+_LEFT_BEHIND = NOT_SENT | {"message": "The chat was saved while the prompt waited for its turn; it is in the file."}
 _INTERRUPTED = "The kernel ended while the tool ran; nobody knows what it did."
 
 
@@ -74,9 +75,11 @@ def not_a_chat(path: str | Path, error: Exception) -> RecordingError:
 
 def run_to_json(record: Record, *, waiting: bool, repairs: list[str]) -> Json:
     """A run as it is now. `waiting`: its calls wait for decisions, and will do so again in another kernel. One that is
-    streaming is written as stopped at this point.
+    streaming is written as stopped at this point, one that is queued as taken back.
     """
     state, now_s = record.snapshot(), record.now()
+    if state["status"] == "queued":
+        state |= {"status": "cancelled", "stopped_by": TAKEN_BACK, "notice": _LEFT_BEHIND, "ended_s": now_s}
     ended = is_terminal(RUN_TABLE, state["status"])
     steps = []
     for step in state["steps"]:

@@ -31,7 +31,7 @@ from .parts import (
 )
 from .patch import Path
 from .preview import preview
-from .values import Receipt, Retry, Step, Timing, Usage
+from .values import TAKEN_BACK, Receipt, Retry, Step, Timing, Usage
 
 __all__ = ["State"]
 
@@ -50,13 +50,14 @@ class State:
         prompt: list[Wire],
         started_at: float,
         attachments: Sequence[str] = (),
+        status: str = "pending",
     ) -> None:
         self.id = run
         self.model = model
         self.demo = demo
         self.prompt = prompt
         self.attachments = list(attachments)
-        self.status = "pending"
+        self.status = status
         self.stopped_by: str | None = None
         self.parts: list[Part] = []
         self.steps: list[Step] = []
@@ -73,6 +74,14 @@ class State:
         self.calls: dict[str, CallPart] = {}
 
     # -- reading ------------------------------------------------------------------------------------------------
+
+    @property
+    def had_turn(self) -> bool:
+        """Whether its prompt is part of the conversation: not while it is queued, not where it was taken back from
+        there, and not where its turn brought no request.
+        """
+        taken_back = self.stopped_by == TAKEN_BACK
+        return not (self.status == "queued" or taken_back or (self.status == "failed" and not self.steps))
 
     @property
     def usage(self) -> Usage:
@@ -126,9 +135,10 @@ class State:
 
     def recap(self) -> list[Event]:
         """Events that lead to this state, for a reader who comes late: each part whole, as far as it is."""
-        if self.status == "pending":
-            return []
-        events: list[Event] = [RunStarted(0.0)]
+        if self.status in ("queued", "pending"):
+            return [RunStateChanged("queued")] if self.status == "queued" else []
+        ended = is_terminal(RUN_TABLE, self.status)
+        events: list[Event] = [RunStarted(0.0)] if self.steps or not ended else []  # it may have ended before
         for step in self.steps:
             events.append(StepStarted(step.index, step.started_s))
             for part in self.parts_of(step.index):
@@ -141,7 +151,7 @@ class State:
                 events.append(StepEnded(step.index, step.ended_s, step.outcome or "", step.chunk_count))
             events += [RetryScheduled(retry) for retry in self.retries if retry.step == step.index]
         events.append(RunStateChanged(self.status))
-        if is_terminal(RUN_TABLE, self.status):
+        if ended:
             at_s = self.timing.ended_s or 0.0
             events[-1] = RunEnded(
                 at_s, self.status, self.stopped_by, self.notice, self.error, self.receipt, self.offers
