@@ -1,6 +1,6 @@
 // The line below an answer: what goes on, for how long, how many tokens, and Stop.
 import { copyText } from "../dom/clipboard.ts";
-import { button, h, setText } from "../dom/dom.ts";
+import { button, focusNear, h, setText } from "../dom/dom.ts";
 import { icon } from "../dom/icons.ts";
 import { Once } from "../dom/once.ts";
 import { answerMarkdown } from "../parts/answer_text.ts";
@@ -25,7 +25,7 @@ export class Bar {
   readonly #tokens = h("span");
   readonly #usage: HTMLButtonElement;
   readonly #usageList = h("dl", { class: "usage", hidden: true });
-  readonly #demo = h("span", { class: "demo" }, "demo model, no key");
+  readonly #demo = h("span", { class: "tag" }, "demo model, no key");
   readonly #quiet = h("span");
   readonly #trouble = h("span", { class: "trouble" });
   readonly #stop: HTMLButtonElement;
@@ -195,8 +195,7 @@ export class Bar {
 
   /** Who is on Stop when it goes stays in the card. */
   #leaveStop(): void {
-    const root = this.root.getRootNode() as ShadowRoot | Document;
-    if (root.activeElement === this.#stop) this.#context.focusCard();
+    if (focusNear(this.root) === this.#stop) this.#context.focusCard();
   }
 
   /** Somebody listens after all. */

@@ -117,15 +117,6 @@ describe("a source", () => {
     expect([...source.runs.keys()]).toEqual(["r1", "r2"]);
   });
 
-  it("starts a run whose first patch carries its whole state", () => {
-    const { source } = open();
-    const state = runState({ id: "r2" });
-    const ops = [["=", [], state]];
-    model.emit("msg:custom", { op: "patch", run: "r2", seq: 1, ops }, []);
-    expect(source.runs.get("r2")?.seq).toBe(1);
-    expect(model.sent).toEqual([]);
-  });
-
   it("is content with a beat that agrees and asks after one that does not", () => {
     const { run } = open();
     model.beat(1);

@@ -3,7 +3,6 @@ import { attempt } from "../dom/page.ts";
 import type {
   BeatMessage,
   KernelMessage,
-  Op,
   PageMessage,
   PatchMessage,
   RefusedMessage,
@@ -159,7 +158,7 @@ export class KernelSource implements Source {
 
   #patch({ run: id, seq, ops }: PatchMessage): void {
     const now = this.#now();
-    const line = this.#lines.get(id) ?? this.#opening(id, seq, ops, now);
+    const line = this.#lines.get(id);
     if (!line) {
       this.#resync(id);
       return;
@@ -176,17 +175,7 @@ export class KernelSource implements Source {
     }
     line.data_ms = now;
     this.#settle(run);
-    if (this.runs.has(id)) this.#tell((listener) => listener.ops(run, taken));
-    else this.#add(line);
-  }
-
-  /** A run that starts with its whole state in its first patch needs no resync. */
-  #opening(id: string, seq: number, ops: readonly Op[], now: number): Line | null {
-    const [op, path, value] = ops[0] ?? [];
-    if (seq !== 1 || op !== "=" || path?.length !== 0 || !isState(value, id)) return null;
-    const line = new Line(new RunEntry(value, 0), now);
-    line.time.sync(0, now);
-    return line;
+    this.#tell((listener) => listener.ops(run, taken));
   }
 
   #snap(id: string, { seq, at_s, state, whole }: Snapshot["runs"][number]): void {
@@ -338,11 +327,10 @@ function quietly(action: () => void): void {
 }
 
 function isMessage(value: unknown): value is KernelMessage {
-  return typeof value === "object" && value !== null && "op" in value;
+  return (value as Partial<KernelMessage> | null)?.op !== undefined;
 }
 
 function isState(value: unknown, id: string): value is RunState {
-  if (typeof value !== "object" || value === null) return false;
-  const state = value as Partial<RunState>;
-  return state.id === id && Array.isArray(state.parts) && Array.isArray(state.steps);
+  const state = value as Partial<RunState> | null;
+  return state?.id === id && Array.isArray(state.parts) && Array.isArray(state.steps);
 }
