@@ -11,7 +11,6 @@ import type {
 } from "../protocol.ts";
 import { RunEntry } from "../state/entry.ts";
 import { withWhole } from "../state/exact.ts";
-import { isEnded } from "../state/questions.ts";
 import { Line } from "./line.ts";
 import type { Action, Link, Listener, Source } from "./source.ts";
 
@@ -174,6 +173,8 @@ export class KernelSource implements Source {
       return;
     }
     line.data_ms = now;
+    // No time was told so far: it starts here, or has just had its turn.
+    if (line.clock(now) === null) line.time.sync(0, now);
     this.#settle(run);
     this.#tell((listener) => listener.ops(run, taken));
   }
@@ -188,7 +189,7 @@ export class KernelSource implements Source {
     const line = known ?? new Line(new RunEntry(state, seq), now);
     const { run } = line;
     line.word_ms = now;
-    line.time.sync(at_s, now);
+    line.tell(state.status, at_s, now);
     if (!known) {
       this.#add(line);
       return;
@@ -211,7 +212,7 @@ export class KernelSource implements Source {
     }
     const now = this.#now();
     line.word_ms = now;
-    if (!isEnded(status)) line.time.sync(at_s, now);
+    line.tell(status, at_s, now);
     if (seq === line.run.seq && status === line.run.state.status) return;
     if (seq <= line.run.seq) line.mayRewind = true;
     this.#resync(id);

@@ -1,7 +1,7 @@
 // What a run and a call are doing, in a word or two with an icon.
 import type { IconName } from "../dom/icons.ts";
 import type { Call, CallPart, RunState } from "../protocol.ts";
-import { isEmptyText, nextAttempt, openCalls, waitingCalls } from "../state/questions.ts";
+import { isEmptyText, isTakenBack, nextAttempt, openCalls, waitingCalls } from "../state/questions.ts";
 import { duration } from "./formats.ts";
 
 export type Tone = "plain" | "muted" | "wait" | "good" | "bad";
@@ -18,6 +18,8 @@ export interface Phase {
 export function phase(state: RunState, stopping: boolean): Phase {
   if (stopping || state.status === "cancelling") return made("stopping", "Stopping…");
   switch (state.status) {
+    case "queued":
+      return made("queued", "Waiting for its turn", "clock");
     case "pending":
       return made("connecting", "Connecting");
     case "streaming":
@@ -27,7 +29,7 @@ export function phase(state: RunState, stopping: boolean): Phase {
     case "completed":
       return completed(state);
     case "cancelled":
-      return made("cancelled", "Stopped", "stop");
+      return made("cancelled", isTakenBack(state) ? "Taken back" : "Stopped", "stop");
     case "failed":
       return made("failed", "Failed", "cross", "bad");
     default:
@@ -36,7 +38,9 @@ export function phase(state: RunState, stopping: boolean): Phase {
 }
 
 /** Of a run that goes on in a saved notebook, where nobody writes on. */
-export const leftPhase: Phase = made("left", "Saved while it was written", "info");
+export function leftPhase({ status }: RunState): Phase {
+  return made("left", status === "queued" ? "Saved before its turn" : "Saved while it was written", "info");
+}
 
 /** What goes on by itself spins. */
 function made(key: string, word: string, icon: IconName = "spin", tone: Tone = "plain"): Phase {
