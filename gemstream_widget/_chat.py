@@ -48,7 +48,8 @@ class Chat:
     history follows from the runs.
 
     The options are read at each send, and checked when they are given: InvalidOption says what does not fit. Use a chat
-    from one thread; its runs may be stopped from any, and its card's buttons may begin a run on theirs.
+    from one thread; its runs may be stopped from any, its card's buttons may begin a run on theirs, and `queue` may be
+    called from any thread that has a loop for it.
     """
 
     @takes_options()

@@ -7,6 +7,7 @@ import gc
 import random
 import threading
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,27 @@ def test_the_options_are_those_of_the_moment_it_was_queued() -> None:
         assert [r.system for r in source.requests] == ["be kind", "be kind"]
         assert other.requests == []
         assert (second.model, (await chat.send("three")).model) == (gem.DEFAULT_MODEL, "other")
+
+    asyncio.run(main())
+
+
+def test_it_lives_in_the_cell_that_queued_it() -> None:
+    cell: ContextVar[str] = ContextVar("cell", default="none")
+    seen: list[str] = []
+
+    class Seeing:
+        async def stream(self, request: Request) -> AsyncIterator[Any]:
+            seen.append(cell.get())
+            await asyncio.sleep(0)
+            yield DONE[0]
+
+    async def main() -> None:
+        chat = gem.Chat(source=Seeing())
+        for number in ("1", "2", "3"):
+            cell.set(number)
+            run = chat.queue(number)
+        await run
+        assert seen == ["1", "2", "3"]
 
     asyncio.run(main())
 
