@@ -15,6 +15,7 @@ import pytest
 
 import gemstream_widget as gem
 from gemstream_widget._engine.source import ListSource, Request
+from gemstream_widget._engine.turn import Turn
 from gemstream_widget._stream.events import PromptChanged, RunEnded, RunStarted, RunStateChanged, StepStarted
 from gemstream_widget._stream.reducer import apply
 from gemstream_widget._stream.state import State
@@ -283,20 +284,25 @@ async def aiter_all(run: gem.Run) -> list[Any]:
     return [event async for event in run]
 
 
-def test_a_stop_that_came_before_its_turn_wins_over_the_turn() -> None:
+def test_a_stop_that_crosses_its_turn_takes_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = Turn.begin
+
+    def crossed(turn: Turn) -> None:
+        stopping = threading.Thread(target=runs[1].stop)
+        stopping.start()
+        stopping.join()
+        begin(turn)
+
+    monkeypatch.setattr(Turn, "begin", crossed)
+    runs: list[gem.Run] = []
+
     async def main() -> None:
         source = GatedSource()
         chat = gem.Chat(source=source)
-        first, second = chat.send("one"), chat.queue("two")
-        await until(lambda: first.steps, "the first goes")
-        thread = threading.Thread(target=second.stop)  # its Stop is on its way to the loop when the turn is given
-        source.give(chunk(text("ok"), finish="STOP"))
-        source.end()
-        thread.start()
-        thread.join()
-        await first
-        await second.wait()
-        assert (second.stopped_by, second.contents()) == ("taken_back", [])
+        runs.extend([chat.send("one"), chat.queue("two")])
+        await finish(source, runs[0])
+        await runs[1].wait()
+        assert (runs[1].stopped_by, runs[1].receipt, runs[1].contents()) == ("taken_back", None, [])
         assert len(source.requests) == 1
 
     asyncio.run(main())
