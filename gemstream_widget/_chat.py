@@ -7,6 +7,7 @@ import itertools
 import threading
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, get_args
@@ -16,9 +17,10 @@ from ._engine.gemini import GeminiSource, connect
 from ._engine.loops import loop_for
 from ._engine.options import DEMO_MODEL, OPTIONS, ChatOptions, Options, takes_options
 from ._engine.source import Request, Source, WatchedSource
+from ._engine.turn import Turn
 from ._plain import Json, Wire
 from ._request.pairing import OpenCall, answers_first, open_calls
-from ._request.prompt import contents_of
+from ._request.prompt import Prompt, contents_of, prompt_of
 from ._request.repair import refusals, repaired
 from ._request.turns import sent_calls
 from ._request.violation import Violation
@@ -30,6 +32,8 @@ from ._tools.tool import ToolSet
 from .errors import ApiError, InvalidOption, InvalidPrompt, NothingToRepeat, PromptBlocked, RunFailed, RunInProgress
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from google.genai import Client
 
 __all__ = ["Chat", "load_chat"]
@@ -40,10 +44,12 @@ _run_numbers = itertools.count(1)  # counted, not random: a replay of the same s
 
 
 class Chat:
-    """A conversation. `send` starts a run and returns at once; the history follows from the runs.
+    """A conversation. `send` starts a run and returns at once, `queue` lets it wait behind the one that goes on; the
+    history follows from the runs.
 
     The options are read at each send, and checked when they are given: InvalidOption says what does not fit. Use a chat
-    from one thread; its runs may be stopped from any, and its card's buttons may begin a run on theirs.
+    from one thread; its runs may be stopped from any, its card's buttons may begin a run on theirs, and `queue` may be
+    called from any thread that has a loop for it.
     """
 
     @takes_options()
@@ -53,6 +59,7 @@ class Chat:
         self._runs: list[Run] = []
         self._earlier: list[Wire] = list(self.options.history)  # from before the runs that the history still reads
         self._first = 0  # of the runs that the history still reads; those before it are in `_earlier`
+        self._is_advancing = False
         self._lock = threading.RLock()  # the card's buttons begin runs on the runs' own loop
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -110,11 +117,11 @@ class Chat:
         """Take over what saved.py read: earlier turns, and runs. The last one goes on, where it waits for decisions."""
         self._earlier, self._first = document["history"], document["first"]
         for saved in document["runs"]:
-            run = self._new_run(saved["prompt"], saved["opening"])
+            run = self._new_run(Prompt(saved["prompt"], tuple(saved.get("attachments", ()))), saved["opening"])
             run._restore(saved)
             self._runs.append(run)
-        if self._runs and not self._runs[-1].done:
-            self._runs[-1]._start(loop_for(self.options.runner))
+        if (waiting := self._going) is not None:
+            self._start(waiting, loop_for(self.options.runner))
 
     def send(self, prompt: Any) -> Run:
         """Start a run: `prompt` is text, wire parts or a Content (prompt.contents_of). Returns at once, shows nothing.
@@ -123,13 +130,29 @@ class Chat:
         at once, by our id, the provider's or the name; a prompt without any closes them unanswered.
         Raises InvalidPrompt, HistoryError, RunInProgress, NoRunningLoop; everything later is told by the run.
         """
-        contents = deepcopy(contents_of(prompt))  # whoever gave it may go on changing it
+        given = _copied(prompt_of(prompt))
         with self._lock:
             self._none_going()
-            opened = open_calls(self.history)
-            asked = self._asked()
-            known = [call.result for call in asked] if len(asked) == len(opened) else []
-            return self._start(answers_first(opened, contents, {c.id: OpenCall.of(c) for c in asked}, known))
+            return self._begin(replace(given, contents=self._answered(given.contents)))
+
+    def queue(self, prompt: Any) -> Run:
+        """The same as `send`, but where a run of this chat goes on, or is queued, the new one waits behind it, with the
+        options of now. It is "queued" until every run before it has ended, however they ended; what `send` would raise
+        about the history then, makes it fail. `run.stop()` takes it back: nothing is sent, and the history knows
+        nothing of it. Raises InvalidPrompt and NoRunningLoop, and HistoryError where nothing goes on.
+        """
+        given = _copied(prompt_of(prompt))
+        with self._lock:
+            if self._going is None:
+                return self._begin(replace(given, contents=self._answered(given.contents)))
+            return self._begin(given, queued=True)  # whoever ends the one before it waits for the lock
+
+    def _answered(self, contents: list[Wire]) -> list[Wire]:
+        """A prompt with the answers that the history's open calls still need."""
+        opened = open_calls(self.history)
+        asked = self._asked()
+        known = [call.result for call in asked] if len(asked) == len(opened) else []
+        return answers_first(opened, contents, {c.id: OpenCall.of(c) for c in asked}, known)
 
     def again(self, how: Again = "anew") -> Run:
         """Go on after a last run that did not end well. Returns the new run, started.
@@ -144,7 +167,7 @@ class Chat:
             raise InvalidOption(f'how is "anew", "continue" or "repair", not {how!r}.')
         with self._lock:
             self._none_going()
-            last = self._runs[-1] if self._runs else None
+            last = self._last
             if how == "anew":
                 return self._ask_again(())
             if last is None or how not in last.offers:
@@ -156,19 +179,20 @@ class Chat:
         """A run that takes the conversation over from the last one, mended by these repairs, without its loose end."""
         with self._lock:
             self._none_going()
-            last = self._runs[-1] if self._runs else None
+            last = self._last
             if last is None or last.status not in ("failed", "cancelled"):
                 ended = f"run {last.id} is {last.status}" if last else "nothing was sent yet"
                 raise NothingToRepeat(f"There is nothing to try again: {ended}. Send a prompt instead.")
-            if self._first == len(self._runs) and last.contents():
+            if self._runs.index(last) < self._first and last.contents():
                 raise NothingToRepeat(
                     "The repaired history holds what came of the answer: use again('continue'), or send."
                 )
-            earlier = [*self._earlier, *(content for run in self._runs[self._first : -1] for content in run.contents())]
+            before = (run for run in self._runs[self._first :] if run is not last)
+            earlier = [*self._earlier, *(content for run in before for content in run.contents())]
             opening, _ = repaired([*earlier, *last._unfinished()], model=self.model, only=repairs, vertex=self._vertex)
             loop_for(self.options.runner)  # before anything is changed
             self._earlier, self._first = [], len(self._runs)
-            return self._start([], opening)
+            return self._begin(Prompt([]), opening)
 
     def check(self) -> list[Violation]:
         """What Gemini would refuse in the history when the next prompt is sent, and the repair on offer for each; empty
@@ -216,29 +240,66 @@ class Chat:
                 self._earlier, self._first = mended, len(self._runs)
             return done
 
-    def _none_going(self) -> None:
-        if self._runs and not self._runs[-1].done:
-            raise RunInProgress(self._runs[-1])
+    @property
+    def _going(self) -> Run | None:
+        """The first run that has not ended: the one that goes on, or whose turn comes now."""
+        return next((run for run in self._runs if not run.done), None)
 
-    def _start(self, prompt: list[Wire], opening: Sequence[Wire] = ()) -> Run:
+    @property
+    def _last(self) -> Run | None:
+        """The last run that is part of the conversation."""
+        return next((run for run in reversed(self._runs) if run._record.state.had_turn), None)
+
+    def _none_going(self) -> None:
+        if (going := self._going) is not None:
+            raise RunInProgress(going)
+
+    def _advance(self, _: object = None) -> None:
+        """Give the first run that has not ended its turn. From any thread, as often as you like: after every end."""
+        with self._lock:
+            if self._is_advancing:  # further up on this thread, where it goes on
+                return
+            self._is_advancing = True
+            try:
+                for run in self._runs:
+                    if not run.done:
+                        run._give_turn()
+                    if not run.done:
+                        return
+            finally:
+                self._is_advancing = False
+
+    def _begin(self, given: Prompt, opening: Sequence[Wire] = (), *, queued: bool = False) -> Run:
         loop = loop_for(self.options.runner)
-        run = self._new_run(prompt, opening)
+        run = self._new_run(given, opening, queued=queued)
         self._runs.append(run)
-        run._start(loop)
+        self._start(run, loop)
         return run
 
-    def _new_run(self, prompt: list[Wire], opening: Sequence[Wire]) -> Run:
-        """A run that goes on after the history as it is now."""
-        history = self.history
+    def _start(self, run: Run, loop: AbstractEventLoop) -> None:
+        run._start(loop)
+        run._record.ended.add_done_callback(self._advance)
+
+    def _new_run(self, given: Prompt, opening: Sequence[Wire] = (), *, queued: bool = False) -> Run:
+        """A run that goes on after the history as it is now, or, where it is `queued`, as it is at its turn."""
+        history = [] if queued else self.history
         record = Record(
             run=f"r{next(_run_numbers)}",
             model=self.model,
             demo=self._demo,
-            prompt=prompt,
+            prompt=given.contents,
+            attachments=given.attachments,
             opening=opening,
+            queued=queued,
             clock=self.options.clock,
         )
         options = self.options
+
+        def prompt_at_its_turn() -> list[Wire]:
+            with self._lock:
+                history[:] = self.history
+                return self._answered(given.contents)
+
         return Run(
             record,
             options,
@@ -249,11 +310,14 @@ class Chat:
             ),
             offers=self._offers,
             again=self._again,
+            turn=Turn(record, prompt=prompt_at_its_turn, look=self._advance) if queued else None,
         )
 
     def _offers(self, run: Run, ended: str) -> list[str]:
         """What a reader may ask for after `run`, which is about to end as `ended`; the best first."""
         if isinstance(self._source, WatchedSource):  # gives its stream once
+            return []
+        if ended == "failed" and not run.steps:  # its prompt did not fit the conversation
             return []
         step = run.steps[-1] if run.steps else None
         if ended == "completed":
@@ -270,7 +334,7 @@ class Chat:
         return ["continue", *offers] if said else offers
 
     def _again(self, run: Run, how: Again) -> Run:
-        if run is not self._runs[-1]:
+        if run is not self._last:
             raise NothingToRepeat(f"The conversation went on after run {run.id}: send a prompt instead.")
         return self.again(how)
 
@@ -311,6 +375,11 @@ def load_chat(path: str | Path, **options: Unpack[ChatOptions]) -> Chat:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise not_a_chat(path, error) from error
     return chat
+
+
+def _copied(prompt: Prompt) -> Prompt:
+    """Whoever gave it may go on changing it."""
+    return replace(prompt, contents=deepcopy(prompt.contents))
 
 
 def _source_of(options: Options, demo: bool) -> Source:

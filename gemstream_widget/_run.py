@@ -19,6 +19,7 @@ from ._engine.driver import Driver
 from ._engine.loops import running_loop
 from ._engine.options import Options
 from ._engine.source import Request, Source
+from ._engine.turn import Turn
 from ._plain import Json, Wire, shorten
 from ._request import turns
 from ._stream.chunks import ChunkLog
@@ -45,7 +46,7 @@ https://github.com/ipython/ipykernel/issues/881
 
 
 class Run:
-    """One prompt on its way, and everything that came back. Made by `Chat.send`, `ask` and `watch`.
+    """One prompt on its way, and everything that came back. Made by `Chat.send`, `Chat.queue`, `ask` and `watch`.
 
     Await it for the finished run (raises RunFailed or RunCancelled), iterate it for its events, `stop` it anywhere.
     Everything here may be read from any thread; only the run's own loop changes it.
@@ -61,8 +62,9 @@ class Run:
         request: Callable[[list[Wire]], Request],
         offers: Callable[[Run, str], list[str]],
         again: Callable[[Run, Again], Run],
+        turn: Turn | None = None,
     ) -> None:
-        """`request` makes the next request from the run's own contents; `offers` and `again` are the chat's."""
+        """`request` makes the next request from the run's own contents; `offers`, `again` and `turn` are the chat's."""
         self._repairs: list[str] = []
         """The codes of the repairs that the offer "repair" would make."""
         self._record = record
@@ -76,6 +78,7 @@ class Run:
             source,
             request=lambda: request(self.contents()),
             about_to_end=self._about_to_end,
+            turn=turn,
         )
         self.cancel_event = self._driver.stopping.event
         """Set by the first `stop`, for good. A tool that runs in a thread may look at it."""
@@ -83,6 +86,9 @@ class Run:
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin on `loop`; called once, from any thread. What the run prints goes to the cell that called this."""
         self._driver.start(loop)
+
+    def _give_turn(self) -> None:
+        self._driver.give_turn()
 
     def _restore(self, saved: Wire) -> None:
         """Take over what `saved` (see saved.py) tells, before anything else. Where calls were waiting, the run can be
@@ -115,14 +121,19 @@ class Run:
 
     @property
     def status(self) -> str:
-        """A state of machine.RUN_TABLE: "pending", "streaming", "acting", "cancelling", or how it ended: "completed",
-        "failed", "cancelled".
+        """A state of machine.RUN_TABLE: "queued", "pending", "streaming", "acting", "cancelling", or how it ended:
+        "completed", "failed", "cancelled".
         """
         return self._record.status
 
     @property
     def done(self) -> bool:
         return self._record.done
+
+    @property
+    def attachments(self) -> list[str]:
+        """What went into the prompt beside plain text, each in words and with its size."""
+        return list(self._record.state.attachments)
 
     @property
     def text(self) -> str:
@@ -172,7 +183,9 @@ class Run:
 
     @property
     def timing(self) -> Timing:
-        """When it began (Unix time), and seconds from then to the first chunk, the first text and the end."""
+        """When it began (Unix time; for a queued run that is its turn), and seconds from then to the first chunk, the
+        first text and the end.
+        """
         return self._record.state.timing
 
     @property
@@ -183,8 +196,8 @@ class Run:
 
     @property
     def stopped_by(self) -> str | None:
-        """What ended a run that is completed before the model had said all: "max_steps", "calls" (they are the caller's
-        to answer), or None.
+        """What ended a run before the model had said all: "max_steps", "calls" (they are the caller's to answer),
+        "taken_back" (stopped while it was queued: nothing was sent), or None.
         """
         return self._record.state.stopped_by
 
@@ -207,7 +220,7 @@ class Run:
 
     @property
     def receipt(self) -> Receipt | None:
-        """How the Stop went, or None where nothing was cut."""
+        """How the Stop went, or None where nothing was cut, as in a run that was taken back from the queue."""
         return self._record.state.receipt
 
     @property
@@ -223,7 +236,7 @@ class Run:
 
     @property
     def now_s(self) -> float:
-        """Seconds since the run's start, on the run's clock; stands still at its end."""
+        """Seconds since the run's start, on the run's clock; stands still at its end, and at 0 before its turn."""
         return self._record.now()
 
     @property
@@ -241,7 +254,8 @@ class Run:
         """What this run adds to the conversation, in wire form: the prompt, and what the model said.
 
         A run that was stopped answers its open calls, so that Gemini accepts the next request. A run that failed before
-        the model said anything adds no prompt: it is most likely sent again.
+        the model said anything adds no prompt: it is most likely sent again. One that is queued or was taken back adds
+        nothing.
         """
         with self._record.reading() as state:
             return deepcopy(turns.contents(state, self._record.opening))
@@ -330,7 +344,8 @@ class Run:
     # -- stopping ---------------------------------------------------------------------------------------------------
 
     def stop(self, *, by: StoppedBy = "code") -> bool:
-        """Stop the run: from any thread, at any moment, as often as you like. Returns at once.
+        """Stop the run: from any thread, at any moment, as often as you like. Returns at once. One that is queued is
+        taken back: nothing is sent.
 
         True if this call asked first, False if the run had ended or a Stop had been asked for: then nothing changes.
         True is no promise that something was cut: where everything had arrived the run completes, without a receipt.

@@ -237,7 +237,9 @@ class RunCancelled(GemstreamError):
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        super().__init__(f"Run {run.id} was stopped; what came before is in .run (text: {len(run.text)} characters).")
+        stopped = f"stopped; what came before is in .run (text: {len(run.text)} characters)"
+        words = "taken back before its turn; nothing was sent" if run.stopped_by == "taken_back" else stopped
+        super().__init__(f"Run {run.id} was {words}.")
 
 
 class InvalidOption(GemstreamError, TypeError, ValueError):
@@ -254,7 +256,8 @@ class RunInProgress(GemstreamError):
     def __init__(self, run: Run) -> None:
         self.run = run
         super().__init__(
-            f"Run {run.id} of this chat is still {run.status}: await it or stop it (run.stop()) before sending again."
+            f"Run {run.id} of this chat is still {run.status}: await it or stop it (run.stop()) before sending again, "
+            "or let the prompt wait for its turn with chat.queue(prompt)."
         )
 
 

@@ -5,6 +5,7 @@ export type Json = null | boolean | number | bigint | string | Json[] | JsonObje
 export type JsonObject = { [key: string]: Json };
 
 export type RunStatus =
+  | "queued"
   | "pending"
   | "streaming"
   | "acting"
@@ -194,9 +195,12 @@ export interface RunState {
   id: string;
   model: string;
   demo: boolean;
+  /** Without its bytes, and with long texts cut: see Prompt in docs/protocol.md. */
   prompt: JsonObject[];
+  /** An old notebook's state lacks these. */
+  attachments?: string[];
   status: RunStatus;
-  stopped_by: "calls" | "max_steps" | null;
+  stopped_by: "calls" | "max_steps" | "taken_back" | null;
   tokens: number | null;
   parts: Part[];
   steps: Step[];

@@ -180,9 +180,11 @@ def test_what_a_reader_sees_of_a_run_and_a_chat_is_for_readers() -> None:
     """What only friends call (start, restore, feeds) begins with an underscore."""
     public = {kind: {name for name in dir(kind) if not name.startswith("_")} for kind in (gem.Run, gem.Chat)}
     assert public[gem.Run] == set(
-        "again approve chunks contents decisions deny done error finish_reason id loop model next_pending notice now_s "
-        "offers parts pending receipt result retries revoke snapshot status steps stop stopped_by text thoughts timing "
-        "tool_calls usage wait".split()
+        "again approve attachments chunks contents decisions deny done error finish_reason id loop model next_pending "
+        "notice now_s offers parts pending receipt result retries revoke snapshot status steps stop stopped_by text "
+        "thoughts timing tool_calls usage wait".split()
     )
-    assert public[gem.Chat] == set("again change check count history model repair runs save send system tools".split())
+    assert public[gem.Chat] == set(
+        "again change check count history model queue repair runs save send system tools".split()
+    )
     assert {name for name in vars(gem.Chat()) if not name.startswith("_")} == {"options"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 import gemstream_widget as gem
 from gemstream_widget._engine.source import ListSource
+from gemstream_widget._request.prompt import Prompt
 from gemstream_widget._request.rules import violations
 from tests.gates import GatedSource, until
 from tests.wire import call, chunk, text, thought, tokens
@@ -53,6 +55,61 @@ def test_finished_runs_come_back_as_they_were(tmp_path: Path) -> None:
         assert "503" in str(loaded.runs[1].error)
         assert [c.wire for c in loaded.runs[0].chunks] == [c.wire for c in chat.runs[0].chunks]
         assert (await loaded.send("three")).text == "done"
+
+    asyncio.run(main())
+
+
+def test_bytes_of_a_prompt_are_in_the_file_and_the_history_and_never_on_the_page(tmp_path: Path) -> None:
+    picture = bytes(range(256)) * 8
+    long = "row\n" * 20_000
+
+    async def main() -> None:
+        chat = gem.Chat(source=ListSource(DONE, DONE), history=[_with_picture(picture)])
+        prompt = [{"text": long}, {"inline_data": {"mime_type": "image/png", "data": picture}}]
+        await chat.send(prompt)
+        chat.save(tmp_path / "chat.json")
+        loaded = gem.load_chat(tmp_path / "chat.json", source=ListSource(DONE))
+        assert loaded.history == chat.history
+        assert chat.history[1]["parts"][0] == {"text": long}
+        data = [chat.history[place]["parts"][1]["inlineData"]["data"] for place in (0, 1)]
+        assert [base64.b64decode(one) for one in data] == [picture, picture]
+        assert comparable(loaded.runs[0]) == comparable(chat.runs[0])
+        shown = loaded.runs[0].snapshot()["prompt"][0]["parts"]
+        assert shown[0] == {"text": long[:8000], "cut": 72_000}
+        assert shown[1] == {"inlineData": {"mimeType": "image/png", "size_bytes": 2048}}
+
+    asyncio.run(main())
+
+
+def _with_picture(picture: bytes) -> dict[str, Any]:
+    data = base64.b64encode(picture).decode()
+    return {"role": "user", "parts": [{"text": "see"}, {"inlineData": {"mimeType": "image/png", "data": data}}]}
+
+
+def test_attachments_are_told_from_the_start_and_in_another_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("table orders, 12,408 x 7, first 20 rows, 3.1 kB", "figure.png, 41 kB")
+    contents = [{"role": "user", "parts": [{"text": "hi"}]}]
+    monkeypatch.setattr("gemstream_widget._chat.prompt_of", lambda given: Prompt(contents, words if given else ()))
+
+    async def main() -> None:
+        chat = gem.Chat(source=ListSource(DONE, DONE, DONE))
+        run, queued = chat.send("with"), chat.queue("with")
+        assert run.attachments == queued.attachments == run.snapshot()["attachments"] == list(words)
+        run.attachments.clear()
+        await run
+        await queued
+        assert queued.attachments == run.attachments == list(words)
+        assert (await chat.send("")).attachments == []
+        chat.save(tmp_path / "chat.json")
+        loaded = gem.load_chat(tmp_path / "chat.json")
+        assert [r.attachments for r in loaded.runs] == [list(words), list(words), []]
+        document = json.loads((tmp_path / "chat.json").read_text())
+        for saved in document["runs"]:
+            del saved["attachments"]  # a file of an earlier version
+        (tmp_path / "earlier.json").write_text(json.dumps(document))
+        assert [r.attachments for r in gem.load_chat(tmp_path / "earlier.json").runs] == [[], [], []]
 
     asyncio.run(main())
 

@@ -245,6 +245,57 @@ def test_closing_the_card_stops_its_run_and_ends_the_messages() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("way", ["button", "closed"])
+def test_a_queued_run_is_shown_as_waiting_and_is_taken_back_by_the_page(way: str) -> None:
+    async def main() -> None:
+        source = GatedSource()
+        chat = gem.Chat(source=source)
+        going, queued = chat.send("one"), chat.queue("two")
+        card = gem.Card([queued])
+        page = page_of(card)
+        await until(lambda: going.steps, "the one before it goes")
+        (shown,) = page.state["snapshot"]["runs"]
+        assert (shown["at_s"], shown["state"]["status"]) == (0.0, "queued")
+        (beat,) = page.messages
+        assert beat == {"op": "beat", "run": queued.id, "seq": 0, "at_s": 0.0, "status": "queued"}
+        if way == "button":
+            page.say(op="stop", run=queued.id)
+            await until(lambda: page.state["snapshot"]["runs"][0]["seq"] == 1, "the page was told")
+            last = Page(page).state
+            assert (last["status"], last["stopped_by"]) == ("cancelled", "taken_back")
+            assert (last["receipt"], last["offers"]) == (None, [])
+        else:
+            card.close()
+        assert (queued.status, queued.stopped_by, going.status) == ("cancelled", "taken_back", "streaming")
+        source.give(*HELLO)
+        source.end()
+        await going
+        assert len(source.requests) == 1
+
+    asyncio.run(main())
+
+
+def test_a_page_follows_a_queued_run_through_its_turn() -> None:
+    async def main() -> None:
+        source = GatedSource()
+        chat = gem.Chat(source=source)
+        going, queued = chat.send("one"), chat.queue("two")
+        page = page_of(gem.Card([queued]))
+        opening = json.loads(json.dumps(page.state["snapshot"]["runs"][0]["state"]))
+        for run in (going, queued):
+            source.give(*HELLO)
+            source.end()
+            await run
+        patches = [m for m in page.messages if m["op"] == "patch"]
+        statuses = [op[2] for m in patches for op in m["ops"] if op[1] == ["status"]]
+        assert statuses[-2:] == ["streaming", "completed"]
+        for message in patches:
+            apply_ops(opening, message["ops"])
+        assert opening == json.loads(json.dumps(queued.snapshot()))
+
+    asyncio.run(main())
+
+
 async def in_time(condition: Callable[[], bool]) -> None:
     """Wait for something that a timer does, a few seconds at most."""
     for _ in range(1000):

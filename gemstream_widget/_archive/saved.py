@@ -3,7 +3,7 @@
 The file is JSON. A run is kept as its own chunks with their arrivals and what was decided and returned for its calls;
 reading it decodes the chunks again, so that parts, signatures and the history come out as they were. Functions,
 policies, clients, rules, the config and the limits stay behind: they are given anew to `load_chat`. What was said is in
-the file as it was said, a key in a prompt included.
+the file as it was said, a key in a prompt and the bytes of a picture included.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .._stream.events import CallStateChanged, RetryScheduled, RunEnded, RunStat
 from .._stream.machine import CALL_TABLE, RUN_TABLE, is_terminal
 from .._stream.parts import Decision
 from .._stream.record import Record
-from .._stream.values import Receipt, Retry
+from .._stream.values import NOT_SENT, TAKEN_BACK, Receipt, Retry
 from ..errors import RecordingError, RunFailed
 
 __all__ = ["not_a_chat", "read_document", "restore", "run_to_json", "write_document"]
@@ -41,6 +41,7 @@ _CALL_FIELDS = (
     "error",
     "traceback",
 )
+_LEFT_BEHIND = NOT_SENT | {"message": "The chat was saved while the prompt waited for its turn; it is in the file."}
 _INTERRUPTED = "The kernel ended while the tool ran; nobody knows what it did."
 
 
@@ -74,9 +75,11 @@ def not_a_chat(path: str | Path, error: Exception) -> RecordingError:
 
 def run_to_json(record: Record, *, waiting: bool, repairs: list[str]) -> Json:
     """A run as it is now. `waiting`: its calls wait for decisions, and will do so again in another kernel. One that is
-    streaming is written as stopped at this point.
+    streaming is written as stopped at this point, one that is queued as taken back.
     """
     state, now_s = record.snapshot(), record.now()
+    if state["status"] == "queued":
+        state |= {"status": "cancelled", "stopped_by": TAKEN_BACK, "notice": _LEFT_BEHIND, "ended_s": now_s}
     ended = is_terminal(RUN_TABLE, state["status"])
     steps = []
     for step in state["steps"]:
@@ -92,7 +95,8 @@ def run_to_json(record: Record, *, waiting: bool, repairs: list[str]) -> Json:
             fields = {name: part["call"][name] for name in _CALL_FIELDS}
             calls[part["call"]["id"]] = fields if ended else _as_left_behind(fields, waiting)
     return {
-        "prompt": state["prompt"],
+        "prompt": [_json_of(content) for content in record.state.prompt],  # bytes and all, unlike the snapshot's
+        "attachments": state["attachments"],
         "started_at": record.state.timing.started_at,
         "now_s": now_s,
         "status": state["status"] if ended else "acting" if waiting else "cancelled",
@@ -111,7 +115,7 @@ def run_to_json(record: Record, *, waiting: bool, repairs: list[str]) -> Json:
 
 
 def _json_of(wire: Any) -> Any:
-    """A chunk as it came; of what is no JSON (somebody else's stream may hold anything), what was shown of it."""
+    """A chunk or a content as it is; of what is no JSON (somebody else's may hold anything), what was shown of it."""
     try:
         json.dumps(wire)
     except (TypeError, ValueError, RecursionError):

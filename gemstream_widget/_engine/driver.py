@@ -15,7 +15,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 
 from .._redact import words_of
@@ -24,7 +24,7 @@ from .._stream.machine import CALL_TABLE, RUN_TABLE, is_terminal, next_state
 from .._stream.outcome import failure_of, notice_of
 from .._stream.parts import ToolCall
 from .._stream.record import Record
-from .._stream.values import Receipt, StoppedBy
+from .._stream.values import NOT_SENT, TAKEN_BACK, Receipt, StoppedBy
 from .._tools.policy import Choice, RuleBook
 from ..errors import DecisionRefused, GemstreamError, RunFailed, SourceError, StreamStalled
 from .attempts import Attempts
@@ -34,6 +34,7 @@ from .options import Options
 from .pump import Pump
 from .source import BREATH_S, Request, Source
 from .stopping import Stopping
+from .turn import Turn
 
 __all__ = ["Driver"]
 
@@ -45,7 +46,8 @@ class Driver:
     """Carries out the run that `record` tells of. Made anywhere; from `start` on it lives on one loop.
 
     `rules` are the chat's. `source` is asked with what `request` gives. `about_to_end` is told the state the run is
-    about to end in, with the record's `error` in place, and gives what a reader is offered then.
+    about to end in, with the record's `error` in place, and gives what a reader is offered then. `turn` is what a run
+    waits for that is queued.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Driver:
         *,
         request: Callable[[], Request],
         about_to_end: Callable[[str], list[str]],
+        turn: Turn | None = None,
     ) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None
         """The event loop the run lives on, once it is started."""
@@ -67,6 +70,7 @@ class Driver:
         self._source = source
         self._request = request
         self._about_to_end = about_to_end
+        self._turn = turn
         self._attempts = Attempts(record, options.most_retries)
         self._task: asyncio.Task[None] | None = None
         self._pump: Pump | None = None
@@ -94,6 +98,10 @@ class Driver:
     async def _drive(self) -> None:
         record = self._record
         try:
+            if self._turn is not None:
+                await self._turn.wait()
+                if self.stopping.stop is None:
+                    self._turn.begin()
             if self.stopping.stop is None and record.status == "pending":
                 record.publish([RunStarted(record.now())])
                 self._move("started")
@@ -113,12 +121,20 @@ class Driver:
         except Exception as error:  # a fault of ours must still end the run, in the open
             if record.done:  # its loop was closed under it, and it was ended from outside
                 return
-            _log.exception("run %s broke", record.id)
+            if not (record.status == "queued" and isinstance(error, GemstreamError)):  # the prompt did not fit in
+                _log.exception("run %s broke", record.id)
             await self._cancel_children()
             if self.stopping.stop is not None:
                 self._end_cancelled()
             else:
                 self._end_failed(_foreign(error, title="Something broke in the run"))
+
+    def give_turn(self) -> None:
+        """Every run before this one has ended. From any thread, as often as you like; of no effect once it goes on."""
+        if self.loop is not None and self._turn is not None:
+            with suppress(RuntimeError):  # the loop is closed
+                self.loop.call_soon_threadsafe(self._turn.given.set)
+        self.notice_closed_loop()
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
@@ -238,7 +254,9 @@ class Driver:
         if not self.stopping.ask(by):
             self.notice_closed_loop()  # closed since the first Stop, which nobody will carry out then
             return False
-        if self.loop is not None:
+        if self._record.status == "queued" and running_loop() is self.loop:
+            self._on_stop()  # there is nothing to wait for
+        elif self.loop is not None:
             try:
                 self.loop.call_soon_threadsafe(self._on_stop)
             except RuntimeError:  # the loop is closed, and with it every connection the run had
@@ -254,6 +272,10 @@ class Driver:
     def _on_stop(self) -> None:
         """On the run's loop: cut the stream or the tools that are going; without either the driver sees the Stop."""
         self._attempts.wake()
+        if self._record.status == "queued":
+            self._end_cancelled()
+        if self._turn is not None:
+            self._turn.given.set()
         children = self._children()
         if not children or self._record.status not in ("streaming", "acting"):
             return
@@ -323,8 +345,11 @@ class Driver:
             if record.status in ("streaming", "acting"):
                 self._move("stop")
             self._close_calls()
-            event = "stop" if record.status == "pending" else "children_ended"
-            self._end(event, receipt=self.stopping.receipt(self._pump))
+            event = "stop" if record.status in ("queued", "pending") else "children_ended"
+            if self.stopping.took_back:
+                self._end(event, stopped_by=TAKEN_BACK, notice=NOT_SENT)
+            else:
+                self._end(event, receipt=self.stopping.receipt(self._pump))
 
     @contextmanager
     def _ending(self) -> Iterator[bool]:
@@ -363,7 +388,7 @@ class Driver:
         """Write the one terminal event."""
         record = self._record
         state = next_state(RUN_TABLE, record.status, event)
-        offers = self._offers(state)  # which may also give the error a better hint
+        offers = [] if stopped_by == TAKEN_BACK else self._offers(state)  # which may also give the error a better hint
         told = None if error is None else error.to_json()
         _going.discard(self)
         if self._grace_timer is not None:

@@ -12,6 +12,9 @@ from .pump import Pump
 __all__ = ["Stop", "Stopping"]
 
 
+_QUEUED = "before its turn"
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Who asked for it, when in seconds since the run's start, and at what point of the run."""
@@ -39,7 +42,14 @@ class Stopping:
             self.event.set()
             return True
 
+    @property
+    def took_back(self) -> bool:
+        """Whether it was asked for before the run had its turn: then nothing is sent, even if the turn comes now."""
+        return self.stop is not None and self.stop.when == _QUEUED
+
     def _moment(self) -> str:
+        if self._record.status == "queued":
+            return _QUEUED
         steps = self._record.state.steps
         if not steps:
             return "before the request"

@@ -141,7 +141,7 @@ class Link:
         """Say which patch was the last, so that a page that missed it can tell."""
         if not self._open:
             return
-        if self.feed.seq:
+        if self.feed.seq or self.run.status == "queued":  # which says nothing else for as long as it waits
             message = {"op": "beat", "run": self.run.id, "seq": self.feed.seq, "at_s": self.run.now_s}
             self._card.tell([{**message, "status": self.run.status}])
         loop = asyncio.get_running_loop()

@@ -35,10 +35,10 @@ def contents(state: State, opening: list[Wire]) -> list[Wire]:
     """The prompt, and what the model said.
 
     A run that was stopped answers its open calls, so that Gemini accepts the next request. A run that failed before
-    the model said anything adds no prompt: it is most likely sent again.
+    the model said anything adds no prompt: it is most likely sent again. One that had no turn adds nothing.
     """
     added = _turns(state, state.steps)
-    if state.status == "failed" and not added:
+    if not state.had_turn or (state.status == "failed" and not added):
         return _without_prompt(opening)
     return [*opening, *state.prompt, *added]
 

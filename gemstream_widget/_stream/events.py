@@ -18,6 +18,7 @@ __all__ = [
     "PartEnded",
     "PartStarted",
     "Printed",
+    "PromptChanged",
     "RetryScheduled",
     "RulesChanged",
     "RunEnded",
@@ -43,6 +44,13 @@ class RunStarted:
 @dataclass(slots=True)
 class RunStateChanged:
     state: str
+
+
+@dataclass(slots=True)
+class PromptChanged:
+    """At the turn of a run that was queued: what it sends, now that it is known which calls are open."""
+
+    contents: list[Wire]
 
 
 @dataclass(slots=True)
@@ -177,6 +185,7 @@ Event: TypeAlias = (
     | PartEnded
     | CallStateChanged
     | Printed
+    | PromptChanged
     | RulesChanged
     | UsageReported
 )

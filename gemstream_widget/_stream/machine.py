@@ -17,6 +17,11 @@ __all__ = ["CALL_TABLE", "RUN_TABLE", "Table", "is_terminal", "next_state"]
 Table = Mapping[str, Mapping[str, str]]
 
 RUN_TABLE: Final[Table] = {
+    "queued": {
+        "turn": "pending",  # every run before it has ended
+        "failed": "failed",  # its request cannot be made
+        "stop": "cancelled",  # taken back
+    },
     "pending": {
         "started": "streaming",
         "stop": "cancelled",

@@ -24,6 +24,7 @@ __all__ = [
     "TextBuffer",
     "TextPart",
     "ToolCall",
+    "bytes_in",
 ]
 
 
@@ -308,7 +309,7 @@ class FilePart(Part):
     def fields(self) -> Json:
         data = self.raw.get("data")
         data = data if isinstance(data, str) else None
-        size = None if data is None else len(data) * 3 // 4 - data[-2:].count("=")
+        size = bytes_in(data)
         cut = size is not None and size > MAX_INLINE_BYTES
         uri = self.raw.get("fileUri")
         return {
@@ -319,6 +320,11 @@ class FilePart(Part):
             "uri": uri if isinstance(uri, str) else None,
             "name": self.raw.get("displayName") if isinstance(self.raw.get("displayName"), str) else None,
         }
+
+
+def bytes_in(data: Any) -> int | None:
+    """How many bytes base64 text stands for; None for anything else."""
+    return len(data) * 3 // 4 - data[-2:].count("=") if isinstance(data, str) else None
 
 
 SENDABLE_OTHERS = ("functionResponse", "toolCall", "toolResponse")

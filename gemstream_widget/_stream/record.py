@@ -19,8 +19,8 @@ from .._plain import Json, Wire
 from ..errors import RunFailed
 from .chunks import ChunkLog
 from .decode import Decoder
-from .events import ArgsChanged, Event, RunEnded, StepDetail, TextAdded, UsageReported
-from .machine import RUN_TABLE, is_terminal
+from .events import ArgsChanged, Event, PromptChanged, RunEnded, RunStateChanged, StepDetail, TextAdded, UsageReported
+from .machine import RUN_TABLE, is_terminal, next_state
 from .parts import CallPart
 from .readers import EventReader, PatchReader
 from .reducer import apply
@@ -38,8 +38,9 @@ class Record:
     """The chunks of one run, the state they have led to, and its readers: feeds of cards, and streams of events.
 
     `prompt` and `opening` are wire Contents; `opening` is the conversation so far, where the run asks again, its own
-    prompt included. `clock` counts seconds. Changed on the run's loop only; read from any thread, under `lock` where a
-    change must not come in between.
+    prompt included. `attachments` are the words for what went into the prompt. `clock` counts seconds, from now on, or
+    from `begin_turn` where the run is `queued`. Changed on the run's loop only; read from any thread, under `lock`
+    where a change must not come in between.
     """
 
     def __init__(
@@ -49,11 +50,21 @@ class Record:
         model: str,
         demo: bool,
         prompt: list[Wire],
+        attachments: Sequence[str] = (),
         opening: Sequence[Wire] = (),
+        queued: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.opening = list(opening)
-        self.state = State(run=run, model=model, demo=demo, prompt=prompt, started_at=time.time())
+        self.state = State(
+            run=run,
+            model=model,
+            demo=demo,
+            prompt=prompt,
+            started_at=time.time(),
+            attachments=attachments,
+            status="queued" if queued else "pending",
+        )
         self.chunks = ChunkLog()
         self.error: RunFailed | None = None
         """What made the run fail."""
@@ -91,7 +102,9 @@ class Record:
             return self.state.snapshot()
 
     def now(self) -> float:
-        """Seconds since the run's start; stands still at its end."""
+        """Seconds since the run's start; stands still at its end, and at 0 before its turn."""
+        if self.state.status == "queued":
+            return 0.0
         ended_s = self.state.timing.ended_s
         return round(self._clock() - self._t0, 6) if ended_s is None else ended_s
 
@@ -99,6 +112,12 @@ class Record:
         """The run began before this record, at `started_at` (Unix time); `now_s` seconds of it are over."""
         self.state.timing.started_at = started_at
         self._t0 -= now_s
+
+    def begin_turn(self, prompt: list[Wire]) -> None:
+        """The run waited for its turn, and starts now, with this prompt."""
+        self.state.timing.started_at, self._t0 = time.time(), self._clock()
+        changed = [PromptChanged(prompt)] if prompt != self.state.prompt else []
+        self.publish([*changed, RunStateChanged(next_state(RUN_TABLE, self.status, "turn"))])
 
     # -- what happens -----------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from .events import (
     PartEnded,
     PartStarted,
     Printed,
+    PromptChanged,
     RetryScheduled,
     RulesChanged,
     RunEnded,
@@ -41,6 +42,7 @@ from .parts import (
     ToolCall,
 )
 from .patch import Op, grow
+from .preview import preview
 from .state import State
 from .values import STEP_LISTS, Step
 
@@ -219,6 +221,11 @@ def _run_state_changed(state: State, event: RunStateChanged) -> list[Op]:
     return [("=", ("status",), event.state)]
 
 
+def _prompt_changed(state: State, event: PromptChanged) -> list[Op]:
+    state.prompt = event.contents
+    return [("=", ("prompt",), preview(event.contents))]
+
+
 def _retry_scheduled(state: State, event: RetryScheduled) -> list[Op]:
     state.retries.append(event.retry)
     return [("=", ("retries", len(state.retries) - 1), event.retry.to_json())]
@@ -253,6 +260,7 @@ _HANDLERS: dict[type, Callable[[State, Any], list[Op]]] = {
     CallStateChanged: _call_state_changed,
     Printed: _printed,
     RulesChanged: _rules_changed,
+    PromptChanged: _prompt_changed,
     RetryScheduled: _retry_scheduled,
     StepStarted: _step_started,
     StepDetail: _step_detail,

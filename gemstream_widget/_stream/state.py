@@ -5,9 +5,10 @@ The reducer changes it (reducer.py); everybody else reads.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 
-from .._plain import Json, Wire, clean
+from .._plain import Json, Wire
 from .events import (
     Event,
     PartEnded,
@@ -29,20 +30,34 @@ from .parts import (
     ToolCall,
 )
 from .patch import Path
-from .values import Receipt, Retry, Step, Timing, Usage
+from .preview import preview
+from .values import TAKEN_BACK, Receipt, Retry, Step, Timing, Usage
 
 __all__ = ["State"]
 
 
 class State:
-    """What one run has shown. Changed by `apply` on the run's loop only; `prompt` is in wire form."""
+    """What one run has shown. Changed by `apply` on the run's loop only. `prompt` is in wire form, `attachments` are
+    the words for what went into it beside plain text.
+    """
 
-    def __init__(self, *, run: str, model: str, demo: bool, prompt: list[Wire], started_at: float) -> None:
+    def __init__(
+        self,
+        *,
+        run: str,
+        model: str,
+        demo: bool,
+        prompt: list[Wire],
+        started_at: float,
+        attachments: Sequence[str] = (),
+        status: str = "pending",
+    ) -> None:
         self.id = run
         self.model = model
         self.demo = demo
         self.prompt = prompt
-        self.status = "pending"
+        self.attachments = list(attachments)
+        self.status = status
         self.stopped_by: str | None = None
         self.parts: list[Part] = []
         self.steps: list[Step] = []
@@ -59,6 +74,14 @@ class State:
         self.calls: dict[str, CallPart] = {}
 
     # -- reading ------------------------------------------------------------------------------------------------
+
+    @property
+    def had_turn(self) -> bool:
+        """Whether its prompt is part of the conversation: not while it is queued, not where it was taken back from
+        there, and not where its turn brought no request.
+        """
+        taken_back = self.stopped_by == TAKEN_BACK
+        return not (self.status == "queued" or taken_back or (self.status == "failed" and not self.steps))
 
     @property
     def usage(self) -> Usage:
@@ -87,7 +110,8 @@ class State:
             "id": self.id,
             "model": self.model,
             "demo": self.demo,
-            "prompt": clean(self.prompt),
+            "prompt": preview(self.prompt),
+            "attachments": list(self.attachments),
             "status": self.status,
             "stopped_by": self.stopped_by,
             "tokens": self.tokens,
@@ -111,9 +135,10 @@ class State:
 
     def recap(self) -> list[Event]:
         """Events that lead to this state, for a reader who comes late: each part whole, as far as it is."""
-        if self.status == "pending":
-            return []
-        events: list[Event] = [RunStarted(0.0)]
+        if self.status in ("queued", "pending"):
+            return [RunStateChanged("queued")] if self.status == "queued" else []
+        ended = is_terminal(RUN_TABLE, self.status)
+        events: list[Event] = [RunStarted(0.0)] if self.steps or not ended else []  # it may have ended before
         for step in self.steps:
             events.append(StepStarted(step.index, step.started_s))
             for part in self.parts_of(step.index):
@@ -126,7 +151,7 @@ class State:
                 events.append(StepEnded(step.index, step.ended_s, step.outcome or "", step.chunk_count))
             events += [RetryScheduled(retry) for retry in self.retries if retry.step == step.index]
         events.append(RunStateChanged(self.status))
-        if is_terminal(RUN_TABLE, self.status):
+        if ended:
             at_s = self.timing.ended_s or 0.0
             events[-1] = RunEnded(
                 at_s, self.status, self.stopped_by, self.notice, self.error, self.receipt, self.offers

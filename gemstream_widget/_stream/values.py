@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from .._plain import Json, Wire
 
@@ -66,9 +66,23 @@ class Usage:
         return {n: v for n in USAGE_FIELDS.values() if (v := getattr(self, n)) is not None}
 
 
+TAKEN_BACK: Final = "taken_back"
+"""What ended a run that was stopped while it was queued, as `stopped_by` tells it."""
+
+
+NOT_SENT: Final = {
+    "level": "info",
+    "title": "Nothing was sent",
+    "message": "The prompt was taken back while it waited for its turn.",
+}
+"""What a reader should know of such a run."""
+
+
 @dataclass(slots=True)
 class Timing:
-    """`started_at` is Unix time in seconds; the others are seconds since then, None while not reached."""
+    """`started_at` is Unix time in seconds; the others are seconds since then, None while not reached. A run that was
+    queued starts with its turn; until then `started_at` is when it was queued.
+    """
 
     started_at: float
     first_chunk_s: float | None = None

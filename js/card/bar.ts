@@ -1,6 +1,6 @@
 // The line below an answer: what goes on, for how long, how many tokens, and Stop.
 import { copyText } from "../dom/clipboard.ts";
-import { button, h, setText } from "../dom/dom.ts";
+import { button, focusNear, h, setText } from "../dom/dom.ts";
 import { icon } from "../dom/icons.ts";
 import { Once } from "../dom/once.ts";
 import { answerMarkdown } from "../parts/answer_text.ts";
@@ -25,7 +25,7 @@ export class Bar {
   readonly #tokens = h("span");
   readonly #usage: HTMLButtonElement;
   readonly #usageList = h("dl", { class: "usage", hidden: true });
-  readonly #demo = h("span", { class: "demo" }, "demo model, no key");
+  readonly #demo = h("span", { class: "tag" }, "demo model, no key");
   readonly #quiet = h("span");
   readonly #trouble = h("span", { class: "trouble" });
   readonly #stop: HTMLButtonElement;
@@ -100,7 +100,7 @@ export class Bar {
     const run = this.#run;
     const { state, ended } = run;
     const stopping = isStopping(run, this.#link);
-    const { key, word, icon: name, tone } = this.#isLeft ? leftPhase : phase(state, stopping);
+    const { key, word, icon: name, tone } = this.#isLeft ? leftPhase(state) : phase(state, stopping);
     if (this.#shownState.isNew(key + word)) {
       this.#state.className = `state ${tone}`;
       this.#state.replaceChildren(icon(name), visibleText(word));
@@ -122,7 +122,8 @@ export class Bar {
 
   tick(now_ms: number): void {
     const { ended, state } = this.#run;
-    const now_s = ended ? state.ended_s : this.#isLeft ? null : this.#link.clock(now_ms);
+    // A run that was taken back ended before its clock began.
+    const now_s = ended ? state.ended_s || null : this.#isLeft ? null : this.#link.clock(now_ms);
     this.#setFact(this.#time, now_s === null ? "" : duration(now_s));
     this.#paintLink(now_ms, now_s);
     if (this.#swapAt_ms > 0 && !this.#swapped && now_ms >= this.#swapAt_ms && !this.#pointerOver)
@@ -165,8 +166,9 @@ export class Bar {
     return !this.#rests || !this.#swapped;
   }
 
-  /** The word and the size stay: a button that changes under the pointer is a different button. */
+  /** Asked for, the word and the size stay: a button that changes under the pointer is a different button. */
   #paintStop(stopping: boolean): void {
+    setText(this.#stop.lastChild!, this.#run.state.status === "queued" ? "Take back" : "Stop");
     if (this.#stop.classList.toggle("busy", stopping) === this.#showsStopping) return;
     this.#showsStopping = stopping;
     this.#stop.firstChild!.replaceWith(icon(stopping ? "spin" : "stop"));
@@ -195,8 +197,7 @@ export class Bar {
 
   /** Who is on Stop when it goes stays in the card. */
   #leaveStop(): void {
-    const root = this.root.getRootNode() as ShadowRoot | Document;
-    if (root.activeElement === this.#stop) this.#context.focusCard();
+    if (focusNear(this.root) === this.#stop) this.#context.focusCard();
   }
 
   /** Somebody listens after all. */

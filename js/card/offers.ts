@@ -1,5 +1,5 @@
 // What a reader may ask for after a run that did not end well.
-import { button, h } from "../dom/dom.ts";
+import { button, focusNear, h } from "../dom/dom.ts";
 import { Once } from "../dom/once.ts";
 import { visibleText } from "../parts/values.ts";
 import type { Offer } from "../protocol.ts";
@@ -30,8 +30,7 @@ export class Offers {
     const { again } = source.link(id);
     const offers = ended && source.live ? (state.offers ?? []) : [];
     if (!this.#shown.isNew(JSON.stringify([offers, again]))) return;
-    const root = this.root.getRootNode() as ShadowRoot | Document;
-    if (this.root.contains(root.activeElement)) this.#context.focusCard();
+    if (this.root.contains(focusNear(this.root))) this.#context.focusCard();
     const disabled = again?.refused === null;
     const ask = (how: Offer) => source.act({ op: "again", run: id, how });
     this.root.replaceChildren(

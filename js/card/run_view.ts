@@ -3,12 +3,12 @@
 import { h } from "../dom/dom.ts";
 import { Once } from "../dom/once.ts";
 import { outcome } from "../parts/outcome.ts";
-import { promptLine } from "../parts/prompt.ts";
+import { PromptLine } from "../parts/prompt.ts";
 import type { RunState } from "../protocol.ts";
 import { isStopping, type Link } from "../source/source.ts";
 import { Changes } from "../state/changes.ts";
 import type { RunEntry } from "../state/entry.ts";
-import { isEmptyText, waitingCalls } from "../state/questions.ts";
+import { isEmptyText, isTakenBack, waitingCalls } from "../state/questions.ts";
 import { count, duration } from "../words/formats.ts";
 import { phase } from "../words/phase.ts";
 import { Bar } from "./bar.ts";
@@ -26,6 +26,7 @@ export class RunView {
   readonly #end = h("div", { class: "outcome" });
   readonly #offers: Offers;
   readonly #bar: Bar;
+  readonly #prompt: PromptLine;
   readonly #seat: Seat;
   readonly #room: Room;
   readonly #context: RunContext;
@@ -48,13 +49,8 @@ export class RunView {
     this.#bar = new Bar(run, card, signal, () => this.#room.release());
     this.#offers = new Offers(run, card);
     this.#body.append(this.#end, this.#offers.root, tray);
-    this.root = h(
-      "section",
-      { class: "run" },
-      promptLine(run.state.prompt, signal),
-      this.#body,
-      this.#bar.root,
-    );
+    this.#prompt = new PromptLine(signal, run.state.attachments);
+    this.root = h("section", { class: "run" }, ...this.#prompt.root, this.#body, this.#bar.root);
     this.#float = new Float(this.root, this.#bar.root, card.stick);
     // What was so before anybody looked is no news.
     this.#link.say(`phase: ${phase(run.state, isStopping(run, this.#link)).key}`);
@@ -69,6 +65,7 @@ export class RunView {
   /** Draws what changed since the last time. */
   paint(): void {
     if (this.changes.any) {
+      if (this.changes.reset || this.changes.fields.has("prompt")) this.#prompt.paint(this.run.state);
       if (this.changes.reset || !this.#paintParts()) this.#rebuild();
       this.#paintEnd();
       this.changes.clear();
@@ -201,7 +198,7 @@ export class RunView {
     } else if (state.status === "completed" && state.stopped_by !== "calls") {
       const tokens = state.tokens === null ? "" : `, ${count(state.tokens, "token")}`;
       this.#context.announce(`Answer finished${tokens}.`);
-    } else if (state.status === "cancelled") {
+    } else if (state.status === "cancelled" && !isTakenBack(state)) {
       this.#context.announce(`Stopped at ${duration(state.ended_s ?? 0)}.`);
     } else if (key !== "approval") {
       this.#context.announce(`${word.replace("…", "")}.`);

@@ -14,6 +14,7 @@ import type { Json, JsonObject, Part, RunState, Step } from "../protocol.ts";
 import type { PartChange } from "../state/changes.ts";
 import { jsonText } from "../state/exact.ts";
 import { isEmptyText, isReasoning } from "../state/questions.ts";
+import { object } from "../state/values.ts";
 import type { RunContext } from "./context.ts";
 
 export class StepView {
@@ -108,12 +109,10 @@ export class StepView {
 /** Safety ratings that found nothing come with many answers and say nothing; all else that came is worth a line. */
 function withoutCalm(other: JsonObject): JsonObject {
   const { safetyRatings, ...rest } = other ?? {};
-  const calm = (rating: Json) =>
-    typeof rating === "object" &&
-    rating !== null &&
-    !Array.isArray(rating) &&
-    rating.probability === "NEGLIGIBLE" &&
-    !rating.blocked;
+  const calm = (rating: Json) => {
+    const { probability, blocked } = object(rating);
+    return probability === "NEGLIGIBLE" && !blocked;
+  };
   const isCalm = safetyRatings === undefined || (Array.isArray(safetyRatings) && safetyRatings.every(calm));
   return isCalm ? rest : { safetyRatings, ...rest };
 }

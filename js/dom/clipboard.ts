@@ -1,4 +1,5 @@
 // The way to the clipboard, which not every notebook host allows.
+import { focusNear } from "./dom.ts";
 
 /** Whether the text is on the clipboard. `near` is where a helper element may stand for a moment. */
 export async function copyText(text: string, near: Element): Promise<boolean> {
@@ -12,7 +13,7 @@ export async function copyText(text: string, near: Element): Promise<boolean> {
 
 /** For pages without a secure context, where navigator.clipboard does not exist. */
 function copyBySelection(text: string, near: Element): boolean {
-  const focused = (near.getRootNode() as ShadowRoot | Document).activeElement;
+  const focused = focusNear(near);
   const area = document.createElement("textarea");
   area.style.cssText = "position:fixed;opacity:0";
   area.readOnly = true;

@@ -40,6 +40,11 @@ export function toggleAttribute(element: Element, name: string, value: string | 
   else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
+/** What has the focus, seen from where `near` is: inside the same shadow root. */
+export function focusNear(near: Node): Element | null {
+  return (near.getRootNode() as ShadowRoot | Document).activeElement;
+}
+
 /** The parent as the page is drawn: out of shadow roots and through slots. */
 export function drawnParent(node: Node): Element | null {
   if (node instanceof Element && node.assignedSlot) return node.assignedSlot;

@@ -1,7 +1,6 @@
 // Line icons on a 16 px grid, built node by node. They decorate: a word always stands beside them.
 
 export type IconName =
-  | "alert"
   | "arrowDown"
   | "check"
   | "chevron"
@@ -20,7 +19,6 @@ export type IconName =
 const svg = "http://www.w3.org/2000/svg";
 
 const paths: Record<IconName, string> = {
-  alert: "M8 2.5 14.5 13.5h-13ZM8 6.5v3.2M8 11.6v.2",
   arrowDown: "M8 3v10M4 9l4 4 4-4",
   check: "m3 8.5 3.2 3.2L13 5",
   chevron: "m6 4 4 4-4 4",

@@ -4,7 +4,7 @@ import { h, setText } from "../dom/dom.ts";
 import { icon } from "../dom/icons.ts";
 import { Once } from "../dom/once.ts";
 import type { Call, CallPart, Display, Json, Part } from "../protocol.ts";
-import { jsonText, same } from "../state/exact.ts";
+import { jsonText, same, textOf } from "../state/exact.ts";
 import { own } from "../state/values.ts";
 import { count } from "../words/formats.ts";
 import { callChip } from "../words/phase.ts";
@@ -14,7 +14,9 @@ import type { CallSeat, PartContext } from "./context.ts";
 import { FileView } from "./file.ts";
 import { rawBlock } from "./raw.ts";
 import { grid, table } from "./records.ts";
-import { spelled, ValueView, visibleText } from "./values.ts";
+import { shorten, spelled, ValueView, visibleText } from "./values.ts";
+
+const was_max = 120;
 
 export class CallCard implements Block, CallSeat {
   readonly root: HTMLElement;
@@ -158,6 +160,5 @@ export class CallCard implements Block, CallSeat {
 }
 
 function short(value: Json | undefined): string {
-  const text = typeof value === "string" ? value : value === undefined ? "not set" : jsonText(value);
-  return text.length > 120 ? `${text.slice(0, 120)}…` : text;
+  return value === undefined ? "not set" : shorten(textOf(value), was_max);
 }

@@ -2,9 +2,9 @@
 
 import { h } from "../dom/dom.ts";
 import type { Json, JsonObject } from "../protocol.ts";
-import { jsonText } from "../state/exact.ts";
-import { isNumber } from "../state/values.ts";
-import { visibleText } from "./values.ts";
+import { textOf } from "../state/exact.ts";
+import { isNumber, object } from "../state/values.ts";
+import { shorten, visibleText } from "./values.ts";
 
 const rows_max = 50;
 const columns_max = 12;
@@ -40,19 +40,17 @@ function records(value: Json): JsonObject[] | null {
 
 /** Tools often wrap their rows: {"result": [...]}. */
 function onlyList(value: Json): Json[] | null {
-  if (typeof value !== "object" || value === null) return null;
-  const values = Object.values(value);
+  const values = Object.values(object(value));
   return values.length === 1 && Array.isArray(values[0]) ? values[0] : null;
 }
 
 function isFlat(row: Json): boolean {
-  if (typeof row !== "object" || row === null || Array.isArray(row)) return false;
+  if (object(row) !== row) return false;
   return Object.values(row).every(
     (item) => (typeof item !== "object" || item === null) && String(item).length <= cell_max,
   );
 }
 
 function cell(value: Json): Node {
-  const text = typeof value === "string" ? value : value === null ? "" : jsonText(value);
-  return visibleText(text.length > cell_max ? `${text.slice(0, cell_max)}…` : text);
+  return visibleText(value === null ? "" : shorten(textOf(value), cell_max));
 }

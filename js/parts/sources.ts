@@ -45,8 +45,8 @@ function list(
   );
   if (items.length > 0) root.append(h("ol", null, ...items.map(item)));
   if (searched.length > 0) {
-    const terms = searched.map((term) => h("span", { class: "query" }, visibleText(term)));
-    root.append(h("p", { class: "queries" }, "Searched for ", ...terms));
+    const terms = searched.map((term) => h("span", { class: "tag" }, visibleText(term)));
+    root.append(h("p", { class: "tags" }, "Searched for ", ...terms));
   }
   return root;
 }

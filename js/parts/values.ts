@@ -34,6 +34,10 @@ export function visibleText(text: string): Node {
   return out;
 }
 
+export function shorten(text: string, limit: number): string {
+  return text.length > limit ? `${text.slice(0, limit)}…` : text;
+}
+
 /** The same for where only a string can stand: a tooltip, a file's name. */
 export function spelled(text: string): string {
   return visibleText(text).textContent ?? "";

@@ -117,13 +117,26 @@ describe("a source", () => {
     expect([...source.runs.keys()]).toEqual(["r1", "r2"]);
   });
 
-  it("starts a run whose first patch carries its whole state", () => {
-    const { source } = open();
-    const state = runState({ id: "r2" });
-    const ops = [["=", [], state]];
-    model.emit("msg:custom", { op: "patch", run: "r2", seq: 1, ops }, []);
-    expect(source.runs.get("r2")?.seq).toBe(1);
+  it("counts the time of a run that was queued from its turn", () => {
+    const { source, run } = open(runState({ status: "queued" }));
+    const clock = () => source.link("r1").clock(performance.now());
+    for (let beat = 0; beat < 5; beat++) {
+      vi.advanceTimersByTime(2000);
+      model.beat(1, "queued", "r1", 0);
+    }
+    expect(clock()).toBe(null);
+    model.patch(2, ["=", ["status"], "pending"]);
+    expect([run.state.status, clock()]).toEqual(["pending", 0]);
+    vi.advanceTimersByTime(1500);
+    expect(clock()).toBe(1.5);
     expect(model.sent).toEqual([]);
+  });
+
+  it("learns the time from a snapshot that tells of the turn", () => {
+    const { source } = open(runState({ status: "queued" }));
+    model.snap(3, runState({ status: "streaming" }), 4);
+    vi.advanceTimersByTime(500);
+    expect(source.link("r1").clock(performance.now())).toBe(4.5);
   });
 
   it("is content with a beat that agrees and asks after one that does not", () => {

@@ -3,7 +3,6 @@ import { attempt } from "../dom/page.ts";
 import type {
   BeatMessage,
   KernelMessage,
-  Op,
   PageMessage,
   PatchMessage,
   RefusedMessage,
@@ -12,7 +11,6 @@ import type {
 } from "../protocol.ts";
 import { RunEntry } from "../state/entry.ts";
 import { withWhole } from "../state/exact.ts";
-import { isEnded } from "../state/questions.ts";
 import { Line } from "./line.ts";
 import type { Action, Link, Listener, Source } from "./source.ts";
 
@@ -159,7 +157,7 @@ export class KernelSource implements Source {
 
   #patch({ run: id, seq, ops }: PatchMessage): void {
     const now = this.#now();
-    const line = this.#lines.get(id) ?? this.#opening(id, seq, ops, now);
+    const line = this.#lines.get(id);
     if (!line) {
       this.#resync(id);
       return;
@@ -175,18 +173,10 @@ export class KernelSource implements Source {
       return;
     }
     line.data_ms = now;
+    // No time was told so far: it starts here, or has just had its turn.
+    if (line.clock(now) === null) line.time.sync(0, now);
     this.#settle(run);
-    if (this.runs.has(id)) this.#tell((listener) => listener.ops(run, taken));
-    else this.#add(line);
-  }
-
-  /** A run that starts with its whole state in its first patch needs no resync. */
-  #opening(id: string, seq: number, ops: readonly Op[], now: number): Line | null {
-    const [op, path, value] = ops[0] ?? [];
-    if (seq !== 1 || op !== "=" || path?.length !== 0 || !isState(value, id)) return null;
-    const line = new Line(new RunEntry(value, 0), now);
-    line.time.sync(0, now);
-    return line;
+    this.#tell((listener) => listener.ops(run, taken));
   }
 
   #snap(id: string, { seq, at_s, state, whole }: Snapshot["runs"][number]): void {
@@ -199,7 +189,7 @@ export class KernelSource implements Source {
     const line = known ?? new Line(new RunEntry(state, seq), now);
     const { run } = line;
     line.word_ms = now;
-    line.time.sync(at_s, now);
+    line.tell(state.status, at_s, now);
     if (!known) {
       this.#add(line);
       return;
@@ -222,7 +212,7 @@ export class KernelSource implements Source {
     }
     const now = this.#now();
     line.word_ms = now;
-    if (!isEnded(status)) line.time.sync(at_s, now);
+    line.tell(status, at_s, now);
     if (seq === line.run.seq && status === line.run.state.status) return;
     if (seq <= line.run.seq) line.mayRewind = true;
     this.#resync(id);
@@ -338,11 +328,10 @@ function quietly(action: () => void): void {
 }
 
 function isMessage(value: unknown): value is KernelMessage {
-  return typeof value === "object" && value !== null && "op" in value;
+  return (value as Partial<KernelMessage> | null)?.op !== undefined;
 }
 
 function isState(value: unknown, id: string): value is RunState {
-  if (typeof value !== "object" || value === null) return false;
-  const state = value as Partial<RunState>;
-  return state.id === id && Array.isArray(state.parts) && Array.isArray(state.steps);
+  const state = value as Partial<RunState> | null;
+  return state?.id === id && Array.isArray(state.parts) && Array.isArray(state.steps);
 }

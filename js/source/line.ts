@@ -1,6 +1,8 @@
 // One run, and what was said about it between this page and whoever runs it.
+import type { RunStatus } from "../protocol.ts";
 import { Clock } from "../state/clock.ts";
 import type { RunEntry } from "../state/entry.ts";
+import { isEnded } from "../state/questions.ts";
 import type { Link, SentDecision } from "./source.ts";
 
 export class Line implements Link {
@@ -19,6 +21,11 @@ export class Line implements Link {
     this.run = run;
     this.word_ms = now_ms;
     this.data_ms = now_ms;
+  }
+
+  /** The kernel's word of the run's time; none is worth keeping while that stands still. */
+  tell(status: RunStatus, at_s: number, now_ms: number): void {
+    if (status !== "queued" && !isEnded(status)) this.time.sync(at_s, now_ms);
   }
 
   clock(now_ms: number): number | null {

@@ -23,7 +23,7 @@ export class Changes {
         else change.whole = true;
       } else if (field === "steps" && typeof index === "number") {
         this.steps.add(index);
-      } else if (field === undefined || field === "parts" || field === "steps") {
+      } else if (field === "parts" || field === "steps") {
         this.reset = true;
       } else {
         this.fields.add(String(field));

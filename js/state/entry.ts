@@ -39,7 +39,7 @@ export class RunEntry {
     let next: readonly Op[] | undefined = ops;
     while (next) {
       try {
-        this.state = applyOps(this.state, next);
+        applyOps(this.state, next);
       } catch (error) {
         if (error instanceof PatchError) return "misfit";
         throw error;

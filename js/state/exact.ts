@@ -64,6 +64,11 @@ export function jsonText(value: Json, indent = 0, limit = Number.POSITIVE_INFINI
   return out;
 }
 
+/** A string as it is, anything else as JSON text. */
+export function textOf(value: Json): string {
+  return typeof value === "string" ? value : jsonText(value);
+}
+
 /** What has no fraction and no exponent is a whole number to whoever reads it; a large float is not exact as such. */
 function scalarText(value: Json): string {
   if (typeof value === "bigint") return String(value);

@@ -29,10 +29,6 @@ describe("applyOps", () => {
     expect(() => apply({ list: [1] }, ["=", ["list", "length"], 0])).toThrow(PatchError);
   });
 
-  it("replaces the whole state at the empty path", () => {
-    expect(apply({ a: 1 }, ["=", [], { b: 2 }], ["=", ["c"], 3])).toEqual({ b: 2, c: 3 });
-  });
-
   it("takes large whole numbers by their digits and places", () => {
     const digits = "7310582946120375811";
     const op: Op = [
@@ -53,6 +49,7 @@ describe("applyOps", () => {
   it.each<[string, Op]>([
     ["no digits where a whole number should be", ["=", ["text"], { a: "x" }, [["a"]]]],
     ["no place where a whole number should be", ["=", ["text"], { a: "1" }, [["b", 0]]]],
+    ["a path to nothing", ["=", [], { b: 2 }]],
     ["a missing container", ["=", ["nothing", "x"], 1]],
     ["a path through a string", ["=", ["text", "x"], 1]],
     ["an append to a number", ["+", ["count"], "x"]],

@@ -5,19 +5,15 @@ import { misfit, withWhole } from "./exact.ts";
 type Container = Json[] | { [key: string]: Json };
 
 /**
- * Applies `ops` to `state` and returns it; an empty path replaces the state itself. Throws PatchError when a path does
- * not fit, which means that this page no longer has what the kernel has; the state is then of no further use.
+ * Applies `ops` to `state` and returns it. Throws PatchError when a path does not fit, which means that this page no
+ * longer has what the kernel has; the state is then of no further use.
  */
 export function applyOps<T>(state: T, ops: readonly Op[]): T {
-  let root = state as Json;
   for (const op of ops) {
     const path = op[1];
-    if (path.length === 0) {
-      root = op[0] === "=" ? withWhole(op[2], op[3]) : appended(root, op[2], path);
-      continue;
-    }
-    const holder = walk(root, path);
-    const key = path[path.length - 1]!;
+    const holder = walk(state as Json, path);
+    const key = path.at(-1);
+    if (key === undefined) throw misfit(path);
     put(
       holder,
       key,
@@ -25,7 +21,7 @@ export function applyOps<T>(state: T, ops: readonly Op[]): T {
       path,
     );
   }
-  return root as T;
+  return state;
 }
 
 function walk(root: Json, path: Path): Container {

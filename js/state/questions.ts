@@ -7,6 +7,11 @@ export function isEnded(status: RunStatus): boolean {
   return ended.has(status);
 }
 
+/** Stopped while it was queued: nothing was sent. */
+export function isTakenBack({ stopped_by }: RunState): boolean {
+  return stopped_by === "taken_back";
+}
+
 export function isEmptyText(part: Part): boolean {
   return (part.kind === "text" || part.kind === "thought") && part.text === "";
 }

@@ -1,7 +1,7 @@
 // What a run and a call are doing, in a word or two with an icon.
 import type { IconName } from "../dom/icons.ts";
 import type { Call, CallPart, RunState } from "../protocol.ts";
-import { isEmptyText, nextAttempt, openCalls, waitingCalls } from "../state/questions.ts";
+import { isEmptyText, isTakenBack, nextAttempt, openCalls, waitingCalls } from "../state/questions.ts";
 import { duration } from "./formats.ts";
 
 export type Tone = "plain" | "muted" | "wait" | "good" | "bad";
@@ -16,10 +16,12 @@ export interface Phase {
 
 /** What the run is doing, in a word or two. */
 export function phase(state: RunState, stopping: boolean): Phase {
-  if (stopping || state.status === "cancelling") return going("stopping", "Stopping…");
+  if (stopping || state.status === "cancelling") return made("stopping", "Stopping…");
   switch (state.status) {
+    case "queued":
+      return made("queued", "Waiting for its turn", "clock");
     case "pending":
-      return going("connecting", "Connecting");
+      return made("connecting", "Connecting");
     case "streaming":
       return streaming(state);
     case "acting":
@@ -27,60 +29,52 @@ export function phase(state: RunState, stopping: boolean): Phase {
     case "completed":
       return completed(state);
     case "cancelled":
-      return { key: "cancelled", word: "Stopped", icon: "stop", tone: "plain" };
+      return made("cancelled", isTakenBack(state) ? "Taken back" : "Stopped", "stop");
     case "failed":
-      return { key: "failed", word: "Failed", icon: "cross", tone: "bad" };
+      return made("failed", "Failed", "cross", "bad");
     default:
-      return going(`status ${state.status}`, "Working");
+      return made(`status ${state.status}`, "Working");
   }
 }
 
 /** Of a run that goes on in a saved notebook, where nobody writes on. */
-export const leftPhase: Phase = {
-  key: "left",
-  word: "Saved while it was written",
-  icon: "info",
-  tone: "plain",
-};
+export function leftPhase({ status }: RunState): Phase {
+  return made("left", status === "queued" ? "Saved before its turn" : "Saved while it was written", "info");
+}
 
-function going(key: string, word: string): Phase {
-  return { key, word, icon: "spin", tone: "plain" };
+/** What goes on by itself spins. */
+function made(key: string, word: string, icon: IconName = "spin", tone: Tone = "plain"): Phase {
+  return { key, word, icon, tone };
 }
 
 function streaming(state: RunState): Phase {
   const retry = nextAttempt(state);
-  if (retry) return { key: `retry${retry.step}`, word: "Trying again", icon: "clock", tone: "wait" };
+  if (retry) return made(`retry${retry.step}`, "Trying again", "clock", "wait");
   const step = state.steps.at(-1);
   const last = state.parts.findLast((part) => !isEmptyText(part));
-  if (!step || step.first_chunk_s === null) return going(`connecting${step?.index ?? 0}`, "Connecting");
-  if (!last || last.step !== step.index) return going(`waiting${step.index}`, "Waiting for the answer");
-  if (last.thought || last.kind === "thought") return going(`thought${step.index}`, "Reasoning");
-  if (last.kind === "call") return going(`call${last.index}`, `Calling ${last.call.name || "a tool"}`);
+  if (!step || step.first_chunk_s === null) return made(`connecting${step?.index ?? 0}`, "Connecting");
+  if (!last || last.step !== step.index) return made(`waiting${step.index}`, "Waiting for the answer");
+  if (last.thought || last.kind === "thought") return made(`thought${step.index}`, "Reasoning");
+  if (last.kind === "call") return made(`call${last.index}`, `Calling ${last.call.name || "a tool"}`);
   if (last.kind === "code")
-    return going(`code${last.index}`, last.last_s === null ? "Writing code" : "Running code");
-  return going(`text${step.index}`, "Writing");
+    return made(`code${last.index}`, last.last_s === null ? "Writing code" : "Running code");
+  return made(`text${step.index}`, "Writing");
 }
 
 function acting(state: RunState): Phase {
   const calls = openCalls(state);
-  if (waitingCalls(state).length > 0)
-    return { key: "approval", word: "Waiting for approval", icon: "clock", tone: "wait" };
+  if (waitingCalls(state).length > 0) return made("approval", "Waiting for approval", "clock", "wait");
   const running = calls.filter((part) => part.call.state === "running");
   const names = nameList(running.length > 0 ? running : calls);
   const word = running.length > 0 ? "Running" : "Calling";
-  return going(`acting${calls.map((part) => part.index).join()}`, names ? `${word} ${names}` : "Working");
+  return made(`acting${calls.map((part) => part.index).join()}`, names ? `${word} ${names}` : "Working");
 }
 
 function completed(state: RunState): Phase {
-  if (state.stopped_by !== "calls") return { key: "completed", word: "Done", icon: "check", tone: "plain" };
+  if (state.stopped_by !== "calls") return made("completed", "Done", "check");
   const calls = openCalls(state);
   const names = nameList(calls.length > 0 ? calls : state.parts.filter((part) => part.kind === "call"));
-  return {
-    key: "asked",
-    word: names ? `Asked for ${names}` : "Waiting for your answer",
-    icon: "clock",
-    tone: "wait",
-  };
+  return made("asked", names ? `Asked for ${names}` : "Waiting for your answer", "clock", "wait");
 }
 
 function nameList(calls: readonly CallPart[]): string {
@@ -89,32 +83,29 @@ function nameList(calls: readonly CallPart[]): string {
   return `${first} and ${calls.length - 1} more`;
 }
 
-export function callChip(
-  { state, started_s, ended_s }: Call,
-  waitsForCaller: boolean,
-): { word: string; icon: IconName; tone: Tone } {
+export function callChip({ state, started_s, ended_s }: Call, waitsForCaller: boolean): Phase {
   switch (state) {
     case "streaming_args":
-      return { word: "Arguments arriving", icon: "spin", tone: "muted" };
+      return made(state, "Arguments arriving", "spin", "muted");
     case "requested":
       return waitsForCaller
-        ? { word: "Waits for your answer", icon: "clock", tone: "wait" }
-        : { word: "Asked for", icon: "clock", tone: "muted" };
+        ? made(state, "Waits for your answer", "clock", "wait")
+        : made(state, "Asked for", "clock", "muted");
     case "awaiting_approval":
-      return { word: "Waiting for you", icon: "clock", tone: "wait" };
+      return made(state, "Waiting for you", "clock", "wait");
     case "running":
-      return { word: "Running", icon: "spin", tone: "muted" };
+      return made(state, "Running", "spin", "muted");
     case "succeeded":
-      return { word: `Done${took(started_s, ended_s)}`, icon: "check", tone: "good" };
+      return made(state, `Done${took(started_s, ended_s)}`, "check", "good");
     case "failed":
-      return { word: `Failed${took(started_s, ended_s)}`, icon: "cross", tone: "bad" };
+      return made(state, `Failed${took(started_s, ended_s)}`, "cross", "bad");
     case "denied":
-      return { word: "Denied", icon: "cross", tone: "bad" };
+      return made(state, "Denied", "cross", "bad");
     case "cancelled":
-      return { word: "Stopped", icon: "stop", tone: "muted" };
+      return made(state, "Stopped", "stop", "muted");
     // What a later kernel may say.
     default:
-      return { word: String(state), icon: "info", tone: "muted" };
+      return made(state, String(state), "info", "muted");
   }
 }
 

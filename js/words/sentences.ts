@@ -68,15 +68,15 @@ function kept(state: RunState): string {
 /** Gemini's counters, in the order a reader asks for them. */
 export function usageRows(state: RunState): [string, string][] {
   const names: [string, string][] = [
-    ["prompt_token_count", "prompt"],
-    ["cached_content_token_count", "of it cached"],
-    ["tool_use_prompt_token_count", "tool prompt"],
-    ["thoughts_token_count", "reasoning"],
-    ["candidates_token_count", "output"],
-    ["total_token_count", "total"],
+    ["prompt", "prompt"],
+    ["cached_content", "of it cached"],
+    ["tool_use_prompt", "tool prompt"],
+    ["thoughts", "reasoning"],
+    ["candidates", "output"],
+    ["total", "total"],
   ];
   return names.flatMap(([name, word]) => {
-    const value = state.usage[name];
+    const value = state.usage[`${name}_token_count`];
     return typeof value === "number" ? [[word, value.toLocaleString("en-US")] as [string, string]] : [];
   });
 }

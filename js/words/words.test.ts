@@ -3,7 +3,7 @@ import type { Call, CallStatus, Decision, Part, Receipt, RunStatus, Step } from 
 import { nextAttempt, waitingCalls } from "../state/questions.ts";
 import { runState, textPart } from "../testing.ts";
 import { bytes, duration } from "./formats.ts";
-import { callChip, phase } from "./phase.ts";
+import { callChip, leftPhase, phase } from "./phase.ts";
 import { attemptWords, decisionWords, linkTrouble, receiptWords, usageRows } from "./sentences.ts";
 
 const step = (more: Partial<Step> = {}) => ({ index: 0, first_chunk_s: 0.4, ...more }) as Step;
@@ -21,6 +21,18 @@ describe("phase", () => {
     );
     expect(word({ steps: [step()], parts: [textPart(0, "hm"), textPart(1, "")] })).toBe("Writing");
     expect(word({ steps: [step()], parts: [call("look", "streaming_args")] })).toBe("Calling look");
+  });
+
+  it("neither spins nor says that it was written where a run waits for its turn", () => {
+    expect(phase(runState({ status: "queued" }), false)).toMatchObject({
+      word: "Waiting for its turn",
+      icon: "clock",
+    });
+    expect(leftPhase(runState({ status: "queued" }))).toMatchObject({
+      word: "Saved before its turn",
+      icon: "info",
+    });
+    expect(leftPhase(runState()).word).toBe("Saved while it was written");
   });
 
   it("has words for what a later kernel may say", () => {
@@ -43,6 +55,7 @@ describe("phase", () => {
   it("says how it ended", () => {
     expect(word({ status: "completed" })).toBe("Done");
     expect(word({ status: "cancelled" })).toBe("Stopped");
+    expect(word({ status: "cancelled", stopped_by: "taken_back" })).toBe("Taken back");
     expect(word({ status: "failed" })).toBe("Failed");
     expect(word({}, true)).toBe("Stopping…");
     expect(word({ status: "cancelling" })).toBe("Stopping…");

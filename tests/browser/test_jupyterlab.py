@@ -105,6 +105,24 @@ def test_after_a_stop_the_conversation_goes_on(notebook: Notebook) -> None:
     )
 
 
+def test_prompts_wait_for_their_turn_and_one_is_taken_back_while_a_cell_awaits(notebook: Notebook) -> None:
+    notebook.run("chat = gem.Chat(model='demo')")
+    notebook.run(f"first = chat.send({LONG!r})\nfirst")
+    for name in ("second", "third"):
+        notebook.run(f"{name} = chat.queue('@say the {name} answer')\n{name}")
+    assert outputs(notebook).get_by_text("Waiting for its turn").count() == 2
+    index = notebook.start("_ = await third.wait()\nprint('cell ended')")
+    text_shows(notebook, "word word")
+    outputs(notebook).get_by_role("button", name="Take back").last.click()
+    notebook.wait_done(index, 20)
+    text_shows(notebook, "Nothing was sent.")
+    assert notebook.run("print(first.status, second.status, third.stopped_by)") == "streaming queued taken_back"
+    outputs(notebook).get_by_role("button", name="Stop", exact=True).click()
+    text_shows(notebook, "the second answer")
+    told = "print(second.text, len(chat.history), third.contents())"
+    assert notebook.run(f"await second\n{told}") == "the second answer 4 []"
+
+
 def test_escape_in_the_card_stops_and_bare_keys_do_not_reach_the_notebook(notebook: Notebook) -> None:
     ask(notebook)
     text_shows(notebook, "word word")

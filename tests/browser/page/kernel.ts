@@ -4,6 +4,7 @@ import { parseJson } from "../../../js/modules/approval/exact.ts";
 import type { Call, JsonObject, Op, PageMessage, RunState } from "../../../js/protocol.ts";
 import { applyOps } from "../../../js/state/patch.ts";
 import { isEnded } from "../../../js/state/questions.ts";
+import { states } from "./states.ts";
 import { wireOp, wireState } from "./wire.ts";
 
 type Listener = (...args: never[]) => void;
@@ -107,11 +108,19 @@ export class FakeKernel {
     if (!this.lose.has(run.seq)) this.tell({ op: "patch", run: id, seq: run.seq, ops: ops.map(wireOp) });
   }
 
+  /** Every run before it has ended. */
+  turn(id: string): void {
+    this.runs.get(id)!.from_ms = performance.now();
+    this.patch(id, [["=", ["status"], "pending"]]);
+  }
+
   append(id: string, index: number, text: string): void {
     this.patch(id, [["+", ["parts", index, "text"], text]]);
   }
 
+  /** The clock of a run that is queued stands. */
   at(id: string): number {
+    if (this.runs.get(id)!.state.status === "queued") return 0;
     return (performance.now() - this.runs.get(id)!.from_ms) / 1000;
   }
 
@@ -200,6 +209,15 @@ export class FakeKernel {
     const run = this.runs.get(id);
     if (!run || isEnded(run.state.status)) return;
     const asked_s = this.at(id);
+    if (run.state.status === "queued") {
+      const { status, stopped_by, ended_s, notice } = states.taken_back!();
+      const ended = Object.entries({ status, stopped_by, ended_s, notice });
+      this.patch(
+        id,
+        ended.map(([name, value]): Op => ["=", [name], value as never]),
+      );
+      return;
+    }
     this.patch(id, [["=", ["status"], "cancelling"]]);
     setTimeout(() => {
       const receipt = {

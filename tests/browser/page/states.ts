@@ -104,6 +104,23 @@ const usage = {
   total_token_count: 1026,
 };
 
+/** Waits for its turn, with more than a text. */
+const queued: Partial<RunState> = {
+  status: "queued",
+  steps: [],
+  first_chunk_s: null,
+  prompt: [
+    {
+      role: "user",
+      parts: [
+        { text: "Which months lost money?" },
+        { inlineData: { mimeType: "image/png", size_bytes: 41_213 } },
+      ],
+    },
+  ],
+  attachments: ["table orders, 12,408 x 7, first 20 rows, 3.1 kB", "figure.png, 41 kB"],
+};
+
 const thought = {
   kind: "thought" as const,
   text: "The table has one row per order, so revenue per month is a group by the month of `ordered_at`. I should check for refunds before summing, since",
@@ -452,6 +469,19 @@ export const states: { [name: string]: () => RunState } = {
           text: "Revenue grew by **9 %** from August to September:\n\n| month | revenue | orders |\n|---|---:|---:|\n| 2026-08 | 41,207 | 312 |\n| 2026-09 | 44,910 | 340 |\n\n```sql\nselect strftime('%Y-%m', ordered_at) as month, sum(amount)\nfrom orders group by 1\n```\n\nThe mean order is worth $132.09.",
         },
       ),
+    }),
+  queued: () => run(queued),
+  taken_back: () =>
+    run({
+      ...queued,
+      status: "cancelled",
+      stopped_by: "taken_back",
+      ended_s: 0,
+      notice: {
+        level: "info",
+        title: "Nothing was sent",
+        message: "The prompt was taken back while it waited for its turn.",
+      },
     }),
   stopped: () =>
     run({
