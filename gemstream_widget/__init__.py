@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ._notebook.display import watch as watch
     from ._notebook.doctor import doctor as doctor
     from ._run import Run as Run
+    from ._run import runs as runs
+    from ._run import stop_all as stop_all
     from ._stream.parts import ToolCall as ToolCall
     from ._tools.tool import Tool as Tool
     from ._tools.tool import tool as tool
@@ -53,6 +55,8 @@ _HOMES = {
     "ask": "_notebook.display",
     "doctor": "_notebook.doctor",
     "load_chat": "_chat",
+    "runs": "_run",
+    "stop_all": "_run",
     "tool": "_tools.tool",
     "watch": "_notebook.display",
     **dict.fromkeys(_ERRORS, "errors"),
@@ -73,6 +77,16 @@ if not TYPE_CHECKING:  # a checker knows the names above, and tells of any other
         value = getattr(import_module(f".{home}", __name__), name)
         globals()[name] = value
         return value
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext gemstream_widget`: adds `%%gem` and `%gem`."""
+    import_module("._notebook.extension", __name__).load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """`%unload_ext gemstream_widget`: takes them back."""
+    import_module("._notebook.extension", __name__).unload(shell)
 
 
 def __dir__() -> list[str]:

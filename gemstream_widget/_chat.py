@@ -124,7 +124,7 @@ class Chat:
             self._start(waiting, loop_for(self.options.runner))
 
     def send(self, prompt: Any) -> Run:
-        """Start a run: `prompt` is text, wire parts or a Content (prompt.contents_of). Returns at once, shows nothing.
+        """Start a run: `prompt` is what a notebook holds (docs/prompts.md). Returns at once, shows nothing.
 
         Function calls that the last run left open are answered by `functionResponse` parts in the prompt, all of them
         at once, by our id, the provider's or the name; a prompt without any closes them unanswered.
@@ -212,10 +212,7 @@ class Chat:
         given = [] if prompt is None else contents_of(prompt)
         with self._lock:
             self._none_going()
-            history, asked = self.history, self._asked()
-            opened = open_calls(history)
-            known = [call.result for call in asked] if len(asked) == len(opened) else []
-            added = answers_first(opened, given, {c.id: OpenCall.of(c) for c in asked}, known)
+            history, added = self.history, self._answered(given)
         if not history and not added:
             raise InvalidPrompt("There is nothing to count yet: give count() the prompt.")
         options = self.options

@@ -30,7 +30,7 @@ from ._stream.values import Receipt, Retry, Step, StoppedBy, Timing, Usage
 from ._tools.policy import Choice, RuleBook
 from .errors import DecisionRefused, GemstreamError, InvalidOption, NothingToRepeat, RunCancelled, RunFailed
 
-__all__ = ["Again", "Run"]
+__all__ = ["Again", "Run", "runs", "stop_all"]
 
 Again: TypeAlias = Literal["anew", "continue", "repair"]
 """How to go on after a run that did not end well: see Chat.again."""
@@ -43,6 +43,21 @@ _INTERRUPT_S = 0.2
 """ipykernel hears an interrupt only when its loop wakes, so a cell that awaits wakes it. Measured on 6.31 to 7.4:
 https://github.com/ipython/ipykernel/issues/881
 """
+
+
+_live: dict[str, Run] = {}
+
+
+def runs() -> list[Run]:
+    """The runs of this process that have not ended, whoever began them, in the order they were begun in. From any
+    thread.
+    """
+    return list(_live.values())
+
+
+def stop_all() -> list[Run]:
+    """Stop them all, and take back what is queued. Returns at once, with the runs it asked to stop. From any thread."""
+    return [run for run in reversed(runs()) if run.stop()]  # the last first: what is queued must not begin meanwhile
 
 
 class Run:
@@ -85,6 +100,8 @@ class Run:
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin on `loop`; called once, from any thread. What the run prints goes to the cell that called this."""
+        _live[self.id] = self
+        self._record.ended.add_done_callback(lambda _: _live.pop(self.id, None))
         self._driver.start(loop)
 
     def _give_turn(self) -> None:

@@ -17,7 +17,7 @@ from .._run import Run
 if TYPE_CHECKING:
     from .card import Card
 
-__all__ = ["ask", "display_run", "watch"]
+__all__ = ["ask", "display_run", "shown", "watch"]
 
 
 _cards: dict[str, Card] = {}  # by run id, as long as it is not closed: ipywidgets keeps it so long, too
@@ -33,7 +33,7 @@ def ask(prompt: Any, **options: Unpack[ChatOptions]) -> Run:
 
         ask("Explain CRDTs in three sentences", model="demo")
     """
-    return _shown(Chat(**options).send(prompt))
+    return shown(Chat(**options).send(prompt))
 
 
 def watch(stream: AsyncIterator[Any], *, name: str = "watched stream", runner: Runner = "loop") -> Run:
@@ -42,10 +42,10 @@ def watch(stream: AsyncIterator[Any], *, name: str = "watched stream", runner: R
     Stop cancels the task that reads the iterator; whether that closes its connection is up to the iterator. Raises
     TypeError for what cannot be iterated, such as a coroutine that was not awaited.
     """
-    return _shown(Chat(model=name, source=WatchedSource(stream), runner=runner).send(name))
+    return shown(Chat(model=name, source=WatchedSource(stream), runner=runner).send(name))
 
 
-def _shown(run: Run) -> Run:
+def shown(run: Run) -> Run:
     """The run, displayed if there is a notebook. A card that cannot be made leaves the run as it is, and says so."""
     if _shell() is not None:
         try:

@@ -67,9 +67,12 @@ def prompt_of(given: Any) -> Prompt:
     """What is sent of a text, an image, a figure, a table, an array, a path, bytes with their type, a finished run, a
     wire part or Content in either spelling, one of the SDK's, or of a list of these, which may hold lists of them.
 
-    Nothing that was given is kept or changed. Raises InvalidPrompt, in one line, for what cannot be sent, naming it,
-    its place and what would work. Blocks while files are read and pictures are made; of a table, only its head is read.
+    A Prompt is given back as it is; nothing else that was given is kept or changed. Raises InvalidPrompt, in one line,
+    for what cannot be sent, naming it, its place and what would work. Blocks while files are read and pictures are
+    made; of a table, only its head is read.
     """
+    if isinstance(given, Prompt):
+        return given
     items = list(_items(given))
     read = [(item, _content(item)) for item in items]
     if all(content is None for _, content in read):
