@@ -9,14 +9,16 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
+from numbers import Number
 from types import CodeType
 from typing import Any
 
 from .._plain import Wire, shorten
 from .._redact import words_of
+from .._request.advice import OTHERS
 from .._request.prompt import Named, Prompt, contents_of, prompt_of
 from .._request.wire import DATA_FIELDS, camel
 from ..errors import InvalidPrompt
@@ -142,21 +144,33 @@ def _held(piece: Expression, value: Any) -> str | Prompt:
         return _written(piece, lambda: format(_CONVERT[piece.conversion](value), piece.spec or ""))
     if isinstance(value, str):
         return value
+    if value is None or isinstance(value, Number | Set):
+        return _written(piece, lambda: str(value))
     if isinstance(value, dict | list | tuple) and not _is_part(value):
         with suppress(TypeError, ValueError, RecursionError):  # what is no JSON may be a list of images
-            return json.dumps(value, ensure_ascii=False)
+            return json.dumps(value, ensure_ascii=False, default=_as_json)
     try:
         prompt = prompt_of(Named(value, shorten(piece.source, 40)))
     except InvalidPrompt as error:
-        words = _written(piece, lambda: str(value))
+        words = _written(piece, lambda: str(value)) if str(error).endswith(OTHERS) else ""
         if not words.strip() or _NO_WORDS.fullmatch(words):
-            raise error
+            raise
         return words
     if any(content["role"] != "user" for content in prompt.contents):
         raise InvalidPrompt(f"{_shown(piece)} is a turn of the model: give it to Chat(history=[...]).")
     parts = [part for content in prompt.contents for part in content["parts"]]
     plain = not prompt.attachments and all(set(part) == {"text"} for part in parts)
     return "".join(part["text"] for part in parts) if plain else prompt
+
+
+def _as_json(value: Any) -> Any:
+    """A number of numpy's, a date, a set, inside data that is otherwise JSON."""
+    if isinstance(value, Set):
+        return list(value)
+    for name in ("item", "isoformat"):
+        if callable(write := getattr(value, name, None)) and not isinstance(value, type):
+            return write()
+    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 def _written(piece: Expression, write: Callable[[], str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .item import is_a
 
-__all__ = ["advice"]
+__all__ = ["OTHERS", "advice"]
 
 
 def _of(library: str, *names: str) -> Callable[[Any], bool]:
@@ -54,9 +54,10 @@ _CASES: tuple[tuple[Callable[[Any], bool], str], ...] = (
     (lambda value: hasattr(value, "candidates"), "give what it said: value.text, or value.candidates[0].content."),
     (_kind(Iterable), "it is no list. Give one: list(value)."),
 )  # fmt: skip
-_OTHERS = "Gemini cannot read it. Give text (str(value)), an image, a figure, a table, a path, typed bytes or a part."
+OTHERS = "Gemini cannot read it. Give text (str(value)), an image, a figure, a table, a path, typed bytes or a part."
+"""Of a value whose kind nothing here knows."""
 
 
 def advice(value: Any) -> str:
     """Why this value is no item of a prompt, and what to give in its place."""
-    return next((words for fits, words in _CASES if fits(value)), _OTHERS)
+    return next((words for fits, words in _CASES if fits(value)), OTHERS)
