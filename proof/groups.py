@@ -8,7 +8,22 @@ from collections.abc import Callable
 
 from benchmarks.setting import Setting
 
-from . import doctor, faults, forms, fuzz, healing, history, hostile, hosts, kernels, leaks, secrets, stop, watch
+from . import (
+    doctor,
+    faults,
+    forms,
+    fuzz,
+    healing,
+    history,
+    hostile,
+    hosts,
+    kernels,
+    leaks,
+    magics,
+    secrets,
+    stop,
+    watch,
+)
 from .report import Found
 
 __all__ = ["GROUPS", "IN_BROWSER", "Group"]
@@ -26,6 +41,7 @@ GROUPS: dict[str, Group] = {
     "kernels": kernels.measure,
     "hosts": hosts.measure,
     "doctor": doctor.measure,
+    "magics": magics.measure,
     "page": healing.measure,
     "hostile": hostile.measure,
     "forms": forms.measure,

@@ -88,6 +88,11 @@ class Kernel:
             raise RuntimeError("\n".join(["a cell of the harness failed", *cell.traceback]))
         return cell.printed
 
+    def completions(self, code: str) -> list[str]:
+        """What Tab offers at the end of `code`."""
+        reply = self._client.complete(code, len(code), reply=True, timeout=_LATEST_S)
+        return list(reply["content"]["matches"])
+
     def interrupt(self) -> None:
         self._manager.interrupt_kernel()
 
