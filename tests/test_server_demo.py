@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gemstream_widget._request.prompt import Named, prompt_of
 from gemstream_widget.server import LocalGemini
 from gemstream_widget.server.demo.prose import compose
 from gemstream_widget.server.example import example
@@ -24,6 +25,7 @@ from gemstream_widget.server.signatures import Issuer
 from .conftest import ROOT
 from .local import Json, Raw, ask, frames, parts, play, refusal, said
 
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x03\x00\x00\x00\x02"
 PROMPTS = [
     "Explain CRDTs in three sentences",
     "Why is the sky blue?",
@@ -454,3 +456,28 @@ def test_fold_joins_unsigned_text_only() -> None:
         {"text": "d", "thoughtSignature": "s"},
         {"text": "e"},
     ]
+
+
+def test_it_reads_out_a_table_and_tells_of_files() -> None:
+    pandas = pytest.importorskip("pandas")
+    from gemstream_widget.server.demo.given import read_out
+
+    orders = pandas.DataFrame({"city": ["Oslo", "Ro|me"] * 15, "amount": [1.5, -2.0] * 15})
+    prompt = prompt_of(["Which?", Named(orders, "orders"), (PNG, "image/png")])
+    *texts, file = prompt.contents[0]["parts"]
+    told = read_out("".join(part["text"] for part in texts), [file])
+    assert told is not None
+    assert "**orders** has 30 rows x 2 columns; 20 rows of it reached me." in told.answer
+    assert "| city | str | 2 different: Oslo, Ro\\|me |" in told.answer
+    assert "| amount | float64 | -2 to 1.5, mean -0.25 |" in told.answer
+    assert "`image/png`, 3 x 2 pixels, 24 bytes" in told.answer
+    assert read_out("Which?", []) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["Table x: 1 row", "Table : 3 rows.\n\n| a |\n", "Table x: 1 row x 1 column.\n\n| |\n| --- |\n"]
+)
+def test_a_text_that_looks_like_a_table_breaks_nothing(text: str) -> None:
+    from gemstream_widget.server.demo.given import read_out
+
+    read_out(text, [{"inlineData": {}}, {"fileData": {"fileUri": "x"}}])

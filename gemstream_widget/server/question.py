@@ -28,6 +28,8 @@ class Question:
 
     prompt: str
     """The user's text that opened the current turn."""
+    files: tuple[Json, ...]
+    """The parts beside it that hold data, or name a file."""
     step: int
     """How often the model has spoken in this turn."""
     responses: tuple[ToolResponse, ...]
@@ -57,6 +59,7 @@ def read_question(body: Json) -> Question:
     include_thoughts = get(get(config, "thinkingConfig") or {}, "includeThoughts")
     return Question(
         prompt="".join(get(part, "text") or "" for part in _parts(turn[:1])),
+        files=tuple(part for part in _parts(turn[:1]) if get(part, "inlineData") or get(part, "fileData")),
         step=sum(role == "model" for role, _ in runs),
         responses=tuple(_responses(runs[-1][1])) if runs else (),
         tools={name: _parameters(declaration) for name, declaration in declarations.items()},

@@ -16,6 +16,7 @@ from ..reply import Reply, slices
 from ..script.language import is_script, parse
 from ..script.play import play
 from ..tokens import count_tokens
+from .given import read_out
 from .prose import Seed, compose, keywords
 
 __all__ = ["answer"]
@@ -44,7 +45,7 @@ def _chunks(question: Question, reply: Reply) -> Iterator[Json]:
     elif question.json_schema is not None:
         thoughts, text = "", json.dumps(example(question.json_schema, question.prompt), indent=2, ensure_ascii=False)
     else:
-        prose = compose(question.prompt)
+        prose = read_out(question.prompt, question.files) or compose(question.prompt)
         thoughts, text = prose.thoughts, prose.answer
     left = question.max_tokens if question.max_tokens is not None else 1_000_000
     for said, kind in ((thoughts, {"thought": True}), (text, {})):
