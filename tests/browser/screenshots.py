@@ -1,6 +1,6 @@
 """Pictures of cards in a real JupyterLab, light and dark, for the README and for looking at.
 
-python -m tests.browser.screenshots FOLDER
+python -m tests.browser.screenshots FOLDER [SCENE ...]
 """
 
 from __future__ import annotations
@@ -43,16 +43,28 @@ def delete_orders(where: str, table: Literal["orders", "refunds"], limit: int = 
 def send_mail(to: str, body: str) -> str:
     'Send a mail to a customer.'
 """
+ORDERS = """
+%load_ext gemstream_widget
+import pandas as pd
+months = pd.period_range("2026-01", periods=24, freq="M").astype(str)
+numbers = range(24)
+orders = pd.DataFrame({
+    "month": months,
+    "sales": [2911 + 37 * n % 900 for n in numbers],
+    "refunds": [120 + 311 * n % 700 for n in numbers],
+})
+"""
 SCENES = {
     "streaming": ('gem.ask("Explain how streaming works, with a table", model="demo")', 2600),
     "done": ("answer = gem.ask(question, model='demo', tools=tools)", 4200),
     "approval": ("gem.ask(asked, model='demo', tools=[delete_orders, send_mail], approval_timeout_s=300)", 2200),
     "stopped": ('run = gem.ask("Write a long essay about tides", model="demo")', 3400),
+    "magics": ("%%gem --model demo --as answer\nWhich of the {len(orders)} months lost money? {orders}", 5200),
     "failed": ('gem.ask("Explain CRDTs in three sentences")', 1200),
 }
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, wanted: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     build()
     with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
@@ -60,7 +72,8 @@ def main(folder: Path) -> None:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
         try:
             for theme, name in THEMES.items():
-                for scene, (source, wait_ms) in SCENES.items():
+                for scene in wanted or SCENES:
+                    source, wait_ms = SCENES[scene]
                     page = browser.new_page(viewport={"width": 1000, "height": 900}, device_scale_factor=2)
                     notebook_name = f"{scene}-{theme}.ipynb"
                     lab.new_notebook(notebook_name)
@@ -70,7 +83,7 @@ def main(folder: Path) -> None:
                     )
                     page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
                     texts = f"question, tools, asked = {ANSWER!r}, {TOOL!r}, {ASKED!r}"
-                    notebook.run(f"import gemstream_widget as gem\n{texts}\n{TOOLS}")
+                    notebook.run(f"import gemstream_widget as gem\n{texts}\n{TOOLS}{ORDERS}")
                     notebook.run("await gem.Chat(model='demo').send('@say warm')\nNone")
                     notebook.start(source)
                     page.wait_for_timeout(wait_ms)
@@ -92,4 +105,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])
