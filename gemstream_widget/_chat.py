@@ -29,7 +29,16 @@ from ._stream.parts import TextPart, ToolCall
 from ._stream.record import Record
 from ._tools.policy import RuleBook
 from ._tools.tool import ToolSet
-from .errors import ApiError, InvalidOption, InvalidPrompt, NothingToRepeat, PromptBlocked, RunFailed, RunInProgress
+from .errors import (
+    ApiError,
+    InvalidOption,
+    InvalidPrompt,
+    NothingToRepeat,
+    PromptBlocked,
+    RunFailed,
+    RunInProgress,
+    TokenLimitReached,
+)
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -237,6 +246,20 @@ class Chat:
                 self._earlier, self._first = mended, len(self._runs)
             return done
 
+    def _check_tokens(self) -> None:
+        """Raise TokenLimitReached where the next request would pass the limit."""
+        limit = self.options.max_tokens_total
+        if limit is None:
+            return
+        runs = list(self._runs)
+        used = sum(run.usage.total_token_count or 0 for run in runs)
+        reported = (step.usage.total_token_count for run in reversed(runs) for step in reversed(run.steps))
+        last = next((count for count in reported if count), 0)
+        if used + last >= limit:
+            raise TokenLimitReached(
+                f"The chat has used {used:,} of {limit:,} tokens, and the next request would use about {last:,} or more."
+            )
+
     @property
     def _going(self) -> Run | None:
         """The first run that has not ended: the one that goes on, or whose turn comes now."""
@@ -292,6 +315,10 @@ class Chat:
         )
         options = self.options
 
+        def request(said: list[Wire]) -> Request:
+            self._check_tokens()
+            return Request(options.model, [*history, *said], options.system, options.tools.wire, options.config)
+
         def prompt_at_its_turn() -> list[Wire]:
             with self._lock:
                 history[:] = self.history
@@ -302,9 +329,7 @@ class Chat:
             options,
             self._rules,
             self._source,
-            request=lambda said: Request(
-                options.model, [*history, *said], options.system, options.tools.wire, options.config
-            ),
+            request=request,
             offers=self._offers,
             again=self._again,
             turn=Turn(record, prompt=prompt_at_its_turn, look=self._advance) if queued else None,

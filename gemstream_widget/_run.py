@@ -213,8 +213,8 @@ class Run:
 
     @property
     def stopped_by(self) -> str | None:
-        """What ended a run before the model had said all: "max_steps", "calls" (they are the caller's to answer),
-        "taken_back" (stopped while it was queued: nothing was sent), or None.
+        """What ended a run before the model had said all: "max_steps", "max_tokens_total", "calls" (they are the
+        caller's to answer), "taken_back" (stopped while it was queued: nothing was sent), or None.
         """
         return self._record.state.stopped_by
 

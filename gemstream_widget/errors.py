@@ -172,6 +172,19 @@ class StreamTruncated(RunFailed):
     hint = "What came is kept. Send a new prompt to go on, or the same one to try again."
 
 
+class TokenLimitReached(RunFailed):
+    """The next request would pass the chat's `max_tokens_total`. It was not sent."""
+
+    title = "The chat's token limit is reached"
+    hint = "Nothing was sent. chat.change(max_tokens_total=...) sets another limit, or None."
+
+    @property
+    def notice(self) -> dict[str, str]:
+        """The same about a run that had begun, and ends before its next request."""
+        kept = "What came is kept, and nothing more was sent."
+        return {"level": "warn", "title": self.title, "message": f"{self.message} {kept}"}
+
+
 class StreamStalled(RunFailed):
     """Nothing came for `idle_timeout_s` seconds."""
 

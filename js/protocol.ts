@@ -200,7 +200,7 @@ export interface RunState {
   /** An old notebook's state lacks these. */
   attachments?: string[];
   status: RunStatus;
-  stopped_by: "calls" | "max_steps" | "taken_back" | null;
+  stopped_by: "calls" | "max_steps" | "max_tokens_total" | "taken_back" | null;
   tokens: number | null;
   parts: Part[];
   steps: Step[];

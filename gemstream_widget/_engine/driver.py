@@ -26,7 +26,7 @@ from .._stream.parts import ToolCall
 from .._stream.record import Record
 from .._stream.values import NOT_SENT, TAKEN_BACK, Receipt, StoppedBy
 from .._tools.policy import Choice, RuleBook
-from ..errors import DecisionRefused, GemstreamError, RunFailed, SourceError, StreamStalled
+from ..errors import DecisionRefused, GemstreamError, RunFailed, SourceError, StreamStalled, TokenLimitReached
 from .attempts import Attempts
 from .calls import Calls
 from .loops import call_on, running_loop
@@ -145,8 +145,12 @@ class Driver:
     async def _run_step(self) -> None:
         """One request and its stream, and what follows from how it ended."""
         record = self._record
+        try:
+            request = self._request()
+        except TokenLimitReached as error:
+            self._end_at_limit(error)
+            return
         record.begin_step(record.now())
-        request = self._request()
         self._pump = pump = Pump(record.now)
         pump.start(self._source, request, name=f"gemstream pump {record.id}")
         error = await self._read(pump)
@@ -221,6 +225,13 @@ class Driver:
             self._end("max_steps", stopped_by="max_steps")
         else:
             self._move("calls_done")
+
+    def _end_at_limit(self, error: TokenLimitReached) -> None:
+        """Before a request that is not sent. What the steps before it brought is an answer as far as it goes."""
+        if self._record.state.steps:
+            self._end("limit", stopped_by="max_tokens_total", notice=error.notice)
+        else:
+            self._end_failed(error)
 
     def _move(self, event: str) -> None:
         self._record.publish([RunStateChanged(next_state(RUN_TABLE, self._record.status, event))])

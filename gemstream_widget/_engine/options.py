@@ -52,6 +52,7 @@ class ChatOptions(TypedDict, total=False):
     approval_timeout_s: float | None
     tool_timeout_s: float | None
     max_steps: int
+    max_tokens_total: int | None
     retries: int | None
     idle_timeout_s: float | None
     grace_s: float
@@ -80,6 +81,10 @@ def _is_key(value: Any) -> bool:
 def _is_count(value: Any) -> bool:
     """A whole number from 0 on, also one of numpy's."""
     return hasattr(value, "__index__") and not isinstance(value, bool) and index(value) >= 0
+
+
+def _is_positive(value: Any) -> bool:
+    return _is_count(value) and index(value) > 0
 
 
 def _is_list_of_contents(value: Any) -> bool:
@@ -172,8 +177,15 @@ OPTIONS: Mapping[str, Option] = {
     "max_steps": Option(
         10,
         "a whole number from 1 on",
-        lambda value: _is_count(value) and index(value) > 0,
+        _is_positive,
         "Requests per run, those sent again not counted; then the run ends.",
+    ),
+    "max_tokens_total": Option(
+        None,
+        "a whole number from 1 on, or None",
+        _or_none(_is_positive),
+        "Tokens that all runs of a chat may use together, as Gemini reports them (total_token_count). A request that "
+        "would pass it is not sent, judged by what was used and by the size of the last one, which the next repeats.",
     ),
     "retries": Option(
         None,
@@ -221,6 +233,7 @@ class Options:
     approval_timeout_s: float | None
     tool_timeout_s: float | None
     max_steps: int
+    max_tokens_total: int | None
     retries: int | None
     idle_timeout_s: float | None
     grace_s: float
@@ -269,6 +282,7 @@ def _checked(caller: str, given: dict[str, Any]) -> dict[str, Any]:
         "config": config.model_copy(deep=True) if hasattr(config, "model_copy") else deepcopy(config),
         "history": _contents(given["history"]),
         "max_steps": index(given["max_steps"]),
+        "max_tokens_total": None if given["max_tokens_total"] is None else index(given["max_tokens_total"]),
         "retries": None if given["retries"] is None else index(given["retries"]),
     }
 

@@ -31,6 +31,7 @@ RUN_TABLE: Final[Table] = {
         "chunk": "streaming",
         "ended": "completed",  # with a finish reason and no call
         "ended_with_calls": "acting",
+        "limit": "completed",  # the next request would pass a limit of the chat
         "failed": "failed",  # no finish reason, blocked, or the source raised
         "stop": "cancelling",
     },
