@@ -257,7 +257,7 @@ class Chat:
         last = next((count for count in reported if count), 0)
         if used + last >= limit:
             raise TokenLimitReached(
-                f"The chat has used {used:,} of {limit:,} tokens, and the next request would use about {last:,} or more."
+                f"The chat has used {used:,} of {limit:,} tokens, and the next request would use about {last:,}."
             )
 
     @property

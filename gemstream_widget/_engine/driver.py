@@ -147,8 +147,8 @@ class Driver:
         record = self._record
         try:
             request = self._request()
-        except TokenLimitReached as error:
-            self._end_at_limit(error)
+        except TokenLimitReached as reached:
+            self._end_at_limit(reached)
             return
         record.begin_step(record.now())
         self._pump = pump = Pump(record.now)
@@ -226,12 +226,12 @@ class Driver:
         else:
             self._move("calls_done")
 
-    def _end_at_limit(self, error: TokenLimitReached) -> None:
+    def _end_at_limit(self, reached: TokenLimitReached) -> None:
         """Before a request that is not sent. What the steps before it brought is an answer as far as it goes."""
         if self._record.state.steps:
-            self._end("limit", stopped_by="max_tokens_total", notice=error.notice)
+            self._end("limit", stopped_by="max_tokens_total", notice=reached.notice)
         else:
-            self._end_failed(error)
+            self._end_failed(reached)
 
     def _move(self, event: str) -> None:
         self._record.publish([RunStateChanged(next_state(RUN_TABLE, self._record.status, event))])
