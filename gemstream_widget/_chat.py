@@ -142,7 +142,7 @@ class Chat:
         given = _copied(prompt_of(prompt))
         with self._lock:
             self._none_going()
-            return self._begin(replace(given, contents=self._answered(given.contents)))
+            return self._begin(replace(given, contents=self._answered(given.contents, self.history)))
 
     def queue(self, prompt: Any) -> Run:
         """The same as `send`, but where a run of this chat goes on, or is queued, the new one waits behind it, with the
@@ -153,12 +153,12 @@ class Chat:
         given = _copied(prompt_of(prompt))
         with self._lock:
             if self._going is None:
-                return self._begin(replace(given, contents=self._answered(given.contents)))
+                return self._begin(replace(given, contents=self._answered(given.contents, self.history)))
             return self._begin(given, queued=True)  # whoever ends the one before it waits for the lock
 
-    def _answered(self, contents: list[Wire]) -> list[Wire]:
+    def _answered(self, contents: list[Wire], history: list[Wire]) -> list[Wire]:
         """A prompt with the answers that the history's open calls still need."""
-        opened = open_calls(self.history)
+        opened = open_calls(history)
         asked = self._asked()
         known = [call.result for call in asked] if len(asked) == len(opened) else []
         return answers_first(opened, contents, {c.id: OpenCall.of(c) for c in asked}, known)
@@ -221,7 +221,8 @@ class Chat:
         given = [] if prompt is None else contents_of(prompt)
         with self._lock:
             self._none_going()
-            history, added = self.history, self._answered(given)
+            history = self.history
+            added = self._answered(given, history)
         if not history and not added:
             raise InvalidPrompt("There is nothing to count yet: give count() the prompt.")
         options = self.options
@@ -322,7 +323,7 @@ class Chat:
         def prompt_at_its_turn() -> list[Wire]:
             with self._lock:
                 history[:] = self.history
-                return self._answered(given.contents)
+                return self._answered(given.contents, history)
 
         return Run(
             record,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
+import sys
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,6 +183,27 @@ def test_any_text_is_pieces_or_one_line(written: str) -> None:
     plain = "".join(piece for piece in found if isinstance(piece, str))
     assert all(piece.source for piece in found if isinstance(piece, Expression))
     assert len(plain) <= len(written)
+
+
+@pytest.mark.parametrize("unit", ["{x} ", "{{}} ", "{(:", "{x:", ":}", '{a["', "{("])
+def test_a_prompt_of_any_length_is_read_in_time_like_its_length(unit: str) -> None:
+    def steps(count: int) -> int:
+        tried = 0
+
+        def note(*_: object) -> None:
+            nonlocal tried
+            tried += 1
+
+        sys.setprofile(note)
+        try:
+            filled(unit * count + "}" * 100, lambda code: 1)
+        except InvalidPrompt:
+            pass
+        finally:
+            sys.setprofile(None)
+        return tried
+
+    assert steps(4_000) < 6 * steps(1_000) + 10_000
 
 
 @given(st.text(max_size=60))

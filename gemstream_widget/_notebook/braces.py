@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from numbers import Number
 from types import CodeType
 from typing import Any
@@ -32,8 +33,8 @@ _CONVERSION = re.compile(r"(?s)(.*)!([rsa])")
 _CONVERT: dict[str, Callable[[Any], Any]] = {"": lambda value: value, "r": repr, "s": str, "a": ascii}
 _NO_WORDS = re.compile(r"(?s)<.* at 0x[0-9a-fA-F]+.*>|<[^<>]*>")
 """How Python writes what has no words of its own: `<function f at 0x7f...>`, `<module 'sys' (built-in)>`."""
-_MOST_ENDS = 32
-"""Closing braces that are tried for one opening brace."""
+_MOST_TRIED = 32
+"""Closing braces that are tried for one opening brace, and colons in between."""
 _LONG = 2_000
 """Characters from which on a text that came out of a value is told with its size."""
 _WRITE = "Write {{ and }} for braces that are text, or %%gem --raw for a cell without expressions."
@@ -68,7 +69,7 @@ def _expression(text: str, start: int) -> tuple[Expression, int]:
     closing brace that leaves a whole one.
     """
     end = start - 1
-    for _ in range(_MOST_ENDS):
+    for _ in range(_MOST_TRIED):
         end = text.find("}", end + 1)
         if end < 0:
             break
@@ -81,7 +82,8 @@ def _expression(text: str, start: int) -> tuple[Expression, int]:
 
 def _parsed(inside: str) -> Expression | None:
     """What stands between two braces, as an f-string reads it; None where that is no expression."""
-    for colon in [len(inside), *(place.start() for place in re.finditer(":", inside))]:
+    colons = (place.start() for place in re.finditer(":", inside))
+    for colon in [len(inside), *islice(colons, _MOST_TRIED)]:
         source, spec = inside[:colon], inside[colon + 1 :] if colon < len(inside) else None
         converted = _CONVERSION.fullmatch(source)
         for candidate, conversion in [(source, ""), *([(converted[1], converted[2])] if converted else [])]:
