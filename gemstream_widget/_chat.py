@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import atexit
 import itertools
 import threading
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Unpack, get_args
 
 from ._archive.saved import not_a_chat, read_document, write_document
-from ._engine.gemini import GeminiSource, connect
+from ._branches import Branches, Node
 from ._engine.loops import loop_for
-from ._engine.options import DEMO_MODEL, OPTIONS, ChatOptions, Options, takes_options
-from ._engine.source import Request, Source, WatchedSource
+from ._engine.options import OPTIONS, ChatOptions, Options, takes_options
+from ._engine.source import Request, WatchedSource
+from ._engine.sources import is_demo, source_of
 from ._engine.turn import Turn
+from ._offers import offers_after
 from ._plain import Json, Wire
 from ._request.pairing import OpenCall, answers_first, open_calls
 from ._request.prompt import Prompt, contents_of, prompt_of
@@ -25,17 +26,15 @@ from ._request.repair import refusals, repaired
 from ._request.turns import sent_calls
 from ._request.violation import Violation
 from ._run import Again, Run
-from ._stream.parts import TextPart, ToolCall
+from ._stream.parts import ToolCall
 from ._stream.record import Record
+from ._stream.values import Offers
 from ._tools.policy import RuleBook
 from ._tools.tool import ToolSet
 from .errors import (
-    ApiError,
     InvalidOption,
     InvalidPrompt,
     NothingToRepeat,
-    PromptBlocked,
-    RunFailed,
     RunInProgress,
     TokenLimitReached,
 )
@@ -43,7 +42,6 @@ from .errors import (
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
-    from google.genai import Client
 
 __all__ = ["Chat", "load_chat"]
 
@@ -65,9 +63,7 @@ class Chat:
     def __init__(self, **options: Unpack[ChatOptions]) -> None:
         self._set(Options.of("Chat", options))
         self._rules = RuleBook()
-        self._runs: list[Run] = []
-        self._earlier: list[Wire] = list(self.options.history)  # from before the runs that the history still reads
-        self._first = 0  # of the runs that the history still reads; those before it are in `_earlier`
+        self._branches = Branches(self.options.history)
         self._is_advancing = False
         self._lock = threading.RLock()  # the card's buttons begin runs on the runs' own loop
 
@@ -81,8 +77,8 @@ class Chat:
     def _set(self, options: Options) -> None:
         self.options = options
         """As they are set now, checked (docs/options.md). `change` sets others."""
-        self._demo = options.model == DEMO_MODEL and options.client is None and options.source is None
-        self._source = _source_of(options, self._demo)
+        self._demo = is_demo(options)
+        self._source = source_of(options)
         self._vertex = getattr(options.client, "vertexai", None) is True
 
     def change(self, **options: Unpack[ChatOptions]) -> None:
@@ -108,32 +104,73 @@ class Chat:
 
     @property
     def runs(self) -> list[Run]:
-        """The runs so far, in order."""
-        return list(self._runs)
+        """The runs so far, of all branches, in the order they were begun in."""
+        return self._branches.runs
 
     @property
     def history(self) -> list[Wire]:
-        """Wire Contents: what the next request sends before its own prompt."""
-        said = (content for run in self._runs[self._first :] for content in run.contents())
-        return [*deepcopy(self._earlier), *said]
+        """Wire Contents: what the current branch says, which the next request sends before its own prompt."""
+        return self._branches.contents(self._branches.head)
+
+    def branches(self, run: Run) -> list[Run]:
+        """The runs that were asked for at the same place, this one among them: after the same run, in the order they
+        were begun in. Raises InvalidOption for a run of another chat.
+        """
+        self._place(run)
+        return self._branches.siblings(run)
+
+    def parent(self, run: Run) -> Run | None:
+        """The run that this one goes on after; None where it was the first. Raises as `branches` does."""
+        self._place(run)
+        return self._branches.parent(run)
+
+    def switch(self, run: Run) -> None:
+        """Make the branch of this run current, to where it went last: the history is what it says, and `send` goes on
+        there. Raises RunInProgress, and as `branches` does.
+        """
+        with self._lock:
+            self._none_going()
+            self._place(run)
+            self._branches.switch(run)
+
+    def _place(self, run: Run) -> Node:
+        place = self._branches.place(run) if isinstance(run, Run) else None
+        if place is None:
+            raise InvalidOption(f"{run!r} is no run of this chat: give one of chat.runs.")
+        return place
 
     def save(self, path: str | Path) -> None:
-        """Write the conversation to a file, pending approvals included; `load_chat` reads it."""
-        about = {"model": self.model, "system": self.system, "history": self._earlier, "first": self._first}
-        write_document(path, about, [run._to_json() for run in self._runs])
+        """Write the conversation to a file, all branches and pending approvals included; `load_chat` reads it."""
+        with self._lock:
+            about = {"model": self.model, "system": self.system, **self._branches.to_json()}
+            runs = [run._to_json() for run in self.runs]
+        write_document(path, about, runs)
 
     def _restore(self, document: Json) -> None:
         """Take over what saved.py read: earlier turns, and runs. The last one goes on, where it waits for decisions."""
-        self._earlier, self._first = document["history"], document["first"]
-        for saved in document["runs"]:
-            run = self._new_run(Prompt(saved["prompt"], tuple(saved.get("attachments", ()))), saved["opening"])
-            run._restore(saved)
-            self._runs.append(run)
+        saved_runs = iter(document["runs"])
+        root, *nodes = document["nodes"]
+        self._branches = Branches(root["contents"])
+        places = [self._branches.root]
+        for node in nodes:
+            parent = places[node["parent"]]
+            if node["contents"] is not None:
+                self._branches.head = parent
+                self._branches.mend(node["contents"])
+            else:
+                saved = next(saved_runs)
+                given = Prompt(saved["prompt"], tuple(saved["attachments"]))
+                self._new_run(given, saved["opening"], parent=parent, opens=node["opens"])._restore(saved)
+            places.append(self._branches.head)
+        self._branches.head = places[document["head"]]
         if (waiting := self._going) is not None:
             self._start(waiting, loop_for(self.options.runner))
 
-    def send(self, prompt: Any) -> Run:
+    def send(self, prompt: Any, *, after: Run | EllipsisType | None = ...) -> Run:
         """Start a run: `prompt` is what a notebook holds (docs/prompts.md). Returns at once, shows nothing.
+
+        `after` begins another branch of the conversation after that run, or, None, at its beginning; without it the
+        current one goes on.
 
         Function calls that the last run left open are answered by `functionResponse` parts in the prompt, all of them
         at once, by our id, the provider's or the name; a prompt without any closes them unanswered.
@@ -142,7 +179,7 @@ class Chat:
         given = _copied(prompt_of(prompt))
         with self._lock:
             self._none_going()
-            return self._begin(replace(given, contents=self._answered(given.contents, self.history)))
+            return self._ask(given, self._at(after))
 
     def queue(self, prompt: Any) -> Run:
         """The same as `send`, but where a run of this chat goes on, or is queued, the new one waits behind it, with the
@@ -153,55 +190,79 @@ class Chat:
         given = _copied(prompt_of(prompt))
         with self._lock:
             if self._going is None:
-                return self._begin(replace(given, contents=self._answered(given.contents, self.history)))
+                return self._ask(given, self._branches.head)
             return self._begin(given, queued=True)  # whoever ends the one before it waits for the lock
 
-    def _answered(self, contents: list[Wire], history: list[Wire]) -> list[Wire]:
-        """A prompt with the answers that the history's open calls still need."""
-        opened = open_calls(history)
-        asked = self._asked()
+    def _at(self, after: Run | EllipsisType | None) -> Node:
+        """The place that a prompt goes on after."""
+        if isinstance(after, EllipsisType):
+            return self._branches.head
+        return self._branches.root if after is None else self._place(after)
+
+    def _ask(self, given: Prompt, parent: Node) -> Run:
+        """Start a run with this prompt there."""
+        answered = self._answered(given.contents, parent, self._branches.contents(parent))
+        return self._begin(replace(given, contents=answered), parent=parent)
+
+    def _answered(self, contents: list[Wire], parent: Node, history: list[Wire]) -> list[Wire]:
+        """A prompt with the answers that the calls still need which its history leaves open."""
+        opened, asked = open_calls(history), self._asked(parent)
         known = [call.result for call in asked] if len(asked) == len(opened) else []
         return answers_first(opened, contents, {c.id: OpenCall.of(c) for c in asked}, known)
 
-    def again(self, how: Again = "anew") -> Run:
-        """Go on after a last run that did not end well. Returns the new run, started.
+    def again(self, run: Run | Again = "anew", how: Again | None = None) -> Run:
+        """Go on after a run that did not end well, or ask for another answer in its place: the new run, started.
 
-        "anew": ask again for what it did not bring to its end. The step that failed or was stopped is asked for anew
-        and leaves the history; it is still in `runs`. Steps before it stay, and so does a step of which a tool began:
-        nothing is run twice. "repair": the same, after the repairs of the history that the run's error tells of.
-        "continue": ask the model to go on where its answer was cut; what came of it stays in the history.
-        Raises NothingToRepeat where the last run gives no cause for it, and what `send` raises.
+        `again(how)` is about the last run of the current branch, `again(run, how)` about any; `how` is "anew" where it
+        is left out. "anew": ask again for what it did not bring to its end. The step that failed or was stopped is
+        asked for anew and leaves the history; steps before it stay, and so does a step of which a tool began: nothing
+        is run twice. Of a run that is named and ended well, the prompt is asked once more. Either way the new run is
+        another branch, and the old one is still there (`branches`, `switch`). "repair": as "anew", after the repairs of
+        the history that the run's error tells of. "continue": ask the model to go on where its answer was cut; what
+        came of it stays in the history. Raises NothingToRepeat where the run gives no cause for it, and what `send`
+        raises.
         """
-        if how not in get_args(Again):
-            raise InvalidOption(f'how is "anew", "continue" or "repair", not {how!r}.')
+        given, wanted = (None, run) if isinstance(run, str) else (run, how or "anew")
+        if wanted not in get_args(Again):
+            raise InvalidOption(f'how is "anew", "continue" or "repair", not {wanted!r}.')
         with self._lock:
             self._none_going()
-            last = self._last
-            if how == "anew":
-                return self._ask_again(())
-            if last is None or how not in last.offers:
-                ended = f"run {last.id} is {last.status} and offers {last.offers}" if last else "nothing was sent yet"
-                raise NothingToRepeat(f"Nothing calls for {how!r}: {ended}. Send a prompt instead.")
-            return self._ask_again(last._repairs) if how == "repair" else self.send(GO_ON)
-
-    def _ask_again(self, repairs: Collection[str]) -> Run:
-        """A run that takes the conversation over from the last one, mended by these repairs, without its loose end."""
-        with self._lock:
-            self._none_going()
-            last = self._last
-            if last is None or last.status not in ("failed", "cancelled"):
-                ended = f"run {last.id} is {last.status}" if last else "nothing was sent yet"
-                raise NothingToRepeat(f"There is nothing to try again: {ended}. Send a prompt instead.")
-            if self._runs.index(last) < self._first and last.contents():
+            last = self._last if given is None else given
+            if last is None:
+                raise NothingToRepeat("There is nothing to try again: nothing was sent yet. Send a prompt instead.")
+            place = self._place(last)
+            if wanted == "anew":
+                return self._ask_anew(last, place, named=given is not None)
+            if wanted not in last.offers:
                 raise NothingToRepeat(
-                    "The repaired history holds what came of the answer: use again('continue'), or send."
+                    f"Nothing calls for {wanted!r}: run {last.id} is {last.status} and offers {last.offers}. Send a "
+                    "prompt instead."
                 )
-            before = (run for run in self._runs[self._first :] if run is not last)
-            earlier = [*self._earlier, *(content for run in before for content in run.contents())]
-            opening, _ = repaired([*earlier, *last._unfinished()], model=self.model, only=repairs, vertex=self._vertex)
-            loop_for(self.options.runner)  # before anything is changed
-            self._earlier, self._first = [], len(self._runs)
-            return self._begin(Prompt([]), opening)
+            if wanted == "repair":
+                return self._take_over(last, place, last._repairs)
+            return self.send(GO_ON) if given is None else self.send(GO_ON, after=last)
+
+    def _ask_anew(self, last: Run, place: Node, *, named: bool) -> Run:
+        if last.status in ("failed", "cancelled") and last._record.state.had_turn:
+            return self._take_over(last, place, ())
+        if not named or isinstance(self._source, WatchedSource):
+            raise NothingToRepeat(
+                f"There is nothing to try again: run {last.id} is {last.status}. Send a prompt instead."
+            )
+        state, opening = last._record.state, last._record.opening
+        prompt = Prompt(deepcopy(state.prompt), tuple(state.attachments))
+        assert place.parent is not None  # a run has a place before it, if only the root
+        return self._begin(prompt, deepcopy(opening), parent=place.parent, opens=place.opens)
+
+    def _take_over(self, last: Run, place: Node, repairs: Collection[str]) -> Run:
+        """A run that takes the conversation over from this one, mended by these repairs, without its loose end."""
+        end = self._branches.head if last is self._last else place
+        if not isinstance(end.said, Run) and last.contents():
+            raise NothingToRepeat("The repaired history holds what came of the answer: use again('continue'), or send.")
+        earlier = self._branches.contents(end, without=last)
+        opening, _ = repaired([*earlier, *last._unfinished()], model=self.model, only=repairs, vertex=self._vertex)
+        assert place.parent is not None
+        return self._begin(Prompt([]), opening, parent=place.parent, opens=True)
 
     def check(self) -> list[Violation]:
         """What Gemini would refuse in the history when the next prompt is sent, and the repair on offer for each; empty
@@ -222,7 +283,7 @@ class Chat:
         with self._lock:
             self._none_going()
             history = self.history
-            added = self._answered(given, history)
+            added = self._answered(given, self._branches.head, history)
         if not history and not added:
             raise InvalidPrompt("There is nothing to count yet: give count() the prompt.")
         options = self.options
@@ -244,7 +305,7 @@ class Chat:
             while following and mended[-1:] == following[-1:]:
                 mended, following = mended[:-1], following[:-1]
             if done:
-                self._earlier, self._first = mended, len(self._runs)
+                self._branches.mend(mended)
             return done
 
     def _check_tokens(self) -> None:
@@ -252,7 +313,7 @@ class Chat:
         limit = self.options.max_tokens_total
         if limit is None:
             return
-        runs = list(self._runs)
+        runs = self.runs
         used = sum(run.usage.total_token_count or 0 for run in runs)
         reported = (step.usage.total_token_count for run in reversed(runs) for step in reversed(run.steps))
         last = next((count for count in reported if count), 0)
@@ -264,12 +325,12 @@ class Chat:
     @property
     def _going(self) -> Run | None:
         """The first run that has not ended: the one that goes on, or whose turn comes now."""
-        return next((run for run in self._runs if not run.done), None)
+        return next((run for run in self.runs if not run.done), None)
 
     @property
     def _last(self) -> Run | None:
-        """The last run that is part of the conversation."""
-        return next((run for run in reversed(self._runs) if run._record.state.had_turn), None)
+        """The last run of the current branch that is part of the conversation."""
+        return next((run for run in self._branches.path(self._branches.head) if run._record.state.had_turn), None)
 
     def _none_going(self) -> None:
         if (going := self._going) is not None:
@@ -282,7 +343,7 @@ class Chat:
                 return
             self._is_advancing = True
             try:
-                for run in self._runs:
+                for run in self.runs:
                     if not run.done:
                         run._give_turn()
                     if not run.done:
@@ -290,10 +351,17 @@ class Chat:
             finally:
                 self._is_advancing = False
 
-    def _begin(self, given: Prompt, opening: Sequence[Wire] = (), *, queued: bool = False) -> Run:
-        loop = loop_for(self.options.runner)
-        run = self._new_run(given, opening, queued=queued)
-        self._runs.append(run)
+    def _begin(
+        self,
+        given: Prompt,
+        opening: Sequence[Wire] = (),
+        *,
+        parent: Node | None = None,
+        opens: bool = False,
+        queued: bool = False,
+    ) -> Run:
+        loop = loop_for(self.options.runner)  # before anything is changed
+        run = self._new_run(given, opening, parent=parent or self._branches.head, opens=opens, queued=queued)
         self._start(run, loop)
         return run
 
@@ -301,9 +369,13 @@ class Chat:
         run._start(loop)
         run._record.ended.add_done_callback(self._advance)
 
-    def _new_run(self, given: Prompt, opening: Sequence[Wire] = (), *, queued: bool = False) -> Run:
-        """A run that goes on after the history as it is now, or, where it is `queued`, as it is at its turn."""
-        history = [] if queued else self.history
+    def _new_run(
+        self, given: Prompt, opening: Sequence[Wire], *, parent: Node, opens: bool, queued: bool = False
+    ) -> Run:
+        """A run that goes on after what is said up to `parent`, as it is now or, where it is `queued`, at its turn. One
+        that `opens` has that in its opening.
+        """
+        history = [] if opens or queued else self._branches.contents(parent)
         record = Record(
             run=f"r{next(_run_numbers)}",
             model=self.model,
@@ -322,10 +394,10 @@ class Chat:
 
         def prompt_at_its_turn() -> list[Wire]:
             with self._lock:
-                history[:] = self.history
-                return self._answered(given.contents, history)
+                history[:] = self._branches.contents(parent)
+                return self._answered(given.contents, parent, history)
 
-        return Run(
+        run = Run(
             record,
             options,
             self._rules,
@@ -335,50 +407,28 @@ class Chat:
             again=self._again,
             turn=Turn(record, prompt=prompt_at_its_turn, look=self._advance) if queued else None,
         )
+        self._branches.add(run, parent, opens=opens)
+        return run
 
-    def _offers(self, run: Run, ended: str) -> list[str]:
-        """What a reader may ask for after `run`, which is about to end as `ended`; the best first."""
+    def _offers(self, run: Run, ended: str) -> Offers:
         if isinstance(self._source, WatchedSource):  # gives its stream once
-            return []
-        if ended == "failed" and not run.steps:  # its prompt did not fit the conversation
-            return []
-        step = run.steps[-1] if run.steps else None
-        if ended == "completed":
-            return ["continue"] if step is not None and step.outcome == "truncated" else []
-        if mendable := self._mendable(run.error):
-            assert run.error is not None
-            run._repairs = list(mendable)
-            run.error.hint = f"The repair on offer, also as run.again('repair'): {' '.join(mendable.values())}"
-            return ["repair"]
-        offers = [] if isinstance(run.error, PromptBlocked) else ["anew"]
-        said = step is not None and any(
-            isinstance(p, TextPart) and p.text and not p.thought and p.step == step.index for p in run.parts
-        )
-        return ["continue", *offers] if said else offers
+            return Offers()
+        return offers_after(run, ended, lambda: refusals(self.history, model=self.model, vertex=self._vertex))
 
     def _again(self, run: Run, how: Again) -> Run:
         if run is not self._last:
             raise NothingToRepeat(f"The conversation went on after run {run.id}: send a prompt instead.")
         return self.again(how)
 
-    def _mendable(self, error: RunFailed | None) -> dict[str, str]:
-        """What can be mended of what Gemini just refused: the codes of the repairs, and what each would do."""
-        if not isinstance(error, ApiError) or error.code != 400:
-            return {}
-        if "thought signature" in error.message.lower():
-            return {"corrupted_signature": "Drops the thought signatures, and asks Gemini to go without."}
-        found = refusals(self.history, model=self.model, vertex=self._vertex)
-        return {refusal.code: refusal.repair for refusal in found if refusal.repair}
-
-    def _asked(self) -> list[ToolCall]:
-        """The calls of the last step that asked for any: those that may be open."""
-        for run in reversed(self._runs):
+    def _asked(self, place: Node) -> list[ToolCall]:
+        """The calls of the last step up to there that asked for any: those that may be open."""
+        for run in self._branches.path(place):
             if calls := sent_calls(run.parts):
                 return [call for call in calls if call.step == calls[-1].step]
         return []
 
     def __repr__(self) -> str:
-        return f"<Chat {self.model} {len(self._runs)} runs>"
+        return f"<Chat {self.model} {len(self.runs)} runs>"
 
 
 @takes_options("history")
@@ -405,17 +455,6 @@ def _copied(prompt: Prompt) -> Prompt:
     return replace(prompt, contents=deepcopy(prompt.contents))
 
 
-def _source_of(options: Options, demo: bool) -> Source:
-    """Where the chunks of a chat with these options come from."""
-    if options.source is not None:
-        return options.source
-    if demo:
-        return GeminiSource(connect=_connect_demo)
-    if options.api_key is not None:
-        return GeminiSource(connect=partial(connect, api_key=options.api_key))
-    return GeminiSource(options.client)
-
-
 def _following(history: list[Wire]) -> list[Wire]:
     """What `send` would put after the history: the answers to calls that are open at its end, and a prompt."""
     prompt = contents_of("What the user says next.")
@@ -423,19 +462,3 @@ def _following(history: list[Wire]) -> list[Wire]:
         return answers_first(open_calls(history), prompt, {})
     except (KeyError, TypeError, AttributeError):  # the history's shapes have to be mended first
         return prompt
-
-
-_demo_clients: dict[str, Client] = {}
-"""By the server's address. One for all chats, never dropped: a client that is collected while others stream may close
-a connection of theirs, since the number of its socket was given out again."""
-
-
-def _connect_demo() -> Client:
-    """The client for this process's own local Gemini, which starts on first use."""
-    from .server import shared
-
-    server = shared()
-    if server.url not in _demo_clients:
-        atexit.register(_demo_clients.clear)  # while what their finalizers need is still there
-        _demo_clients[server.url] = server.client()
-    return _demo_clients[server.url]

@@ -26,7 +26,7 @@ from ._stream.chunks import ChunkLog
 from ._stream.parts import Decision, Part, Scope, ToolCall
 from ._stream.readers import EventReader, PatchReader
 from ._stream.record import Record
-from ._stream.values import Receipt, Retry, Step, StoppedBy, Timing, Usage
+from ._stream.values import Offers, Receipt, Retry, Step, StoppedBy, Timing, Usage
 from ._tools.policy import Choice, RuleBook
 from .errors import DecisionRefused, GemstreamError, InvalidOption, NothingToRepeat, RunCancelled, RunFailed
 
@@ -75,7 +75,7 @@ class Run:
         source: Source,
         *,
         request: Callable[[list[Wire]], Request],
-        offers: Callable[[Run, str], list[str]],
+        offers: Callable[[Run, str], Offers],
         again: Callable[[Run, Again], Run],
         turn: Turn | None = None,
     ) -> None:
@@ -124,7 +124,11 @@ class Run:
         """Just before the end as `state`: the error gets its run, and the chat says what may follow."""
         if self.error is not None:
             self.error.run = self
-        return self._offers_after(self, state)
+        offers = self._offers_after(self, state)
+        self._repairs = list(offers.repairs)
+        if self.error is not None and offers.hint is not None:
+            self.error.hint = offers.hint
+        return list(offers.names)
 
     # -- what it holds ----------------------------------------------------------------------------------------------
 

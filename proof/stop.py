@@ -118,17 +118,15 @@ def _chat(
     client: Any, runner: Runner, scene: Scene, workshop: Workshop, earlier: gem.Chat | None = None, model: str = "demo"
 ) -> gem.Chat:
     """A chat for this scene, with the history of an earlier one."""
-    chat = gem.Chat(
+    return gem.Chat(
         client=client,
         model=earlier.model if earlier else model,
         tools=workshop.tools(),
         approve=scene.approve,
         grace_s=scene.grace_s,
         runner=runner,
-        **dict(scene.options),
+        **{"history": earlier.history if earlier else (), **dict(scene.options)},
     )
-    chat._earlier = earlier.history if earlier else []
-    return chat
 
 
 async def _moment(
@@ -323,14 +321,14 @@ async def _stubborn_is_seen() -> bool:
 
 
 async def _unanswered_is_refused(client: Any) -> bool:
-    chat = gem.Chat(client=client, model="demo")
-    chat._earlier = [
+    history = [
         {"role": "user", "parts": [{"text": "go"}]},
         {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {}}}]},
     ]
+    chat = gem.Chat(client=client, model="demo", history=history)
     found = bool(judge.answered_once(chat))
     # `send` would close the call; asked past it, the server itself refuses
-    contents = [*chat._earlier, {"role": "user", "parts": [{"text": _FINE}]}]
+    contents = [*history, {"role": "user", "parts": [{"text": _FINE}]}]
     try:
         await client.aio.models.generate_content(model="demo", contents=contents)
     except Exception as error:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import gemstream_widget as gem
+from gemstream_widget._branches import Branches
 from gemstream_widget._engine.source import ListSource
 from gemstream_widget._plain import Wire
 from tests.clients import client_of
@@ -48,7 +49,7 @@ def test_what_is_refused_is_told_before_mended_on_request_and_then_accepted(serv
     async def main() -> None:
         async with client_of(server, "httpx2") as client:
             chat = gem.Chat(client=client)
-            chat._earlier = BROKEN[code]
+            chat._branches = Branches(BROKEN[code])
             (refusal,) = chat.check()
             assert refusal.code == code
             assert refusal.repair
@@ -70,7 +71,7 @@ def test_the_refused_run_offers_the_repair_in_words(server: gem.LocalGemini, cod
     async def main() -> None:
         async with client_of(server, "httpx2") as client:
             chat = gem.Chat(client=client)
-            chat._earlier = BROKEN[code]
+            chat._branches = Branches(BROKEN[code])
             (refusal,) = chat.check()
             run = await chat.send("@say fine").wait()
             state = run.snapshot()
@@ -108,7 +109,7 @@ def test_signatures_that_gemini_takes_for_corrupted_are_dropped(server: gem.Loca
         async with client_of(server, "httpx2") as client:
             chat = gem.Chat(client=client, model="gemini-3.8-flash")
             foreign = {"functionCall": {"name": "look", "args": {}}, "thoughtSignature": "Zm9yZWlnbg=="}
-            chat._earlier = [USER, {"role": "model", "parts": [foreign]}, ANSWER, SAID]
+            chat._branches = Branches([USER, {"role": "model", "parts": [foreign]}, ANSWER, SAID])
             assert chat.check() == []
             run = await chat.send("@say fine").wait()
             assert run.snapshot()["offers"] == ["repair"]
@@ -124,7 +125,7 @@ def test_a_repair_may_be_chosen_after_the_chat_was_loaded(server: gem.LocalGemin
             model = "gemini-3.8-flash"
             chat = gem.Chat(client=client, model=model)
             foreign = {"functionCall": {"name": "look", "args": {}}, "thoughtSignature": "Zm9yZWlnbg=="}
-            chat._earlier = [USER, {"role": "model", "parts": [foreign]}, ANSWER, SAID]
+            chat._branches = Branches([USER, {"role": "model", "parts": [foreign]}, ANSWER, SAID])
             await chat.send("@say fine").wait()
             chat.save(tmp_path / "chat.json")
             loaded = gem.load_chat(tmp_path / "chat.json", client=client, model=model)
@@ -138,7 +139,7 @@ def test_a_repair_of_ones_own_before_the_offered_one_loses_no_prompt(server: gem
     async def main() -> None:
         async with client_of(server, "httpx2") as client:
             chat = gem.Chat(client=client)
-            chat._earlier = UNANSWERED
+            chat._branches = Branches(UNANSWERED)
             run = await chat.send("@say fine").wait()
             chat.repair()
             assert (await run.again("repair")).text == "fine"
@@ -152,7 +153,7 @@ def test_after_a_repair_a_partial_answer_is_resumed_not_retried() -> None:
     async def main() -> None:
         broken = [chunk(text("Hel")), gem.ApiError(503, "UNAVAILABLE", "Later.")]
         chat = gem.Chat(source=ListSource(broken, [chunk(text("lo"), finish="STOP")]))
-        chat._earlier = UNANSWERED
+        chat._branches = Branches(UNANSWERED)
         await chat.send("hi").wait()
         chat.repair()
         with pytest.raises(gem.NothingToRepeat, match="use again"):
@@ -175,7 +176,9 @@ def test_a_refusal_without_a_repair_offers_none(server: gem.LocalGemini) -> None
 
 def test_only_what_was_chosen_is_mended() -> None:
     chat = gem.Chat(source=ListSource())
-    chat._earlier = [{"role": "bot", "parts": [{"text": "Hi"}]}, {"role": "model", "parts": [{"text": "Yes", "x": 1}]}]
+    chat._branches = Branches(
+        [{"role": "bot", "parts": [{"text": "Hi"}]}, {"role": "model", "parts": [{"text": "Yes", "x": 1}]}]
+    )
     assert {r.code for r in chat.check()} == {"bad_role", "unknown_field"}
     (done,) = chat.repair("bad_role")
     assert "bot" in done
@@ -189,7 +192,7 @@ def test_calls_that_wait_at_the_end_are_no_refusal_and_stay_open() -> None:
     async def main() -> None:
         source = ListSource([chunk(call("look", {}, id="k1"), finish="STOP")], [chunk(text("ok"), finish="STOP")])
         chat = gem.Chat(source=source, tools=[{"name": "look", "description": "d"}])
-        chat._earlier = UNANSWERED
+        chat._branches = Branches(UNANSWERED)
         await chat.send("go")
         assert {r.code for r in chat.check()} == {"unanswered_call"}
         chat.repair()
@@ -208,7 +211,7 @@ def test_a_repaired_chat_is_saved_repaired(tmp_path: Path) -> None:
     async def main() -> None:
         hello: list[Any] = [chunk(text("Hello"), finish="STOP")]
         chat = gem.Chat(source=ListSource(hello, hello))
-        chat._earlier = UNANSWERED
+        chat._branches = Branches(UNANSWERED)
         await chat.send("hi")
         chat.repair()
         await chat.send("more")
@@ -230,7 +233,7 @@ def test_garbage_in_the_history_is_told_not_raised() -> None:
         [None],
         [{"role": "model", "parts": [{"functionCall": 1}]}],
     ):
-        chat._earlier = garbage
+        chat._branches = Branches(garbage)
         assert chat.check()
         chat.repair()
         assert not chat.check()

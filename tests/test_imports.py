@@ -15,7 +15,10 @@ import gemstream_widget as gem
 
 PACKAGE = Path(gem.__file__).parent
 
-ROOMS = ("_plain _redact errors", "_stream", "_request", "_tools", "_engine", "_archive", "_run", "_chat", "_notebook")
+ROOMS = (
+    "_plain _redact errors", "_stream", "_request", "_tools", "_engine", "_archive", "_run", "_branches _offers",
+    "_chat", "_notebook",
+)  # fmt: skip
 """From the ground up: a room may import the ones below it. CONTRIBUTING.md draws the house from this list."""
 BESIDE = {"server": {"_plain", "_request", "_engine", "errors"}, "events": {"_stream"}}
 """Rooms that nothing imports but by name, inside a function, and what they may import."""
@@ -185,6 +188,6 @@ def test_what_a_reader_sees_of_a_run_and_a_chat_is_for_readers() -> None:
         "thoughts timing tool_calls usage wait".split()
     )
     assert public[gem.Chat] == set(
-        "again change check count history model queue repair runs save send system tools".split()
+        "again branches change check count history model parent queue repair runs save send switch system tools".split()
     )
     assert {name for name in vars(gem.Chat()) if not name.startswith("_")} == {"options"}

@@ -105,11 +105,6 @@ def test_attachments_are_told_from_the_start_and_in_another_kernel(
         chat.save(tmp_path / "chat.json")
         loaded = gem.load_chat(tmp_path / "chat.json")
         assert [r.attachments for r in loaded.runs] == [list(words), list(words), []]
-        document = json.loads((tmp_path / "chat.json").read_text())
-        for saved in document["runs"]:
-            del saved["attachments"]  # a file of an earlier version
-        (tmp_path / "earlier.json").write_text(json.dumps(document))
-        assert [r.attachments for r in gem.load_chat(tmp_path / "earlier.json").runs] == [[], [], []]
 
     asyncio.run(main())
 

@@ -25,7 +25,7 @@ from ..errors import RecordingError, RunFailed
 
 __all__ = ["not_a_chat", "read_document", "restore", "run_to_json", "write_document"]
 
-FORMAT = "gemstream chat 2"
+FORMAT = "gemstream chat 3"
 _CALL_FIELDS = (
     "state",
     "doc",

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from .._plain import Json, Wire
 
@@ -76,6 +76,16 @@ NOT_SENT: Final = {
     "message": "The prompt was taken back while it waited for its turn.",
 }
 """What a reader should know of such a run."""
+
+
+class Offers(NamedTuple):
+    """What a reader may ask for after a run, the best first; the codes of the repairs that "repair" stands for, and
+    what the error's hint says of them.
+    """
+
+    names: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
+    hint: str | None = None
 
 
 @dataclass(slots=True)
