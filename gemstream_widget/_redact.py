@@ -8,6 +8,8 @@ import re
 from functools import cache
 from typing import Any
 
+from ._plain import clean_text
+
 __all__ = ["KEY_VARIABLES", "redact", "redact_all", "remember_key", "words_of"]
 
 
@@ -43,7 +45,8 @@ def _forms(key: str) -> set[str]:
     """How a key may be written."""
     from urllib.parse import quote, quote_plus
 
-    return {key, quote(key, safe=""), quote(key), quote_plus(key), json.dumps(key)[1:-1]}
+    raw = key.encode("utf-8", "surrogatepass")  # a byte of the environment that is no UTF-8 is half a pair in Python
+    return {key, clean_text(key), quote(raw, safe=""), quote(raw), quote_plus(raw), json.dumps(key)[1:-1]}
 
 
 def redact_all(value: Any, *, addresses: bool = True) -> Any:

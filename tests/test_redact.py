@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 from gemstream_widget import _redact as module
-from gemstream_widget._redact import redact, redact_all, remember_key
+from gemstream_widget._plain import clean_text
+from gemstream_widget._redact import redact, redact_all, remember_key, words_of
 
 ODD = "my/own+key=&?'\"end"
 
@@ -35,6 +37,13 @@ def test_a_key_that_begins_like_another_leaves_no_rest() -> None:
 def test_what_is_no_key_takes_nothing_out(key: object) -> None:
     remember_key(key)
     assert redact("a short text, 7 words") == "a short text, 7 words"
+
+
+def test_a_key_with_a_byte_that_is_no_utf8_is_found_and_hides_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = os.fsdecode(b"caf\xe9-and-the-rest")
+    monkeypatch.setenv("GEMINI_API_KEY", key)
+    assert redact(f"sent {key}, {clean_text(key)} and {key!r}") == "sent [key], [key] and '[key]'"
+    assert words_of(ValueError("boom")) == "ValueError: boom"
 
 
 def test_names_in_json_are_texts_too() -> None:
