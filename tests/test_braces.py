@@ -142,6 +142,7 @@ def test_a_long_text_is_told_with_its_size() -> None:
         ("{data}", "The prompt, data (bytes): the first bytes do not tell their type"),
         ("{Path('not there.csv')}", "not there.csv"),
         ("{turn}", "{turn} is a turn of the model"),
+        ("{round}", "Item 2.2 of the prompt, round[1][1] (list): a list in a list of a list"),
         ("{empty}", "The prompt is empty"),
         ("{empty} {empty}", "The prompt is empty"),
     ],
@@ -156,7 +157,9 @@ def test_what_cannot_be_sent_is_one_line_that_names_it(written: str, telling: st
         "data": b"\x00\x01",
         "turn": {"role": "model", "parts": [{"text": "hi"}]},
         "empty": "",
+        "round": ["a"],
     }
+    names["round"].append(names["round"])  # type: ignore[attr-defined]
     assert telling in refusal(written, **names)
 
 

@@ -148,9 +148,10 @@ def _held(piece: Expression, value: Any) -> str | Prompt:
         return value
     if value is None or isinstance(value, Number | Set):
         return _written(piece, lambda: str(value))
-    if isinstance(value, dict | list | tuple) and not _is_part(value):
-        with suppress(TypeError, ValueError, RecursionError):  # what is no JSON may be a list of images
-            return json.dumps(value, ensure_ascii=False, default=_as_json)
+    if isinstance(value, dict | list | tuple):
+        with suppress(TypeError, ValueError, RecursionError):  # what is no JSON may be a list of images, or hold itself
+            if not _is_part(value):
+                return json.dumps(value, ensure_ascii=False, default=_as_json)
     try:
         prompt = prompt_of(Named(value, shorten(piece.source, 40)))
     except InvalidPrompt as error:
