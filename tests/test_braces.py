@@ -135,6 +135,8 @@ def test_a_long_text_is_told_with_its_size() -> None:
         ('{"a": 1}', "begins no expression"),
         ("{3}", "begins no expression"),
         ("{zero:nonsense}", "{zero} cannot be written out: ValueError"),
+        ("{zero:{width}}", "Line 1 has a brace that begins no expression: {zero:{width}}"),
+        ("{day:{form}}", "Line 1 has a brace that begins no expression: {day:{form}}"),
         ("{silent}", "cannot be written out: RuntimeError: no words"),
         ("{module}", "The prompt, module (module): a module is no prompt"),
         ("{function}", "a function is no prompt"),
@@ -150,6 +152,9 @@ def test_a_long_text_is_told_with_its_size() -> None:
 def test_what_cannot_be_sent_is_one_line_that_names_it(written: str, telling: str) -> None:
     names = {
         "zero": 0,
+        "day": dt.date(2026, 11, 25),
+        "width": 10,
+        "form": "%Y",
         "silent": Silent(),
         "module": ModuleType("m"),
         "function": lambda: 1,

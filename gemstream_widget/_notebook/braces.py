@@ -85,6 +85,8 @@ def _parsed(inside: str) -> Expression | None:
     colons = (place.start() for place in re.finditer(":", inside))
     for colon in [len(inside), *islice(colons, _MOST_TRIED)]:
         source, spec = inside[:colon], inside[colon + 1 :] if colon < len(inside) else None
+        if "{" in (spec or ""):  # a spec that is computed, which an f-string fills and `format` does not
+            continue
         converted = _CONVERSION.fullmatch(source)
         for candidate, conversion in [(source, ""), *([(converted[1], converted[2])] if converted else [])]:
             if (code := _compiled(candidate)) is not None:
