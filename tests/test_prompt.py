@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import math
+import os
 import subprocess
 import sys
 import zipfile
@@ -392,6 +393,18 @@ def test_half_a_letter_does_not_go_out(server: gem.LocalGemini, tmp_path: Path) 
     """A lone surrogate cannot be written as UTF-8: the model gets what the page shows."""
     for part in arrives(server, ["caf\ud83d end", {"text": "caf\ud83d end"}], tmp_path):
         assert part == {"text": "caf\ufffd end"}
+
+
+def test_a_name_that_is_no_utf8_is_told_in_letters(tmp_path: Path) -> None:
+    """Half a letter in a state breaks the page's every message."""
+    named = os.fsdecode(b"caf\xe9.txt")
+    try:
+        (tmp_path / named).write_text("hi")
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    prompt = prompt_of([tmp_path / named, {"fileData": {"fileUri": "https://x/\ud83d"}}])
+    assert prompt.attachments == ("caf\ufffd.txt, 2 bytes", "file https://x/\ufffd")
+    assert prompt.contents[0]["parts"][0]["text"].startswith("\ncaf\ufffd.txt:\n")
 
 
 def test_plain_text_has_no_attachment() -> None:

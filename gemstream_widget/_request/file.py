@@ -7,6 +7,7 @@ import mimetypes
 import re
 from pathlib import Path
 
+from .._plain import clean_text
 from .item import Item, Unsendable, in_words
 from .media import check_size, inline, type_of
 
@@ -62,7 +63,7 @@ def _quoted(path: Path, data: bytes) -> str:
         instead = _READERS.get(path.suffix.lower(), '(path.read_bytes(), "type/subtype")')
         raise Unsendable(f"{path} is neither text nor of a type that is known by its first bytes. Give {instead}.")
     fence = "`" * max([3, *(len(run) + 1 for run in _FENCE.findall(text))])
-    return f"\n{path.name}:\n\n{fence}\n{text}{'' if text.endswith(chr(10)) else chr(10)}{fence}\n"
+    return f"\n{clean_text(path.name)}:\n\n{fence}\n{text}{'' if text.endswith(chr(10)) else chr(10)}{fence}\n"
 
 
 def _text(data: bytes) -> str | None:

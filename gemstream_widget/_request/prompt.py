@@ -84,7 +84,7 @@ def prompt_of(given: Any) -> Prompt:
         told = [(item, one) for item, content in read for one in _told_parts(item, content or {})]
         contents = [_with_parts(item, content or {}, told) for item, content in read]
     _check_whole(told)
-    return Prompt(contents, tuple(one.words for _, one in told if one.words))
+    return Prompt(contents, tuple(clean_text(one.words) for _, one in told if one.words))
 
 
 def _items(given: Any, above: tuple[int, ...] = (), name: str | None = None) -> Iterator[_Given]:
