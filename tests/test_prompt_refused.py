@@ -6,6 +6,7 @@ import asyncio
 import io
 import math
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,12 @@ def broken_figure() -> Any:
     figure = module("matplotlib.figure").Figure()
     figure.text(0, 0, "x").draw = lambda renderer: {}["no such color"]
     return figure
+
+
+def round_part() -> dict[str, Any]:
+    part: dict[str, Any] = {"text": "a"}
+    part["videoMetadata"] = part
+    return part
 
 
 def written(name: str, data: bytes) -> Callable[[Path], Path]:
@@ -99,6 +106,13 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a file in a response": (
         lambda _: {"functionResponse": {"name": "f", "response": {}, "parts": [PNG]}},
         r"functionResponse\.parts hold a bytes\. Give \{\"inlineData\"",
+    ),
+    "bytes in metadata": (lambda _: {"text": "a", "part_metadata": {"k": b"x"}}, r"its partMetadata is no JSON.*bytes"),
+    "a lock in a part": (lambda _: {"text": "a", "later": threading.Lock()}, r"its later is no JSON.*lock"),
+    "a part that holds itself": (lambda _: round_part(), r"its videoMetadata is no JSON: Circular"),
+    "a blob with an object": (
+        lambda _: {"inlineData": {"data": b"x", "mimeType": "a/b", "displayName": object()}},
+        r"its inlineData is no JSON",
     ),
     "an empty part": (lambda _: {}, r"\(dict\): an empty part"),
     "a folder": (lambda tmp: tmp, r"is a folder.*iterdir"),

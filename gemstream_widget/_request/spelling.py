@@ -16,6 +16,8 @@ from .wire import FIELDS, camel, decode_base64, short
 __all__ = ["json_of", "part_of", "words_of"]
 
 _MESSAGES = ("functionCall", "functionResponse", "inlineData", "fileData")
+_READ = ("data", "args", "response", "parts")
+"""Fields of these that are looked at one by one."""
 _WRAPPED = {"Blob": "inlineData", "FileData": "fileData", "FunctionResponse": "functionResponse"}
 _HEAD = 200_000
 """Characters of base64 in which an image tells its size: a photo's preview may stand before it."""
@@ -64,6 +66,11 @@ def part_of(given: Json) -> Wire:
     for name, held in (("functionCall", "args"), ("functionResponse", "response")):
         if isinstance(message := part.get(name), dict):
             _check_json(message.get(held), f"{name}.{held}")
+    for key, value in part.items():
+        if key in _MESSAGES and isinstance(value, dict):
+            value = {name: held for name, held in value.items() if name not in _READ}
+        if not isinstance(value, str):  # a text may be long
+            _check_json(value, key)
     return part
 
 
@@ -118,7 +125,9 @@ def _not_base64(value: Any) -> Any:
 
 
 def _check_json(value: Any, place: str) -> None:
-    """What tools are called with and what they answer is JSON: bytes would reach the model as Python writes them."""
+    """All but inline data is JSON. Bytes would be saved, and in what tools are called with and answer sent, as Python
+    writes them; much else can be neither copied nor sent.
+    """
     try:
         json.dumps(value)
     except (TypeError, ValueError, RecursionError) as error:
