@@ -194,6 +194,14 @@ def test_a_text_file_may_have_a_mark_of_its_encoding(encoding: str, tmp_path: Pa
     assert contents_of(tmp_path / "a.csv")[0]["parts"] == [{"text": "\na.csv:\n\n```\na,ö\n```\n"}]
 
 
+@pytest.mark.parametrize("begins", ["ID3 makes trees", "GIF89a is a format", "%PDF-1.7 begins a PDF", "The ftyp box"])
+def test_a_text_file_may_begin_like_something_else(begins: str, tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text(begins)
+    assert contents_of(tmp_path / "a.md")[0]["parts"] == [{"text": f"\na.md:\n\n```\n{begins}\n```\n"}]
+    (tmp_path / "a.txt").write_bytes(begins.encode() + b"\0\xff")  # the control: these are no text, whatever their name
+    assert "inlineData" in contents_of(tmp_path / "a.txt")[0]["parts"][0]
+
+
 def test_a_picture_may_be_text(tmp_path: Path) -> None:
     (tmp_path / "a.svg").write_text("<svg/>")
     assert contents_of(tmp_path / "a.svg")[0]["parts"] == [{"text": "\na.svg:\n\n```\n<svg/>\n```\n"}]

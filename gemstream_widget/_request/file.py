@@ -48,7 +48,14 @@ def file(path: Path) -> Item:
         raise Unsendable(f"{path} is empty.")
     words = f"{path.name}, {in_words(len(data))}"
     kind = type_of(data)
+    if kind != "text/rtf" and _is_named_text(path) and _text(data) is not None:
+        kind = None
     return Item([inline(data, kind) if kind else {"text": _quoted(path, data)}], words)
+
+
+def _is_named_text(path: Path) -> bool:
+    """Whether the name is one of text: notes on decision trees may begin with "ID3", as an MP3 does."""
+    return (mimetypes.guess_type(path.name)[0] or "").startswith("text/")
 
 
 def _quoted(path: Path, data: bytes) -> str:
