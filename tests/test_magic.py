@@ -276,6 +276,7 @@ def test_raw_braces_are_text(notebook: Notebook, source: GatedSource) -> None:
         ("%%gem\n{module}", "a module is no prompt"),
         ("%%gem --as 3x\nhi", "no name for a variable"),
         ("%%gem --as class\nhi", "no name for a variable"),
+        ("%%gem --as get_ipython\nhi", "no name for a variable"),
         ("%%gem --tools delete_fil\nhi", "no tool 'delete_fil' in this notebook. Did you mean 'delete_file'?"),
         ("%%gem --tools module.gone\nhi", "module has no 'gone'"),
         ("%%gem --tools word\nhi", "'word' is no tool but a str"),

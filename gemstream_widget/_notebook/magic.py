@@ -32,6 +32,8 @@ __all__ = ["COMMANDS", "Magic"]
 
 _LAST = "_gem"
 """The variable that holds the last run."""
+_IPYTHONS = ("get_ipython", "__builtins__", "__name__", "In", "Out")
+"""Variables without which no magic, or no cell, runs any more."""
 _ABSENT = object()
 
 COMMANDS = {
@@ -98,7 +100,7 @@ class Magic:
         """
         given = written(self.cell, line)
         name = given.bound_to
-        if name is not None and (not name.isidentifier() or keyword.iskeyword(name)):
+        if name is not None and (not name.isidentifier() or keyword.iskeyword(name) or name in _IPYTHONS):
             raise UsageError(f"%%gem --as {name}: that is no name for a variable.")
         with _in_one_line("%%gem"):
             prompt = self._prompt(cell, raw=given.raw)
