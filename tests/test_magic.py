@@ -158,7 +158,7 @@ def test_what_lines_set_stays_until_it_is_changed(notebook: Notebook, server: ge
         notebook.names.update(client=server.client(), warm={"temperature": 0.5})
         line = "--model demo --client client --system 'Be brief.' --config warm --max-steps 3 --approve never"
         notebook(f"%%gem {line}\n@say a")
-        notebook("%gem model gemini-x")
+        notebook("%gem model 'gemini-x'")
         notebook("%%gem --new --approval-timeout-s none\n@say b")
         chat = notebook.magic.chat
         assert chat is not None
@@ -291,6 +291,7 @@ def test_raw_braces_are_text(notebook: Notebook, source: GatedSource) -> None:
         ("%gem stpo", "Did you mean 'stop'?"),
         ("%gem tell me", "a prompt goes into a cell that begins with %%gem"),
         ("%gem save", "name a file"),
+        ("%gem model demo  # the local one", "one name, and nothing behind it"),
         ("%gem save somewhere.json", "there is no conversation yet"),
         ("%gem new --as x", "takes the options of a chat"),
     ],
@@ -344,13 +345,20 @@ def test_status_and_runs_tell_what_goes_on(notebook: Notebook, source: GatedSour
     asyncio.run(main())
 
 
-def test_save_writes_the_conversation(notebook: Notebook, server: gem.LocalGemini, tmp_path: Any) -> None:
+def test_save_writes_the_conversation(
+    notebook: Notebook, server: gem.LocalGemini, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def main() -> None:
         notebook.names["client"] = server.client()
         notebook("%%gem --model demo --client client\n@say kept")
         await notebook.names["_gem"]
         assert notebook(f"%gem save {tmp_path / 'a chat.json'}") is None
         assert gem.load_chat(tmp_path / "a chat.json").runs[0].text == "kept"
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("USERPROFILE", str(tmp_path))
+        assert notebook("%gem save '~/at home.json'") is None
+        assert gem.load_chat(tmp_path / "at home.json").runs[0].text == "kept"
+        assert "No such file" in notebook.refuses("%gem save ~nobody-here/chat.json")
         assert "No such file" in notebook.refuses(f"%gem save {tmp_path / 'gone' / 'chat.json'}")
 
     asyncio.run(main())

@@ -12,6 +12,7 @@ import keyword
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os.path import expanduser  # Path's raises for a user that is not there
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -189,8 +190,11 @@ class Magic:
         print(f"A new conversation with {chat.model}.")
 
     def _model(self, rest: str) -> None:
-        chat = self._own_chat({"model": rest} if rest else {})
-        print(chat.model if not rest else f"{chat.model} from here on.")
+        name = _unquoted(rest)
+        if len(name.split()) > 1:
+            raise UsageError(f"%gem model: one name, and nothing behind it, not {shorten(rest, 60)!r}.")
+        chat = self._own_chat({"model": name} if name else {})
+        print(f"{chat.model} from here on." if name else chat.model)
 
     def _tools(self, rest: str) -> None:
         chat = self._own_chat({}, tools=",".join(rest.split()) if rest else None)
@@ -201,8 +205,9 @@ class Magic:
             raise UsageError("%gem save: name a file, such as %gem save chat.json")
         if self.chat is None or not self.chat.runs:
             raise UsageError("%gem save: there is no conversation yet.")
-        self.chat.save(rest.strip("'\""))
-        print(f"Saved {_count(len(self.chat.runs), 'run')} to {rest}. gemstream_widget.load_chat reads it.")
+        path = expanduser(_unquoted(rest))
+        self.chat.save(path)
+        print(f"Saved {_count(len(self.chat.runs), 'run')} to {path}. gemstream_widget.load_chat reads it.")
 
     def _runs(self, _: str) -> None:
         every = {run.id: run for run in [*self.runs, *runs()]}
@@ -221,6 +226,10 @@ def _words(run: Run) -> str:
     tokens = run.usage.total_token_count
     facts = [run.status, f"{run.now_s:.1f} s", *([] if tokens is None else [f"{tokens:,} tokens"])]
     return f"{run.id:<5} {run.model}, {', '.join(facts)}: {shorten(' '.join(run.text.split()), 60) or '(no text yet)'}"
+
+
+def _unquoted(word: str) -> str:
+    return word.strip("'\"")
 
 
 def _count(number: int, word: str) -> str:
