@@ -309,6 +309,19 @@ def test_what_is_wrong_is_one_line_and_nothing_is_sent(
     asyncio.run(main())
 
 
+def test_a_name_that_was_asked_for_is_listed_and_the_last_run_is_not(notebook: Notebook, source: GatedSource) -> None:
+    async def main() -> None:
+        notebook("%%gem --chat held --as answer\nhi")
+        assert notebook.names["answer"] is notebook.names["_gem"]
+        listed = notebook.shell.run_line_magic("who_ls", "")
+        assert "answer" in listed
+        assert "_gem" not in listed
+        gem.stop_all()
+        await notebook.names["answer"].wait()
+
+    asyncio.run(main())
+
+
 def test_where_no_loop_runs_a_cell_is_refused_in_one_line(notebook: Notebook) -> None:
     assert "No event loop" in notebook.refuses("%%gem --model demo\nhi")
 

@@ -107,7 +107,9 @@ class Magic:
             prompt = self._prompt(cell, raw=given.raw)
             run = self._chat_for(given).queue(prompt)
         self.runs.append(run)
-        self.shell.push({_LAST: run} | ({} if name is None else {name: run}), interactive=False)
+        self.shell.push({_LAST: run}, interactive=False)
+        if name is not None:
+            self.shell.push({name: run})
         shown(run)
 
     def _prompt(self, cell: str, *, raw: bool) -> Prompt | str:
