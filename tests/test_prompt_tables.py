@@ -161,6 +161,8 @@ def test_an_array_is_told_by_its_numbers() -> None:
     assert told(np.arange(50))[2].startswith("array, 50, first 20 rows, ")
     grey = np.zeros((4, 4), dtype="uint8")
     assert told(grey)[1][0].startswith("| 0 (uint8) |")
+    masked = np.ma.array([1, 2], mask=[True, False])
+    assert told(masked)[1][2:] == ["| None |", "| 2 |"]
     records = np.array([(1, "a")], dtype=[("n", int), ("s", "U1")])
     assert told(records)[1] == ["| n (int64) | s (<U1) |", "| --- | --- |", "| 1 | a |"]
 

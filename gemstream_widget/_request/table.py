@@ -215,6 +215,8 @@ def _brief(value: Any, *, depth: int, quoted: bool) -> str:
         return repr(bytes(value[: CELL + 1]))
     if isinstance(value, float):
         return "NaN" if value != value else float.__repr__(value)
+    if is_a(value, "numpy", "ndarray") and value.ndim == 0:  # what is masked is an array of its own
+        return _brief(value.tolist(), depth=depth, quoted=quoted)
     if is_a(value, "numpy", "ndarray"):
         return _brief(value.flat[: _FEW + 1].tolist(), depth=depth, quoted=True)
     if is_a(value, "polars", "Series"):
