@@ -322,6 +322,27 @@ def test_a_name_that_was_asked_for_is_listed_and_the_last_run_is_not(notebook: N
     asyncio.run(main())
 
 
+def test_a_cell_that_is_refused_changes_nothing(notebook: Notebook, source: GatedSource) -> None:
+    async def main() -> None:
+        held = notebook.names["held"]
+        notebook.names["answer"] = {"functionResponse": {"name": "nobody", "response": {}}}
+        options = held.options
+        assert "No open function call" in notebook.refuses("%%gem --chat held --max-steps 9\n{answer}")
+        assert held.options is options
+        notebook("%gem new --model gemini-x")
+        chat = notebook.magic.chat
+        assert chat is not None
+        for line in ("--new --model gemini-y", "--model gemini-y"):
+            assert "No open function call" in notebook.refuses(f"%%gem {line}\n{{answer}}")
+            assert notebook.magic.chat is chat
+            assert chat.model == "gemini-x"
+        notebook("%gem new")
+        assert notebook.magic.chat is not chat  # the control
+        assert notebook.magic.chat.model == "gemini-x"
+
+    asyncio.run(main())
+
+
 def test_where_no_loop_runs_a_cell_is_refused_in_one_line(notebook: Notebook) -> None:
     assert "No event loop" in notebook.refuses("%%gem --model demo\nhi")
 

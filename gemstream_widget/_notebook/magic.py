@@ -105,7 +105,7 @@ class Magic:
             raise UsageError(f"%%gem --as {name}: that is no name for a variable.")
         with _in_one_line("%%gem"):
             prompt = self._prompt(cell, raw=given.raw)
-            run = self._chat_for(given).queue(prompt)
+            run = self._queued(given, prompt)
         self.runs.append(run)
         self.shell.push({_LAST: run}, interactive=False)
         if name is not None:
@@ -121,19 +121,35 @@ class Magic:
     def _evaluate(self, code: Any) -> Any:
         return eval(code, self.shell.user_global_ns, self.shell.user_ns)
 
-    def _chat_for(self, given: Namespace) -> Chat:
-        """The conversation that a line asks for, with the options it sets."""
-        options = options_of(given, self.shell.user_ns)
-        if given.chat is None:
-            return self._own_chat(options, tools=given.tools, new=given.new)
+    def _queued(self, given: Namespace, prompt: Prompt | str) -> Run:
+        """The run of a cell. What its line sets stays only where it is sent: a cell that is refused changes nothing."""
+        named = None if given.chat is None else self._named_chat(given)
+        chat = named or self.chat
+        before, options = (self.chat, self._given, self._tool_names), None if chat is None else chat.options
+        try:
+            return self._chat_for(given, named).queue(prompt)
+        except BaseException:
+            self.chat, self._given, self._tool_names = before
+            if chat is not None and options is not None and chat.options is not options:
+                chat._set(options)
+            raise
+
+    def _named_chat(self, given: Namespace) -> Chat:
         chat = find(given.chat, self.shell.user_ns, "chat")
         if not isinstance(chat, Chat):
             raise UsageError(f"%%gem --chat {given.chat}: that is a {type(chat).__name__}, not a Chat.")
         if given.new:
             raise UsageError("%%gem: --new starts a conversation of its own, and --chat goes on with yours.")
-        if options:
-            chat.change(**options)
         return chat
+
+    def _chat_for(self, given: Namespace, named: Chat | None) -> Chat:
+        """The conversation that a line asks for, with the options it sets."""
+        options = options_of(given, self.shell.user_ns)
+        if named is None:
+            return self._own_chat(options, tools=given.tools, new=given.new)
+        if options:
+            named.change(**options)
+        return named
 
     def _own_chat(self, options: dict[str, Any], *, tools: str | None = None, new: bool = False) -> Chat:
         """The cells' own conversation, with these options changed."""
