@@ -70,6 +70,9 @@ class Silent:
         ("{day} {stamp}", "2026-11-25 2026-11-25 08:30:00"),
         ("{d2}", '{"at": "2026-11-25", "set": [1]}'),
         ("{some}", '[1, "ü", null]'),
+        ("{row}", '{"text": "great", "label": 1}'),
+        ("{[row]}", '[{"text": "great", "label": 1}]'),
+        ("{car}", '{"parts": ["wheel"], "price": 3}'),
         ("{town}", "Town(name='Oslo')"),
         ("{ident}", "12345678-1234-5678-1234-567812345678"),
     ],
@@ -86,6 +89,8 @@ def test_text_numbers_and_plain_data_become_part_of_the_text(written: str, expec
         "d2": {"at": dt.date(2026, 11, 25), "set": {1}},
         "some": [1, "ü", None],
         "town": Town("Oslo"),
+        "row": {"text": "great", "label": 1},
+        "car": {"parts": ["wheel"], "price": 3},
         "ident": uuid.UUID("12345678123456781234567812345678"),
     }
     assert said(written, **names) == expected

@@ -21,7 +21,7 @@ from .._plain import Wire, shorten
 from .._redact import words_of
 from .._request.advice import OTHERS
 from .._request.prompt import Named, Prompt, contents_of, prompt_of
-from .._request.wire import DATA_FIELDS, camel
+from .._request.wire import DATA_FIELDS, FIELDS, camel
 from ..errors import InvalidPrompt
 
 __all__ = ["Expression", "filled", "pieces"]
@@ -186,10 +186,14 @@ def _written(piece: Expression, write: Callable[[], str]) -> str:
 
 
 def _is_part(value: Any) -> bool:
-    """Whether a dict is a wire part or a Content, or a list holds one."""
+    """Whether a dict is a wire part or a Content, or a list holds one. A row with a column named text is neither."""
     if isinstance(value, list | tuple):
         return any(map(_is_part, value))
-    return isinstance(value, dict) and any(camel(key) in (*DATA_FIELDS, "parts") for key in value if type(key) is str)
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        return False
+    names = {camel(key) for key in value}
+    is_part = names <= FIELDS["part"] and not names.isdisjoint(DATA_FIELDS)
+    return is_part or ("parts" in names and names <= FIELDS["content"])
 
 
 def _shown(piece: Expression) -> str:
