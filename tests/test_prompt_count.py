@@ -242,6 +242,7 @@ def test_the_local_gemini_refuses_what_gemini_would(server: gem.LocalGemini) -> 
     assert 'Unknown name "systemInstruction"' in refused({**ask("a"), "systemInstruction": {}})
     assert 'Unknown name "generateContentRequest"' in refused({"generateContentRequest": ask("a")}, vertex)
     assert "contents[0]" in refused({"contents": [7]})
+    assert "generate_content_request" in refused({"generateContentRequest": 7})
     assert "no method embedContent" in str(
         refusal(server, ask("a"), path="/v1beta/models/demo:embedContent")["message"]
     )

@@ -98,6 +98,8 @@ class Service:
         asked = get(body, "generateContentRequest")
         if asked is None and not get(body, "contents"):  # https://github.com/zed-industries/zed/issues/17343
             raise Refusal(400, "CountTokens requires generate_content_request or contents to be set.")
+        if asked is not None and not isinstance(asked, dict):
+            raise Refusal(400, f"Invalid value at 'generate_content_request': {type(asked).__name__} found.")
         if asked is not None:  # https://github.com/googleapis/python-genai/issues/432
             missing = [name for name in ("contents", "model") if not get(asked, name)]
             said = (
