@@ -7,6 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from operator import is_
 from pathlib import Path
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Unpack, get_args
@@ -61,6 +62,7 @@ class Chat:
 
     @takes_options()
     def __init__(self, **options: Unpack[ChatOptions]) -> None:
+        self._origin: tuple[Any, ...] = (None,)  # what the source follows from
         self._set(Options.of("Chat", options))
         self._rules = RuleBook()
         self._branches = Branches(self.options.history)
@@ -75,10 +77,13 @@ class Chat:
         super().__setattr__(name, value)
 
     def _set(self, options: Options) -> None:
+        demo = is_demo(options)
+        origin = (demo, options.client, options.source, options.api_key)
+        if not all(map(is_, origin, self._origin)):  # a source keeps its client, and with it the connections
+            self._origin, self._source = origin, source_of(options)
         self.options = options
         """As they are set now, checked (docs/options.md). `change` sets others."""
-        self._demo = is_demo(options)
-        self._source = source_of(options)
+        self._demo = demo
         self._vertex = getattr(options.client, "vertexai", None) is True
 
     def change(self, **options: Unpack[ChatOptions]) -> None:

@@ -101,6 +101,16 @@ def test_a_history_is_sent_before_the_prompt_and_is_the_chats_own() -> None:
     asyncio.run(main())
 
 
+def test_a_change_of_other_options_keeps_the_client() -> None:
+    """One that is dropped while others stream may close a connection of theirs, and the next answer waits for a new."""
+    chat = gem.Chat(api_key="a-key-of-mine-0123456789")
+    source = chat._source
+    chat.change(system="Be brief.", model="gemini-x")
+    assert chat._source is source
+    chat.change(api_key="another-key-0123456789")  # the control
+    assert chat._source is not source
+
+
 def test_options_are_changed_for_the_sends_that_follow() -> None:
     async def main() -> None:
         source = ListSource(HELLO, HELLO)
