@@ -190,7 +190,8 @@ class Chat:
         """The same as `send`, but where a run of this chat goes on, or is queued, the new one waits behind it, with the
         options of now. It is "queued" until every run before it has ended, however they ended; what `send` would raise
         about the history then, makes it fail. `run.stop()` takes it back: nothing is sent, and the history knows
-        nothing of it. Raises InvalidPrompt and NoRunningLoop, and HistoryError where nothing goes on.
+        nothing of it. A tool that awaits what it queued behind its own run waits for ever. Raises InvalidPrompt and
+        NoRunningLoop, and HistoryError where nothing goes on.
         """
         given = _copied(prompt_of(prompt))
         with self._lock:
@@ -338,6 +339,7 @@ class Chat:
         return next((run for run in self._branches.path(self._branches.head) if run._record.state.had_turn), None)
 
     def _none_going(self) -> None:
+        self._advance()  # which also notices a run whose loop was closed under it
         if (going := self._going) is not None:
             raise RunInProgress(going)
 

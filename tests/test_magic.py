@@ -393,7 +393,9 @@ def test_save_writes_the_conversation(
         assert notebook("%gem save '~/at home.json'") is None
         assert gem.load_chat(tmp_path / "at home.json").runs[0].text == "kept"
         assert "No such file" in notebook.refuses("%gem save ~nobody-here/chat.json")
-        assert "No such file" in notebook.refuses(f"%gem save {tmp_path / 'gone' / 'chat.json'}")
+        said = notebook.refuses(f"%gem save {tmp_path / 'gone' / 'chat.json'}")
+        assert "No such file" in said
+        assert said.rstrip().endswith("chat.json'")
 
     asyncio.run(main())
 
@@ -466,3 +468,17 @@ def test_tab_goes_through_ipythons_completer(notebook: Notebook) -> None:
 def test_the_models_offered_begin_with_the_default() -> None:
     assert cell_options.KNOWN_MODELS[0] == gem.DEFAULT_MODEL
     assert len(set(cell_options.KNOWN_MODELS)) == len(cell_options.KNOWN_MODELS)
+
+
+def test_a_new_conversation_lets_go_of_the_runs_of_the_one_before(notebook: Notebook, server: gem.LocalGemini) -> None:
+    async def main() -> None:
+        notebook.names["client"] = server.client()
+        notebook("%%gem --model demo --client client --system Short\n@say a")
+        await notebook.names["_gem"]
+        notebook("%gem new --system none")
+        notebook("%gem runs")
+        assert notebook.out == "No runs.\n"
+        assert notebook.magic.chat is not None
+        assert notebook.magic.chat.system is None
+
+    asyncio.run(main())

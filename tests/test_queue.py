@@ -605,3 +605,20 @@ def test_leaving_the_loop_ends_what_goes_on_and_takes_back_what_waits() -> None:
         ("cancelled", "taken_back"),
     ]
     assert len(source.requests) == 1
+
+
+def test_a_run_whose_loop_was_closed_under_it_holds_up_no_send() -> None:
+    chat = gem.Chat(source=GatedSource())
+
+    async def begin() -> gem.Run:
+        return chat.send("left behind")
+
+    left = asyncio.run(begin())
+
+    async def go_on() -> None:
+        run = chat.send("next")  # at once: no RunInProgress of a run that nobody can end any more
+        run.stop()
+        await run.wait()
+
+    asyncio.run(go_on())
+    assert left.status == "cancelled"

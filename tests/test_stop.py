@@ -19,6 +19,7 @@ import gemstream_widget as gem
 from gemstream_widget._stream.events import RunEnded
 from gemstream_widget.server import RequestRecord
 from tests.clients import TRANSPORTS, client_of
+from tests.gates import GatedSource
 
 CHUNKS = 40
 STREAM = f"@every 0.004\n@chunks {CHUNKS} " + "0123456789 " * 40
@@ -252,3 +253,21 @@ def test_a_flood_is_stopped_too() -> None:
 
     with gem.LocalGemini(speed=math.inf) as server:
         asyncio.run(main(server))
+
+
+def test_a_run_whose_end_cannot_even_be_told_fails_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What broke is told as an error; where telling it breaks as well, the run still ends as failed, not as stopped."""
+    from gemstream_widget._engine import driver
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no words")
+
+    async def main() -> None:
+        monkeypatch.setattr(driver, "_foreign", broken)
+        monkeypatch.setattr(driver.Driver, "_run_step", broken)
+        run = gem.Chat(source=GatedSource()).send("x")
+        await run.wait()
+        assert run.status == "failed"
+        assert "Something broke in the run. RuntimeError" in str(run.error)
+
+    asyncio.run(main())

@@ -53,6 +53,8 @@ def write_document(path: str | Path, about: Json, runs: Iterable[Json]) -> None:
     try:
         beside.write_text(json.dumps(document, indent=1, default=str) + "\n", encoding="utf-8")
         os.replace(beside, target)  # whole or not at all: what was there before is not lost in the middle
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from error  # the file that the caller knows of
     finally:
         beside.unlink(missing_ok=True)
 

@@ -137,8 +137,9 @@ class Driver:
         self.notice_closed_loop()
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled():
-            task.exception()  # seen: it was logged where it was raised
+        broken = None if task.cancelled() else task.exception()
+        if broken is not None and not self._record.done:  # even telling what broke did
+            self._end_failed(SourceError(type(broken).__name__, title="Something broke in the run"))
         self.stopping.ask("interrupt")  # a task cancelled before its first step never ran at all
         self._end_cancelled()
 

@@ -97,8 +97,10 @@ def options_of(given: Namespace, names: Mapping[str, Any]) -> dict[str, Any]:
             out[name] = tools_of(text, names)
         elif name in NAMED:
             out[name] = None if text == "none" else find(text, names, "value")
-        elif name in ("model", "system", "runner"):
+        elif name in ("model", "runner"):
             out[name] = text
+        elif name == "system":
+            out[name] = None if text == "none" else text
         elif name == "approve":
             out[name] = text if text in ("auto", "ask", "never") else find(text, names, "policy")
         else:

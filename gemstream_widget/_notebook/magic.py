@@ -159,6 +159,7 @@ class Magic:
         given = self._given | options
         if self.chat is None or new:
             chat = Chat(**given)
+            self.runs = [run for run in self.runs if not run.done]  # what is over went with its conversation
         else:
             chat = self.chat
             if options:
