@@ -39,3 +39,14 @@ def test_an_example_runs_and_shows_its_cards(name: str, examples: dict[str, Futu
     outputs = [o for cell in examples[name].result().cells for o in cell.get("outputs", [])]
     assert not [o for o in outputs if o["output_type"] == "error"]
     assert any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in outputs)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_wrong_cell_says_one_line_and_shows_no_card(examples: dict[str, Future[Any]]) -> None:
+    cells = examples["04_magics_and_prompts"].result().cells
+    wrong = [cell for cell in cells if "raises-exception" in cell.metadata.get("tags", ())]
+    assert len(wrong) == 2
+    for cell in wrong:
+        assert [(o["output_type"], o["name"]) for o in cell.outputs] == [("stream", "stderr")]
+        assert cell.outputs[0]["text"].startswith("UsageError: %%gem")
+        assert cell.outputs[0]["text"].count("\n") == 1

@@ -51,7 +51,7 @@ numbers = range(24)
 orders = pd.DataFrame({
     "month": months,
     "sales": [2911 + 37 * n % 900 for n in numbers],
-    "refunds": [120 + 311 * n % 700 for n in numbers],
+    "refunds": [180 + 1409 * n % 3200 for n in numbers],
 })
 """
 SCENES = {
