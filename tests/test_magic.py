@@ -223,6 +223,8 @@ def test_a_cell_waits_behind_the_run_that_goes_on(notebook: Notebook, source: Ga
             source.end()
             await run
         assert second.status == "cancelled"
+        notebook("%gem runs")
+        assert "cancelled (taken back), 0.0 s" in notebook.out
         assert [texts(run) for run in (first, second, third)] == [["One"], [], ["Three"]]
         assert len(source.requests) == 2
 
@@ -273,6 +275,7 @@ def test_raw_braces_are_text(notebook: Notebook, source: GatedSource) -> None:
         ("%%gem --system 'open\nhi", "quotes that close"),
         ("%%gem\n   \n", "The cell is empty"),
         ("%%gem\n{missing}", "{missing} asks for what is not there"),
+        ("%%gem\n{modul}", "name 'modul' is not defined. Did you mean 'module'? Write {{"),
         ("%%gem\n{module}", "a module is no prompt"),
         ("%%gem --as 3x\nhi", "no name for a variable"),
         ("%%gem --as class\nhi", "no name for a variable"),
@@ -373,7 +376,7 @@ def test_status_and_runs_tell_what_goes_on(notebook: Notebook, source: GatedSour
         gem.stop_all()
         await asyncio.gather(notebook.names["run"].wait(), other.wait())
         notebook("%gem runs")
-        assert "cancelled" in notebook.out
+        assert "cancelled, " in notebook.out
         assert other.id not in notebook.out
 
     asyncio.run(main())

@@ -467,7 +467,7 @@ def test_it_reads_out_a_table_and_tells_of_files() -> None:
     *texts, file = prompt.contents[0]["parts"]
     told = read_out("".join(part["text"] for part in texts), [file])
     assert told is not None
-    assert "**orders** has 30 rows x 2 columns; 20 rows of it reached me." in told.answer
+    assert "**orders** has 30 rows x 2 columns; 20 rows came with the prompt." in told.answer
     assert "| city | str | 2 different: Oslo, Ro\\|me |" in told.answer
     assert "| amount | float64 | -2 to 1.5, mean -0.25 |" in told.answer
     assert "`image/png`, 3 x 2 pixels, 24 bytes" in told.answer

@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import islice
 from numbers import Number
 from types import CodeType
@@ -105,8 +106,8 @@ def _compiled(source: str) -> CodeType | None:
     return None
 
 
-def filled(text: str, evaluate: Evaluate) -> Prompt:
-    """The prompt that `text` is, with each expression as what `evaluate` makes of it.
+def filled(text: str, evaluate: Evaluate, known: Iterable[str] = ()) -> Prompt:
+    """The prompt that `text` is, with each expression as what `evaluate` makes of it. `known` are the names it knows.
 
     Text, numbers, dates, plain dicts and lists become part of the text; anything else goes in as `Chat.send` takes it.
     Raises InvalidPrompt, which names the expression, for what cannot be evaluated or sent.
@@ -118,7 +119,7 @@ def filled(text: str, evaluate: Evaluate) -> Prompt:
         if isinstance(piece, str):
             said += piece
             continue
-        held = _held(piece, _value_of(piece, evaluate))
+        held = _held(piece, _value_of(piece, evaluate, known))
         if isinstance(held, str):
             said += held
             attachments += [f"{piece.source}, {len(held):,} characters"] if len(held) > _LONG else []
@@ -133,11 +134,13 @@ def filled(text: str, evaluate: Evaluate) -> Prompt:
     return Prompt(contents_of({"parts": parts}), tuple(attachments))  # which also weighs them all together
 
 
-def _value_of(piece: Expression, evaluate: Evaluate) -> Any:
+def _value_of(piece: Expression, evaluate: Evaluate, known: Iterable[str]) -> Any:
     try:
         return evaluate(piece.code)
     except NameError as error:
-        raise InvalidPrompt(f"{_shown(piece)} asks for what is not there: {error}. {_WRITE}") from error
+        close = get_close_matches(error.name or "", [name for name in known if not name.startswith("_")], n=1)
+        meant = f" Did you mean {close[0]!r}?" if close else ""
+        raise InvalidPrompt(f"{_shown(piece)} asks for what is not there: {error}.{meant} {_WRITE}") from error
     except Exception as error:
         raise InvalidPrompt(f"{_shown(piece)} raised {words_of(error)}.") from error
 

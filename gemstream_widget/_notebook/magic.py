@@ -116,7 +116,7 @@ class Magic:
         text = cell.strip()
         if not text:
             raise InvalidPrompt("The cell is empty: write the prompt below the line that begins with %%gem.")
-        return text if raw else filled(text, self._evaluate)
+        return text if raw else filled(text, self._evaluate, self.shell.user_ns)
 
     def _evaluate(self, code: Any) -> Any:
         return eval(code, self.shell.user_global_ns, self.shell.user_ns)
@@ -243,7 +243,8 @@ class Magic:
 def _words(run: Run) -> str:
     """A run in one line."""
     tokens = run.usage.total_token_count
-    facts = [run.status, f"{run.now_s:.1f} s", *([] if tokens is None else [f"{tokens:,} tokens"])]
+    ended = f" ({run.stopped_by.replace('_', ' ')})" if run.stopped_by else ""
+    facts = [f"{run.status}{ended}", f"{run.now_s:.1f} s", *([] if tokens is None else [f"{tokens:,} tokens"])]
     return f"{run.id:<5} {run.model}, {', '.join(facts)}: {shorten(' '.join(run.text.split()), 60) or '(no text yet)'}"
 
 

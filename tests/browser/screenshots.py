@@ -59,7 +59,7 @@ SCENES = {
     "done": ("answer = gem.ask(question, model='demo', tools=tools)", 4200),
     "approval": ("gem.ask(asked, model='demo', tools=[delete_orders, send_mail], approval_timeout_s=300)", 2200),
     "stopped": ('run = gem.ask("Write a long essay about tides", model="demo")', 3400),
-    "magics": ("%%gem --model demo --as answer\nWhich of the {len(orders)} months lost money? {orders}", 5200),
+    "magics": ("%%gem --model demo --as answer\nDescribe these {len(orders)} months: {orders}", 5200),
     "failed": ('gem.ask("Explain CRDTs in three sentences")', 1200),
 }
 

@@ -25,7 +25,7 @@ _TABLE = re.compile(
 _CELLS = re.compile(r"(?<!\\)\|")
 _HEAD = re.compile(r"(?P<name>.+) \((?P<type>[^()]*(?:\([^()]*\))?[^()]*)\)")
 _MOST_COLUMNS = 8
-_ENDING = "*I am the demo model: I tell what arrived. With a key, Gemini answers the question itself.*\n"
+_ENDING = "*I am the demo model: I describe what came with a prompt, and leave the thinking to Gemini.*\n"
 
 
 def read_out(prompt: str, files: Sequence[Json]) -> Prose | None:
@@ -57,9 +57,9 @@ def _table(found: re.Match[str]) -> str:
         for place, name, kind in columns[:_MOST_COLUMNS]
     ]
     more = f"\nand {len(columns) - _MOST_COLUMNS} more columns.\n" if len(columns) > _MOST_COLUMNS else ""
-    reached = "row" if len(rows) == 1 else "rows"
+    came = "row came" if len(rows) == 1 else "rows came"
     return (
-        f"**{found['name'] or 'A table'}** has {found['size']}; {len(rows)} {reached} of it reached me.\n\n"
+        f"**{found['name'] or 'A table'}** has {found['size']}; {len(rows)} {came} with the prompt.\n\n"
         f"| Column | Type | In these rows |\n|---|---|---|\n{''.join(lines)}{more}"
     )
 
