@@ -8,10 +8,15 @@ exhaust the stack of whoever copies it, and so would a value that holds itself.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from difflib import get_close_matches
 from numbers import Real
 from typing import Any, TypeAlias
 
-__all__ = ["MAX_DEPTH", "Json", "Wire", "clean", "clean_text", "from_digits", "is_seconds", "shorten", "with_digits"]
+__all__ = [
+    "MAX_DEPTH", "Json", "Wire", "clean", "clean_text", "counted", "from_digits", "is_seconds", "nearest", "shorten",
+    "with_digits",
+]  # fmt: skip
 
 Json: TypeAlias = dict[str, Any]
 """An object of plain JSON."""
@@ -69,6 +74,19 @@ def is_seconds(value: Any) -> bool:
 def shorten(text: str, limit: int = 80) -> str:
     """`text`, cut to `limit` characters with three dots where it is longer."""
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def counted(number: int, word: str) -> str:
+    """`1 row`, `1,250 rows`: a number of things whose plural ends in s."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A sentence that asks for the nearest right word, with a space before it; nothing where none is near, or where
+    the word itself is right.
+    """
+    close = get_close_matches(word, list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close and close[0] != word else ""
 
 
 def with_digits(value: Any) -> tuple[Any, list[list[str | int]]]:

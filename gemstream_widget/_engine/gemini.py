@@ -11,13 +11,12 @@ import os
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from inspect import signature
 from typing import TYPE_CHECKING, Any, get_args
 from weakref import WeakKeyDictionary
 
-from .._plain import Wire
+from .._plain import Wire, nearest
 from .._redact import KEY_VARIABLES, redact, remember_key
 from .._request.prompt import contents_of
 from ..errors import (
@@ -273,8 +272,7 @@ def check_config(config: Any) -> None:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        close = get_close_matches(name, types.GenerateContentConfig.model_fields, n=1)
-        meant = f" Did you mean {close[0]!r}?" if close and close[0] != name else ""
+        meant = nearest(name, types.GenerateContentConfig.model_fields)
         raise InvalidOption(f"config: {first['msg']} at {name!r}.{meant}") from None
 
 

@@ -11,11 +11,10 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
 from operator import index
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypedDict, TypeVar
 
-from .._plain import Wire, is_seconds, shorten
+from .._plain import Wire, is_seconds, nearest, shorten
 from .._redact import redact, remember_key
 from .._request.prompt import contents_of
 from .._tools.policy import Policy, is_policy
@@ -264,9 +263,8 @@ def _checked(caller: str, given: dict[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         option = OPTIONS.get(name)
         if option is None:
-            close = get_close_matches(name, OPTIONS, n=1)
-            meant = f" Did you mean {close[0]!r}?" if close else ""
-            raise InvalidOption(f"{caller} has no option {name!r}.{meant} Options: {', '.join(OPTIONS)}.")
+            known = ", ".join(OPTIONS)
+            raise InvalidOption(f"{caller} has no option {name!r}.{nearest(name, OPTIONS)} Options: {known}.")
         if not option.fits(value):
             raise InvalidOption(f"{name} is {option.takes}, not {_told(name, value)}.")
     if given["source"] is not None and given["client"] is not None:

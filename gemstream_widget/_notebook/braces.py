@@ -12,13 +12,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import islice
 from numbers import Number
 from types import CodeType
 from typing import Any
 
-from .._plain import Wire, shorten
+from .._plain import Wire, nearest, shorten
 from .._redact import words_of
 from .._request.advice import OTHERS
 from .._request.prompt import Named, Prompt, contents_of, prompt_of
@@ -138,8 +137,7 @@ def _value_of(piece: Expression, evaluate: Evaluate, known: Iterable[str]) -> An
     try:
         return evaluate(piece.code)
     except NameError as error:
-        close = get_close_matches(error.name or "", [name for name in known if not name.startswith("_")], n=1)
-        meant = f" Did you mean {close[0]!r}?" if close else ""
+        meant = nearest(error.name or "", (name for name in known if not name.startswith("_")))
         raise InvalidPrompt(f"{_shown(piece)} asks for what is not there: {error}.{meant} {_WRITE}") from error
     except Exception as error:
         raise InvalidPrompt(f"{_shown(piece)} raised {words_of(error)}.") from error

@@ -8,16 +8,16 @@ import shlex
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from IPython.core import magic_arguments as ipython
 from IPython.core.error import UsageError
 
 from .._engine.options import DEFAULT_MODEL, DEMO_MODEL, OPTIONS
+from .._plain import nearest
 from .._tools.tool import Tool
 
-__all__ = ["KNOWN_MODELS", "find", "nearest", "options_of", "takes_cell_options", "tool_names", "tools_of", "written"]
+__all__ = ["KNOWN_MODELS", "find", "options_of", "takes_cell_options", "tool_names", "tools_of", "written"]
 
 _argument: Callable[..., Any] = ipython.argument  # IPython tells no types
 _magic_arguments: Callable[..., Any] = ipython.magic_arguments
@@ -78,12 +78,6 @@ def _refuse(word: str, magic: Callable[..., Any]) -> NoReturn:
     known = [name for action in magic.parser._actions for name in action.option_strings]  # type: ignore[attr-defined]
     meant = nearest(word.partition("=")[0], known)
     raise UsageError(f"%%gem has no option {word!r}.{meant or ' Options: ' + ', '.join(known) + '.'}")
-
-
-def nearest(word: str, known: Any) -> str:
-    """A sentence that asks for the nearest right word, or nothing."""
-    close = get_close_matches(word, list(known), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def options_of(given: Namespace, names: Mapping[str, Any]) -> dict[str, Any]:

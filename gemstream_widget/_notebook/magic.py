@@ -18,14 +18,14 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from .._chat import Chat
-from .._plain import shorten
+from .._plain import counted, nearest, shorten
 from .._redact import redact, words_of
 from .._request.prompt import Prompt
 from .._run import Run, runs
 from ..errors import GemstreamError, InvalidPrompt
 from . import completion
 from .braces import filled
-from .cell_options import find, nearest, options_of, takes_cell_options, tools_of, written
+from .cell_options import find, options_of, takes_cell_options, tools_of, written
 from .display import shown
 from .doctor import Report, doctor
 
@@ -186,7 +186,7 @@ class Magic:
             print("Nothing was asked yet. %gem help tells how.")
             return
         names = ", ".join(self.chat.tools.ours) or "none"
-        print(f"{self.chat.model}, {_count(len(self.chat.runs), 'run')}, tools: {names}.")
+        print(f"{self.chat.model}, {counted(len(self.chat.runs), 'run')}, tools: {names}.")
         going = [run for run in self.chat.runs if not run.done]
         for run in going or self.chat.runs[-1:]:
             print(_words(run))
@@ -226,7 +226,7 @@ class Magic:
             raise UsageError("%gem save: there is no conversation yet.")
         path = expanduser(_unquoted(rest))
         self.chat.save(path)
-        print(f"Saved {_count(len(self.chat.runs), 'run')} to {path}. gemstream_widget.load_chat reads it.")
+        print(f"Saved {counted(len(self.chat.runs), 'run')} to {path}. gemstream_widget.load_chat reads it.")
 
     def _runs(self, _: str) -> None:
         every = {run.id: run for run in [*self.runs, *runs()]}
@@ -250,10 +250,6 @@ def _words(run: Run) -> str:
 
 def _unquoted(word: str) -> str:
     return word.strip("'\"")
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _put_back(names: dict[str, Any], name: str, before: Any) -> None:

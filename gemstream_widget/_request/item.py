@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .._plain import Wire
+from .._plain import Wire, counted
 
 __all__ = ["Item", "Unsendable", "in_words", "is_a"]
 
@@ -31,6 +31,6 @@ def is_a(value: Any, library: str, *names: str) -> bool:
 def in_words(size: int) -> str:
     """A number of bytes as people read it: `640 bytes`, `3.1 kB`, `41 kB`, `2.1 MB` (1 kB is 1000 bytes)."""
     if size < 1000:
-        return f"{size} byte{'' if size == 1 else 's'}"
+        return counted(size, "byte")
     value, unit = (size / 1e3, "kB") if size < 999_500 else (size / 1e6, "MB")
     return f"{value:.1f} {unit}" if value < 9.95 else f"{value:,.0f} {unit}"

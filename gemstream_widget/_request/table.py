@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from .._plain import clean_text, shorten
+from .._plain import clean_text, counted, shorten
 from .item import Item, Unsendable, in_words, is_a
 
 __all__ = ["CELL", "COLUMNS", "LETTERS", "ROWS", "is_table", "table"]
@@ -158,9 +158,8 @@ def _array(value: Any) -> _Grid:
 
 def _heading(grid: _Grid, name: str | None, shown: int) -> str:
     """What is below, and what was left out."""
-    rows = f"{grid.rows:,} row{'' if grid.rows == 1 else 's'}"
-    columns = f"{grid.columns:,} column{'' if grid.columns == 1 else 's'}"
-    said = [f"{grid.kind.capitalize()}{f' {name}' if name else ''}: {rows} x {columns}."]
+    size = f"{counted(grid.rows, 'row')} x {counted(grid.columns, 'column')}"
+    said = [f"{grid.kind.capitalize()}{f' {name}' if name else ''}: {size}."]
     if cut := _cut(grid, shown):
         said.append(f"Shown: {' and '.join(cut)}.")
     if len(grid.levels) == 1:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from ..._plain import Json
+from ..._plain import Json, counted
 from ..._request.item import in_words
 from ..._request.media import image_size
 from ..._request.wire import decode_base64, get
@@ -34,18 +34,13 @@ def read_out(prompt: str, files: Sequence[Json]) -> Prose | None:
     told = [*tables, *map(_file, files)]
     if not told:
         return None
-    things = " and ".join(
-        _counted(number, word) for number, word in ((len(tables), "table"), (len(files), "file")) if number
-    )
+    things = ((len(tables), "table"), (len(files), "file"))
+    came = " and ".join(f"a {word}" if number == 1 else counted(number, word) for number, word in things if number)
     thoughts = (
-        f"**Looking at what came**\n\nThere is {things} beside the words. I will say what I can read of it before "
+        f"**Looking at what came**\n\nThere is {came} beside the words. I will say what I can read of it before "
         "anything else, column by column.\n"
     )
     return Prose(thoughts, "\n\n".join([*told, _ENDING]))
-
-
-def _counted(number: int, word: str) -> str:
-    return f"a {word}" if number == 1 else f"{number} {word}s"
 
 
 def _table(found: re.Match[str]) -> str:
@@ -57,9 +52,8 @@ def _table(found: re.Match[str]) -> str:
         for place, name, kind in columns[:_MOST_COLUMNS]
     ]
     more = f"\nand {len(columns) - _MOST_COLUMNS} more columns.\n" if len(columns) > _MOST_COLUMNS else ""
-    came = "row came" if len(rows) == 1 else "rows came"
     return (
-        f"**{found['name'] or 'A table'}** has {found['size']}; {len(rows)} {came} with the prompt.\n\n"
+        f"**{found['name'] or 'A table'}** has {found['size']}; {counted(len(rows), 'row')} came with the prompt.\n\n"
         f"| Column | Type | In these rows |\n|---|---|---|\n{''.join(lines)}{more}"
     )
 
