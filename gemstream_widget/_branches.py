@@ -41,9 +41,9 @@ class Branches:
         """A run is said there, and its branch is current."""
         self._places[run.id] = self._grow(Node(run, parent, opens))
 
-    def mend(self, contents: Sequence[Wire]) -> None:
-        """From here on the current branch says this."""
-        self._grow(Node(tuple(contents), self.head, opens=True))
+    def mend(self, contents: Sequence[Wire], parent: Node) -> None:
+        """In place of all that is said up to there, a branch says this, and is current."""
+        self._grow(Node(tuple(contents), parent, opens=True))
 
     def _grow(self, node: Node) -> Node:
         self._nodes.append(node)
@@ -67,9 +67,9 @@ class Branches:
         node = self._places.get(run.id)
         return node if node is not None and node.said is run else None
 
-    def path(self, node: Node) -> Iterator[Run]:
+    def path(self, node: Node | None) -> Iterator[Run]:
         """The runs up to here, the last first."""
-        return _runs(node)
+        return (one.said for one in _way(node) if isinstance(one.said, Run))
 
     def contents(self, node: Node, *, without: Run | None = None) -> list[Wire]:
         """What is said up to here, as Contents; `without` what one of the runs said."""
@@ -83,7 +83,7 @@ class Branches:
 
     def parent(self, run: Run) -> Run | None:
         """The run that this one goes on after; None at the beginning."""
-        return next((one for one in _runs(self._places[run.id].parent) if one._record.state.had_turn), None)
+        return next((one for one in self.path(self._places[run.id].parent) if one._record.state.had_turn), None)
 
     def siblings(self, run: Run) -> list[Run]:
         """The runs that go on after the same one, itself among them, in the order they were begun in."""
@@ -111,10 +111,6 @@ def _way(node: Node | None) -> Iterator[Node]:
     while node is not None:
         yield node
         node = node.parent
-
-
-def _runs(node: Node | None) -> Iterator[Run]:
-    return (one.said for one in _way(node) if isinstance(one.said, Run))
 
 
 def _contents(node: Node) -> list[Wire]:

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from operator import is_
 from pathlib import Path
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Unpack, get_args
@@ -17,7 +16,7 @@ from ._branches import Branches, Node
 from ._engine.loops import loop_for
 from ._engine.options import OPTIONS, ChatOptions, Options, takes_options
 from ._engine.source import Request, WatchedSource
-from ._engine.sources import is_demo, source_of
+from ._engine.sources import asks_alike, is_demo, source_of
 from ._engine.turn import Turn
 from ._offers import offers_after
 from ._plain import Json, Wire
@@ -62,8 +61,9 @@ class Chat:
 
     @takes_options()
     def __init__(self, **options: Unpack[ChatOptions]) -> None:
-        self._origin: tuple[Any, ...] = (None,)  # what the source follows from
-        self._set(Options.of("Chat", options))
+        self.options = Options.of("Chat", options)
+        """As they are set now, checked (docs/options.md). `change` sets others."""
+        self._source = source_of(self.options)
         self._rules = RuleBook()
         self._branches = Branches(self.options.history)
         self._is_advancing = False
@@ -77,14 +77,13 @@ class Chat:
         super().__setattr__(name, value)
 
     def _set(self, options: Options) -> None:
-        demo = is_demo(options)
-        origin = (demo, options.client, options.source, options.api_key)
-        if not all(map(is_, origin, self._origin)):  # a source keeps its client, and with it the connections
-            self._origin, self._source = origin, source_of(options)
+        if not asks_alike(options, self.options):
+            self._source = source_of(options)
         self.options = options
-        """As they are set now, checked (docs/options.md). `change` sets others."""
-        self._demo = demo
-        self._vertex = getattr(options.client, "vertexai", None) is True
+
+    @property
+    def _vertex(self) -> bool:
+        return getattr(self.options.client, "vertexai", None) is True
 
     def change(self, **options: Unpack[ChatOptions]) -> None:
         """Set options for the sends that follow; those not named stay. Raises InvalidOption, and then changes nothing.
@@ -160,8 +159,7 @@ class Chat:
         for node in nodes:
             parent = places[node["parent"]]
             if node["contents"] is not None:
-                self._branches.head = parent
-                self._branches.mend(node["contents"])
+                self._branches.mend(node["contents"], parent)
             else:
                 saved = next(saved_runs)
                 given = Prompt(saved["prompt"], tuple(saved["attachments"]))
@@ -207,12 +205,11 @@ class Chat:
 
     def _ask(self, given: Prompt, parent: Node) -> Run:
         """Start a run with this prompt there."""
-        answered = self._answered(given.contents, parent, self._branches.contents(parent))
-        return self._begin(replace(given, contents=answered), parent=parent)
+        return self._begin(replace(given, contents=self._answered(given.contents, parent)), parent=parent)
 
-    def _answered(self, contents: list[Wire], parent: Node, history: list[Wire]) -> list[Wire]:
-        """A prompt with the answers that the calls still need which its history leaves open."""
-        opened, asked = open_calls(history), self._asked(parent)
+    def _answered(self, contents: list[Wire], parent: Node) -> list[Wire]:
+        """A prompt with the answers that the calls still need which are open there."""
+        opened, asked = open_calls(self._branches.contents(parent)), self._asked(parent)
         known = [call.result for call in asked] if len(asked) == len(opened) else []
         return answers_first(opened, contents, {c.id: OpenCall.of(c) for c in asked}, known)
 
@@ -288,14 +285,10 @@ class Chat:
         given = [] if prompt is None else contents_of(prompt)
         with self._lock:
             self._none_going()
-            history = self.history
-            added = self._answered(given, self._branches.head, history)
-        if not history and not added:
+            request = _request(self.options, self.history, self._answered(given, self._branches.head))
+        if not request.contents:
             raise InvalidPrompt("There is nothing to count yet: give count() the prompt.")
-        options = self.options
-        return await count(
-            Request(options.model, [*history, *added], options.system, options.tools.wire, options.config)
-        )
+        return await count(request)
 
     def repair(self, *codes: str) -> list[str]:
         """Mend the history: every refusal that has a repair, or those of these codes. What was done, in words.
@@ -311,7 +304,7 @@ class Chat:
             while following and mended[-1:] == following[-1:]:
                 mended, following = mended[:-1], following[:-1]
             if done:
-                self._branches.mend(mended)
+                self._branches.mend(mended, self._branches.head)
             return done
 
     def _check_tokens(self) -> None:
@@ -379,14 +372,13 @@ class Chat:
     def _new_run(
         self, given: Prompt, opening: Sequence[Wire], *, parent: Node, opens: bool, queued: bool = False
     ) -> Run:
-        """A run that goes on after what is said up to `parent`, as it is now or, where it is `queued`, at its turn. One
-        that `opens` has that in its opening.
+        """A run that goes on after what is said up to `parent`. That is over by its first request, and changes no more.
+        A run that `opens` has it in its opening.
         """
-        history = [] if opens or queued else self._branches.contents(parent)
         record = Record(
             run=f"r{next(_run_numbers)}",
             model=self.model,
-            demo=self._demo,
+            demo=is_demo(self.options),
             prompt=given.contents,
             attachments=given.attachments,
             opening=opening,
@@ -397,12 +389,11 @@ class Chat:
 
         def request(said: list[Wire]) -> Request:
             self._check_tokens()
-            return Request(options.model, [*history, *said], options.system, options.tools.wire, options.config)
+            return _request(options, [] if opens else self._branches.contents(parent), said)
 
         def prompt_at_its_turn() -> list[Wire]:
             with self._lock:
-                history[:] = self._branches.contents(parent)
-                return self._answered(given.contents, parent, history)
+                return self._answered(given.contents, parent)
 
         run = Run(
             record,
@@ -460,6 +451,10 @@ def load_chat(path: str | Path, **options: Unpack[ChatOptions]) -> Chat:
 def _copied(prompt: Prompt) -> Prompt:
     """Whoever gave it may go on changing it."""
     return replace(prompt, contents=deepcopy(prompt.contents))
+
+
+def _request(options: Options, history: list[Wire], said: list[Wire]) -> Request:
+    return Request(options.model, [*history, *said], options.system, options.tools.wire, options.config)
 
 
 def _following(history: list[Wire]) -> list[Wire]:

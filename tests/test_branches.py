@@ -128,7 +128,7 @@ def test_a_mended_history_stays_with_its_branch() -> None:
         chat = gem.Chat(source=source)
         a = await chat.send("a")
         b = await chat.send("b")
-        chat._branches.mend([{"role": "user", "parts": [{"text": "mended"}]}])
+        chat._branches.mend([{"role": "user", "parts": [{"text": "mended"}]}], chat._branches.head)
         assert said(chat.history) == ["mended"]
         c = await chat.send("c")
         assert chat.parent(c) is b

@@ -13,7 +13,7 @@ from .source import Source
 if TYPE_CHECKING:
     from google.genai import Client
 
-__all__ = ["is_demo", "source_of"]
+__all__ = ["asks_alike", "is_demo", "source_of"]
 
 
 def is_demo(options: Options) -> bool:
@@ -30,6 +30,12 @@ def source_of(options: Options) -> Source:
     if options.api_key is not None:
         return GeminiSource(connect=partial(connect, api_key=options.api_key))
     return GeminiSource(options.client)
+
+
+def asks_alike(one: Options, other: Options) -> bool:
+    """Whether these ask the same source, which keeps its client, and with it the connections."""
+    same = one.client is other.client and one.source is other.source and one.api_key is other.api_key
+    return same and is_demo(one) == is_demo(other)
 
 
 _demo_clients: dict[str, Client] = {}
