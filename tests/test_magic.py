@@ -335,9 +335,13 @@ def test_a_cell_that_is_refused_changes_nothing(notebook: Notebook, source: Gate
         notebook("%gem new --model gemini-x")
         chat = notebook.magic.chat
         assert chat is not None
+        notebook("%%gem --chat held\nover")
+        gem.stop_all()
+        over = await notebook.names["_gem"].wait()
         for line in ("--new --model gemini-y", "--model gemini-y"):
             assert "No open function call" in notebook.refuses(f"%%gem {line}\n{{answer}}")
             assert notebook.magic.chat is chat
+            assert notebook.magic.runs == [over]
             assert chat.model == "gemini-x"
         notebook("%gem new")
         assert notebook.magic.chat is not chat  # the control

@@ -252,10 +252,14 @@ class Options:
         """Options from what `caller` was given. Raises InvalidOption, ToolError and InvalidPrompt (of a history)."""
         return cls(**_checked(caller, {name: option.default for name, option in OPTIONS.items()} | dict(given)))
 
+    @property
+    def given(self) -> dict[str, Any]:
+        """What would give another chat the same options."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
     def changed(self, caller: str, given: Mapping[str, Any]) -> Options:
         """These options with others in some places. Raises as `of` does."""
-        same = {f.name: getattr(self, f.name) for f in fields(self)}
-        checked = _checked(caller, same | dict(given))
+        checked = _checked(caller, self.given | dict(given))
         return replace(self, **{name: checked[name] for name in given})
 
 

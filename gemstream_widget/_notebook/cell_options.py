@@ -8,16 +8,19 @@ import shlex
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 from IPython.core import magic_arguments as ipython
 from IPython.core.error import UsageError
 
 from .._engine.options import DEFAULT_MODEL, DEMO_MODEL, OPTIONS
 from .._plain import nearest
+from .._tools.policy import Verdict
 from .._tools.tool import Tool
 
-__all__ = ["KNOWN_MODELS", "find", "options_of", "takes_cell_options", "tool_names", "tools_of", "written"]
+__all__ = [
+    "KNOWN_MODELS", "find", "options_of", "takes_cell_options", "tool_names", "tools_of", "written", "written_names",
+]  # fmt: skip
 
 _argument: Callable[..., Any] = ipython.argument  # IPython tells no types
 _magic_arguments: Callable[..., Any] = ipython.magic_arguments
@@ -59,6 +62,11 @@ def _help(name: str, doc: str) -> str:
     return (doc + kind.get(name, "")).replace("%", "%%")
 
 
+def written_names(magic: Callable[..., Any]) -> list[str]:
+    """The options that a magic takes, as they are written."""
+    return [name for action in magic.parser._actions for name in action.option_strings]  # type: ignore[attr-defined]
+
+
 def written(magic: Callable[..., Any], line: str) -> Namespace:
     """The arguments of a line, as they are written. Raises UsageError."""
     try:
@@ -75,7 +83,7 @@ def written(magic: Callable[..., Any], line: str) -> Namespace:
 def _refuse(word: str, magic: Callable[..., Any]) -> NoReturn:
     if not word.startswith("-"):
         raise UsageError(f"%%gem does not know {word!r}: the prompt goes on the lines below, options begin with --.")
-    known = [name for action in magic.parser._actions for name in action.option_strings]  # type: ignore[attr-defined]
+    known = written_names(magic)
     meant = nearest(word.partition("=")[0], known)
     raise UsageError(f"%%gem has no option {word!r}.{meant or ' Options: ' + ', '.join(known) + '.'}")
 
@@ -96,7 +104,7 @@ def options_of(given: Namespace, names: Mapping[str, Any]) -> dict[str, Any]:
         elif name == "system":
             out[name] = None if text == "none" else text
         elif name == "approve":
-            out[name] = text if text in ("auto", "ask", "never") else find(text, names, "policy")
+            out[name] = text if text in get_args(Verdict) else find(text, names, "policy")
         else:
             out[name] = _number(text)
     return out

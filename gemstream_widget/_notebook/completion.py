@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from .._chat import Chat
-from .cell_options import KNOWN_MODELS, tool_names
+from .._engine.loops import Runner
+from .._tools.policy import Verdict
+from .cell_options import KNOWN_MODELS, tool_names, written_names
 
 if TYPE_CHECKING:
     from .magic import Magic
@@ -56,8 +58,7 @@ def offered(line: str, number: int, magic: Magic) -> tuple[str, Iterable[str]]:
     if values is not None:
         word = word.rpartition(",")[2]
         return word, values(names)
-    options = [name for action in magic.cell.parser._actions for name in action.option_strings]  # type: ignore[attr-defined]
-    return word, [name for name in options if name not in before]
+    return word, [name for name in written_names(magic.cell) if name not in before]
 
 
 def _after_command(before: list[str], word: str, magic: Magic) -> tuple[str, Iterable[str]]:
@@ -78,8 +79,8 @@ def _chat_names(names: Mapping[str, Any]) -> list[str]:
 _VALUES: dict[str, Callable[[Mapping[str, Any]], Iterable[str]]] = {
     "--model": lambda names: KNOWN_MODELS,
     "--tools": tool_names,
-    "--approve": lambda names: ("ask", "auto", "never"),
-    "--runner": lambda names: ("loop", "thread"),
+    "--approve": lambda names: get_args(Verdict),
+    "--runner": lambda names: get_args(Runner),
     "--chat": _chat_names,
 }
 """What may stand behind an option, from what the notebook holds."""

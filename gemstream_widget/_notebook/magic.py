@@ -60,8 +60,7 @@ class Magic:
         """The conversation of the cells that name none."""
         self.runs: list[Run] = []
         """What the cells sent, in order."""
-        self._given: dict[str, Any] = {}  # chat options, as the lines set them
-        self._tool_names: str | None = None  # and the names of the tools: a function may be written anew in between
+        self._tool_names: str | None = None  # as a line gave them: a function may be written anew in between
         self._before: dict[str, Any] = {}  # what was called so before
         self._last_before: Any = _ABSENT
         self._complete: Any = None
@@ -125,11 +124,11 @@ class Magic:
         """The run of a cell. What its line sets stays only where it is sent: a cell that is refused changes nothing."""
         named = None if given.chat is None else self._named_chat(given)
         chat = named or self.chat
-        before, options = (self.chat, self._given, self._tool_names), None if chat is None else chat.options
+        before, options = (self.chat, self._tool_names, self.runs), None if chat is None else chat.options
         try:
             return self._chat_for(given, named).queue(prompt)
         except BaseException:
-            self.chat, self._given, self._tool_names = before
+            self.chat, self._tool_names, self.runs = before
             if chat is not None and options is not None and chat.options is not options:
                 chat._set(options)
             raise
@@ -156,15 +155,13 @@ class Magic:
         names = self._tool_names if tools is None else tools
         if names is not None:
             options = options | {"tools": tools_of(names, self.shell.user_ns)}
-        given = self._given | options
-        if self.chat is None or new:
-            chat = Chat(**given)
+        chat = self.chat
+        if chat is None or new:
+            chat = Chat(**({} if chat is None else chat.options.given) | options)
             self.runs = [run for run in self.runs if not run.done]  # what is over went with its conversation
-        else:
-            chat = self.chat
-            if options:
-                chat.change(**options)
-        self.chat, self._given, self._tool_names = chat, given, names
+        elif options:
+            chat.change(**options)
+        self.chat, self._tool_names = chat, names
         return chat
 
     # -- %gem -------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from .._plain import Wire, shorten
 from .._redact import words_of
 from .._stream.parts import DecidedBy, Scope, ToolCall
 
-__all__ = ["Choice", "Policy", "RuleBook", "fingerprint", "is_policy", "judge"]
+__all__ = ["Choice", "Policy", "RuleBook", "Verdict", "fingerprint", "is_policy", "judge"]
 
 
 Verdict: TypeAlias = Literal["auto", "ask", "never"]
