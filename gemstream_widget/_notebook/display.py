@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Unpack
@@ -13,6 +12,7 @@ from .._engine.options import ChatOptions, takes_options
 from .._engine.source import WatchedSource
 from .._redact import words_of
 from .._run import Run
+from .shell import kernel_shell
 
 if TYPE_CHECKING:
     from .card import Card
@@ -47,7 +47,7 @@ def watch(stream: AsyncIterator[Any], *, name: str = "watched stream", runner: R
 
 def shown(run: Run) -> Run:
     """The run, displayed if there is a notebook. A card that cannot be made leaves the run as it is, and says so."""
-    if _shell() is not None:
+    if kernel_shell() is not None:
         try:
             display_run(run)
         except Exception as error:
@@ -57,16 +57,9 @@ def shown(run: Run) -> Run:
     return run
 
 
-def _shell() -> Any:
-    """The running IPython shell, or None; without importing IPython, as a script need not have it loaded."""
-    module = sys.modules.get("IPython")
-    shell = module.get_ipython() if module is not None else None
-    return shell if shell is not None and hasattr(shell, "kernel") else None
-
-
 def display_run(run: Run) -> None:
     """Show a run in the cell that is running. A run already shown by this very cell is not shown twice."""
-    shell = _shell()
+    shell = kernel_shell()
     if shell is None:
         print(repr(run))
         return

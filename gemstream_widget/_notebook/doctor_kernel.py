@@ -9,11 +9,12 @@ import sys
 from collections.abc import Iterator
 from importlib import metadata
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from .._engine.loops import running_loop
 from . import fastlane
 from .doctor_words import Finding, finding
+from .shell import shell
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -109,12 +110,6 @@ def bundle() -> Iterator[Finding]:
 
 
 # -- the host ----------------------------------------------------------------------------------------------------------
-
-
-def shell() -> Any:
-    """The running IPython shell, or None; without importing IPython, as a script need not have it loaded."""
-    module = sys.modules.get("IPython")
-    return module.get_ipython() if module is not None else None
 
 
 def host_here() -> Host:

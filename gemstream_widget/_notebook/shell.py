@@ -1,0 +1,20 @@
+"""The shell that runs here, found without importing IPython, as a script need not have it loaded."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+__all__ = ["kernel_shell", "shell"]
+
+
+def shell() -> Any:
+    """The running IPython shell, or None."""
+    module = sys.modules.get("IPython")
+    return module.get_ipython() if module is not None else None
+
+
+def kernel_shell() -> Any:
+    """The running shell of a kernel, or None."""
+    running = shell()
+    return running if hasattr(running, "kernel") else None
