@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 from .._plain import Wire, nearest
 from .._redact import KEY_VARIABLES, redact, remember_key
 from .._request.prompt import contents_of
+from .._request.wire import dumped
 from ..errors import (
     ApiError,
     ConnectionFailed,
@@ -228,19 +229,13 @@ def _count_config(client: Client, request: Request, config: GenerateContentConfi
         "model": request.model if is_whole else f"models/{request.model}",
         "contents": list(request.contents),
         "systemInstruction": contents_of(config.system_instruction)[0] if config.system_instruction else None,
-        "tools": [_wire(tool) for tool in tools],
-        "toolConfig": config.tool_config and _wire(config.tool_config),
+        "tools": [dumped(tool) for tool in tools],
+        "toolConfig": config.tool_config and dumped(config.tool_config),
         "cachedContent": config.cached_content,
     }
     asked = {name: value for name, value in asked.items() if value}
     body = {"contents": [], "generateContentRequest": asked}  # the SDK's own contents give way
     return types.CountTokensConfig(http_options=options.model_copy(update={"extra_body": body}))
-
-
-def _wire(setting: Any) -> Wire:
-    """A setting of the SDK's as it travels."""
-    wire: Wire = setting.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return wire
 
 
 def _declared(tool: Any, vertex: bool) -> Tool:

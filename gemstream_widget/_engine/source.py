@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from .._plain import Wire
+from .._request.wire import dumped
 from ..errors import SourceError
 
 __all__ = ["BREATH_S", "ListSource", "Request", "Source", "WatchedSource", "wire_of"]
@@ -107,7 +108,7 @@ def wire_of(chunk: Any) -> Wire:
     """A chunk of the SDK as a wire dict. The SDK has dropped what it does not know, and decoded base64: it is written
     back in the standard alphabet, as Gemini sends it.
     """
-    wire: Wire = chunk.model_dump(mode="json", by_alias=True, exclude_none=True)
+    wire: Wire = dumped(chunk)
     wire.pop("sdkHttpResponse", None)
     for candidate in wire.get("candidates") or ():
         for part in (candidate.get("content") or {}).get("parts") or ():

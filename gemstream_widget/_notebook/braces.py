@@ -17,10 +17,10 @@ from numbers import Number
 from types import CodeType
 from typing import Any
 
-from .._plain import Wire, nearest, shorten
+from .._plain import Wire, clean_text, nearest, shorten
 from .._redact import words_of
 from .._request.advice import OTHERS
-from .._request.prompt import Named, Prompt, contents_of, prompt_of
+from .._request.prompt import Named, Prompt, joined, prompt_of
 from .._request.wire import DATA_FIELDS, FIELDS, camel
 from ..errors import InvalidPrompt
 
@@ -123,14 +123,14 @@ def filled(text: str, evaluate: Evaluate, known: Iterable[str] = ()) -> Prompt:
             said += held
             attachments += [f"{piece.source}, {len(held):,} characters"] if len(held) > _LONG else []
             continue
-        parts += [{"text": said}] if said.strip() else []
+        parts += [{"text": clean_text(said)}] if said.strip() else []
         said = ""
         parts += [part for content in held.contents for part in content["parts"]]
         attachments += held.attachments
-    parts += [{"text": said}] if said.strip() else []
+    parts += [{"text": clean_text(said)}] if said.strip() else []
     if not parts:
         raise InvalidPrompt("The prompt is empty: its expressions gave no text.")
-    return Prompt(contents_of({"parts": parts}), tuple(attachments))  # which also weighs them all together
+    return joined(parts, attachments)
 
 
 def _value_of(piece: Expression, evaluate: Evaluate, known: Iterable[str]) -> Any:

@@ -47,22 +47,20 @@ def file(path: Path) -> Item:
     if not data:
         raise Unsendable(f"{path} is empty.")
     words = f"{path.name}, {in_words(len(data))}"
-    kind = type_of(data)
-    if kind != "text/rtf" and _is_named_text(path) and _text(data) is not None:
-        kind = None
-    return Item([inline(data, kind) if kind else {"text": _quoted(path, data)}], words)
+    kind, named = type_of(data), mimetypes.guess_type(path.name)[0] or ""
+    # Notes on decision trees may begin with "ID3", as an MP3 does.
+    by_name = named.startswith("text/") and kind != "text/rtf"
+    text = _text(data) if kind is None or by_name else None
+    if kind is None or text is not None:
+        return Item([{"text": _quoted(path, named, data, text)}], words)
+    return Item([inline(data, kind)], words)
 
 
-def _is_named_text(path: Path) -> bool:
-    """Whether the name is one of text: notes on decision trees may begin with "ID3", as an MP3 does."""
-    return (mimetypes.guess_type(path.name)[0] or "").startswith("text/")
-
-
-def _quoted(path: Path, data: bytes) -> str:
-    """The text of a file, with its name in front, in a fence that nothing in it closes."""
-    text = _text(data)
-    named = mimetypes.guess_type(path.name)[0] or ""
-    is_media = named.split("/")[0] in ("image", "audio", "video") or named == "application/pdf"
+def _quoted(path: Path, named: str, data: bytes, text: str | None) -> str:
+    """The text of a file whose name is one of the type `named`, with the name in front, in a fence that nothing in it
+    closes.
+    """
+    is_media = named.split("/", maxsplit=1)[0] in ("image", "audio", "video") or named == "application/pdf"
     if is_media and named != "image/svg+xml":
         begins = "is text" if text is not None else f"begins with {data[:8]!r}"
         raise Unsendable(f"{path} has the name of {named}, but {begins}: it is no such file.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from .spelling import json_of, part_of, words_of
 from .table import is_table, table
 from .wire import FIELDS, camel, short
 
-__all__ = ["Named", "Prompt", "contents_of", "prompt_of"]
+__all__ = ["Named", "Prompt", "contents_of", "joined", "prompt_of"]
 
 _T = TypeVar("_T")
 
@@ -85,6 +85,16 @@ def prompt_of(given: Any) -> Prompt:
         contents = [_with_parts(item, content or {}, told) for item, content in read]
     _check_whole(told)
     return Prompt(contents, tuple(clean_text(one.words) for _, one in told if one.words))
+
+
+def joined(parts: list[Wire], attachments: Iterable[str]) -> Prompt:
+    """One prompt of parts that were read before. Raises InvalidPrompt where they say nothing, and where they are
+    together more than a request takes.
+    """
+    content: Wire = {"role": "user", "parts": parts}
+    whole = _Given("The prompt", content, None)
+    _check_whole([(whole, Item([part])) for part in parts])
+    return Prompt([content], tuple(attachments))
 
 
 def _items(given: Any, above: tuple[int, ...] = (), name: str | None = None) -> Iterator[_Given]:

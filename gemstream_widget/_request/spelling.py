@@ -9,9 +9,10 @@ import json
 from typing import Any
 
 from .._plain import Json, Wire, clean_text
+from .._stream.parts import bytes_in
 from .item import Unsendable, is_a
 from .media import attached, is_bytes
-from .wire import FIELDS, camel, decode_base64, short
+from .wire import FIELDS, camel, decode_base64, dumped, short
 
 __all__ = ["json_of", "part_of", "words_of"]
 
@@ -27,10 +28,9 @@ def json_of(item: Any) -> Json | None:
     """The fields of a dict, or of one of the SDK's objects without an import of the SDK; None for anything else."""
     if isinstance(item, dict):
         return item
-    dump = getattr(item, "model_dump", None)
-    if not callable(dump) or isinstance(item, type):
+    if not callable(getattr(item, "model_dump", None)) or isinstance(item, type):
         return None
-    wire = dump(mode="json", by_alias=True, exclude_none=True)
+    wire = dumped(item)
     if not isinstance(wire, dict):
         return None
     if hasattr(item, "uri"):
@@ -91,8 +91,7 @@ def words_of(part: Wire) -> str | None:
         return None
     kind = blob.get("mimeType") or "bytes"
     what = "" if kind.startswith("image/") else str(blob.get("displayName") or "")
-    size = len(data) * 3 // 4 - data.count("=", -2)
-    return attached(base64.b64decode(data[:_HEAD]), kind, what=what, size=size)
+    return attached(base64.b64decode(data[:_HEAD]), kind, what=what, size=bytes_in(data))
 
 
 def _spelled(message: Json, kind: str) -> Wire:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["DATA_FIELDS", "FIELDS", "FUNCTION_NAME", "camel", "decode_base64", "get", "short", "snake"]
+__all__ = ["DATA_FIELDS", "FIELDS", "FUNCTION_NAME", "camel", "decode_base64", "dumped", "get", "short", "snake"]
 
 
 DATA_FIELDS = (
@@ -61,6 +61,11 @@ def decode_base64(text: object) -> bytes | None:
         return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None
+
+
+def dumped(value: Any) -> Any:
+    """One of the SDK's objects as it travels. The SDK is not imported: the value brings its own way."""
+    return value.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def short(value: Any) -> str:

@@ -18,7 +18,7 @@ from typing import Any, overload
 
 from .._plain import Wire, is_seconds
 from .._redact import words_of
-from .._request.wire import FUNCTION_NAME
+from .._request.wire import FUNCTION_NAME, dumped
 from ..errors import ToolError, ToolTimedOut
 from .policy import Policy, is_policy
 from .printed import captured
@@ -219,9 +219,8 @@ def _several(tools: Any) -> Iterable[Any]:
 def _as_wire(given: Any) -> Wire | None:
     if isinstance(given, dict) and given:
         return deepcopy(given)  # what was told to Gemini stays what it was
-    dump = getattr(given, "model_dump", None)  # the SDK's Tool and FunctionDeclaration, without importing the SDK
-    if dump is not None and not isinstance(given, type):
-        wire: Wire = dump(mode="json", by_alias=True, exclude_none=True)
+    if hasattr(given, "model_dump") and not isinstance(given, type):  # the SDK's Tool and FunctionDeclaration
+        wire: Wire = dumped(given)
         return wire
     if callable(given):
         return None
