@@ -14,6 +14,7 @@ __all__ = ["KEY_VARIABLES", "redact", "redact_all", "remember_key", "words_of"]
 
 
 KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+"""Where the SDK finds a key: the first that is set counts."""
 
 _SHORTEST = 8  # what is shorter would take pieces out of ordinary words
 _KEY_SHAPES = re.compile(r"(?<![\w-])(?:AIza[\w-]{20,}|AQ\.[\w-]{20,}|ya29\.[\w-]+)")

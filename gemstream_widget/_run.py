@@ -45,7 +45,7 @@ https://github.com/ipython/ipykernel/issues/881
 """
 
 
-_live: dict[str, Run] = {}
+_live: dict[str, Run] = {}  # also because a task nobody holds may be collected in the middle of its work
 
 
 def runs() -> list[Run]:

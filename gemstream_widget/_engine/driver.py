@@ -39,7 +39,6 @@ from .turn import Turn
 __all__ = ["Driver"]
 
 _log = logging.getLogger(__name__)
-_going: set[Driver] = set()  # a task nobody holds may be collected in the middle of its work
 
 
 class Driver:
@@ -83,7 +82,6 @@ class Driver:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin on `loop`; called once, from any thread. What the run prints goes to the cell that called this."""
         self.loop = loop
-        _going.add(self)
         context = copy_context()
 
         def begin() -> None:
@@ -402,7 +400,6 @@ class Driver:
         state = next_state(RUN_TABLE, record.status, event)
         offers = [] if stopped_by == TAKEN_BACK else self._offers(state)  # which may also give the error a better hint
         told = None if error is None else error.to_json()
-        _going.discard(self)
         if self._grace_timer is not None:
             self._grace_timer.cancel()
         record.end(RunEnded(record.now(), state, stopped_by, notice, told, receipt, offers))

@@ -37,14 +37,15 @@ if TYPE_CHECKING:
     from google.genai import Client
     from google.genai.types import CountTokensConfig, GenerateContentConfig, Tool
 
-__all__ = ["GeminiSource", "check_config", "connect"]
+__all__ = ["CLOUD_VARIABLES", "GeminiSource", "check_config", "connect"]
 
 
 # --------------------------------------------------------------------------------------------------------------------
 # Gemini
 
-_CLOUD_VARIABLES = ("GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_ENTERPRISE")
-_SETTINGS = (*KEY_VARIABLES, *_CLOUD_VARIABLES, "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION")
+CLOUD_VARIABLES = ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI")
+"""What turns Vertex AI on, as the SDK reads it: the first that is set counts."""
+_SETTINGS = (*KEY_VARIABLES, *CLOUD_VARIABLES, "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION")
 _clients: dict[tuple[str | None, ...], Client] = {}
 
 
@@ -119,7 +120,7 @@ def _require_credentials() -> None:
 
     The variables are those the SDK reads: https://googleapis.github.io/python-genai/#create-a-client
     """
-    if not any(os.environ.get(name, "").strip() for name in (*KEY_VARIABLES, *_CLOUD_VARIABLES)):
+    if not any(os.environ.get(name, "").strip() for name in (*KEY_VARIABLES, *CLOUD_VARIABLES)):
         raise MissingKey("Neither GEMINI_API_KEY nor GOOGLE_API_KEY is set, and no Vertex AI settings were found.")
 
 

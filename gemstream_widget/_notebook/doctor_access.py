@@ -18,6 +18,8 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from .._engine.gemini import CLOUD_VARIABLES
+from .._redact import KEY_VARIABLES
 from .doctor_wait import within
 from .doctor_words import Finding, finding
 
@@ -27,9 +29,6 @@ _PATIENCE_S = 2.0
 
 # -- credentials -------------------------------------------------------------------------------------------------------
 
-_KEYS = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
-_SWITCHES = ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI")
-"""The first that is set counts, of keys and of switches."""
 _YES, _NO = ("true", "1"), ("false", "0", "")
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 
@@ -45,7 +44,7 @@ _UNFIT: dict[str, Callable[[str], bool]] = {
 
 def credentials() -> Iterator[Finding]:
     """What the SDK would take from the environment for a client, and what is wrong with it."""
-    said = {name: os.environ[name].lower() for name in _SWITCHES if name in os.environ}
+    said = {name: os.environ[name].lower() for name in CLOUD_VARIABLES if name in os.environ}
     for name, word in said.items():
         if word not in (*_YES, *_NO):
             yield finding("cloud.word", switch=name)
@@ -57,14 +56,14 @@ def credentials() -> Iterator[Finding]:
 
 def _switch() -> str | None:
     """The variable by which Vertex AI is on, or None."""
-    name = next((name for name in _SWITCHES if name in os.environ), None)
+    name = next((name for name in CLOUD_VARIABLES if name in os.environ), None)
     return name if name is not None and os.environ[name].lower() in _YES else None
 
 
 def _key() -> Iterator[Finding]:
-    held = {name: value for name in _KEYS if (value := os.environ.get(name))}
+    held = {name: value for name in KEY_VARIABLES if (value := os.environ.get(name))}
     if not held:
-        empty = next((name for name in _KEYS if name in os.environ), None)
+        empty = next((name for name in KEY_VARIABLES if name in os.environ), None)
         yield finding("key.none") if empty is None else finding("key.blank", name=empty)
         return
     name, value = next(iter(held.items()))
@@ -90,7 +89,7 @@ def _shape(name: str, value: str) -> Iterator[Finding]:
 
 def _cloud(switch: str) -> Iterator[Finding]:
     project, location = (bool(os.environ.get(f"GOOGLE_CLOUD_{what}")) for what in ("PROJECT", "LOCATION"))
-    key = next((name for name in _KEYS if os.environ.get(name)), None)
+    key = next((name for name in KEY_VARIABLES if os.environ.get(name)), None)
     if key is not None and not project and not location:
         yield finding("cloud.on", switch=switch, given=key)
         yield from _shape(key, os.environ[key])

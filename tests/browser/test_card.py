@@ -23,6 +23,15 @@ START = """async ([state, views]) => {
   window.card = { ...mounted, el: shown[0].el, views: shown };
 }"""
 
+# Notes every sentence that a screen reader is given.
+HEAR = """() => {
+  const root = document.querySelector(".gemstream").shadowRoot;
+  window.said = [];
+  for (const region of root.querySelectorAll("[role=status], [role=alert]"))
+    new MutationObserver(records => records.forEach(record => record.addedNodes.forEach(
+      node => said.push(node.textContent)))).observe(region, {childList: true});
+}"""
+
 
 class Card:
     """One page with one card (or several views of it)."""
@@ -457,15 +466,7 @@ def test_every_button_is_reachable_by_tab(card: Card) -> None:
 
 def test_boundaries_are_announced_once_and_busy_ends(card: Card) -> None:
     card.start()
-    card.js(
-        """() => {
-          const root = document.querySelector(".gemstream").shadowRoot;
-          window.said = [];
-          for (const region of root.querySelectorAll("[role=status], [role=alert]"))
-            new MutationObserver(records => records.forEach(record => record.addedNodes.forEach(
-              node => said.push(node.textContent)))).observe(region, {childList: true});
-        }"""
-    )
+    card.js(HEAR)
     assert card.find(".body").get_attribute("aria-busy") == "true"
     card.part("thought", "Hm")
     card.state("Reasoning")

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.test_card import Card, card, open_card
+from tests.browser.test_card import HEAR, Card, card, open_card
 from tests.browser.test_page import SILENT
 
 # The fixtures come from test_card.
 __all__ = ["card", "open_card"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(60)]
-
-# Notes every sentence that a screen reader is given.
-HEAR = """() => {
-  const root = document.querySelector(".gemstream").shadowRoot;
-  window.said = [];
-  for (const region of root.querySelectorAll("[role=status], [role=alert]"))
-    new MutationObserver(records => records.forEach(record => record.addedNodes.forEach(
-      node => said.push(node.textContent)))).observe(region, {childList: true});
-}"""
 
 
 def facts(card: Card) -> str:
