@@ -26,7 +26,7 @@ from comm.base_comm import BaseComm
 
 import gemstream_widget as gem
 from benchmarks.setting import Setting
-from gemstream_widget._engine import driver
+from gemstream_widget import _run
 from gemstream_widget._engine.source import ListSource
 from gemstream_widget._notebook import fastlane, link
 from tests.clients import client_of
@@ -117,7 +117,7 @@ def _silent_comms() -> Iterator[None]:
 async def _all(server: gem.LocalGemini, count: int, crowd: int, most: int) -> tuple[list[Row], float]:
     kept: list[weakref.ref[gem.Run]] = []
     registries: dict[str, Callable[[], int]] = {
-        "driver._going": lambda: len(driver._going),
+        "_run._live": lambda: len(_run._live),
         "fastlane._handlers": lambda: len(fastlane._handlers),
         "link._pacer": lambda: link._pacer._going,
         "ipywidgets": lambda: len(_widgets()),
