@@ -5,12 +5,12 @@ Of contents whose shapes hold, in either spelling.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from .._plain import Json
+from .._stream.matching import Named, match
 from .violation import Place
 from .wire import get
 
@@ -35,6 +35,10 @@ class Function:
         value: str | None = get(self.message, "id")
         return value
 
+    @property
+    def named(self) -> Named:
+        return Named.from_wire(self.message)
+
 
 @dataclass(frozen=True, slots=True)
 class Speech:
@@ -57,21 +61,35 @@ class Speech:
             if (message := get(part, kind)) is not None
         ]
 
+    @property
+    def only_responds(self) -> bool:
+        """Whether it holds function responses and nothing else."""
+        return all(get(part, "functionResponse") is not None for _, c in self.contents for part in get(c, "parts"))
+
     def open_calls(self) -> list[Function]:
-        """The calls of the model, without those the provider answered itself (server-side MCP)."""
-        answered = Counter(response.name for response in self.functions("functionResponse"))
-        calls = []
-        for call in self.functions("functionCall"):
-            if answered[call.name]:
-                answered[call.name] -= 1
-            else:
-                calls.append(call)
+        """The calls of the model, without those the provider answered itself (server-side MCP).
+
+        Its responses are matched as they came, one by one with the calls before them: so the stream was read, and who
+        read it ran the others.
+        """
+        calls = self.functions("functionCall")
+        for response in self.functions("functionResponse"):
+            before = [call.named for call in calls if call.place < response.place]
+            (answered,) = match(before, [response.named])
+            if answered is not None:
+                del calls[answered]
         return calls
+
+    def unanswered(self, reply: Speech) -> list[Function]:
+        """The open calls that no response in the reply answers."""
+        calls, responses = self.open_calls(), reply.functions("functionResponse")
+        answered = match([call.named for call in calls], [response.named for response in responses])
+        return [call for place, call in enumerate(calls) if place not in answered]
 
 
 def speeches(contents: Sequence[Json]) -> list[Speech]:
-    """The contents by who speaks."""
-    numbered = groupby(enumerate(contents), key=lambda item: get(item[1], "role") or "user")
+    """The contents by who speaks: whoever is not the model is the user."""
+    numbered = groupby(enumerate(contents), key=lambda item: "model" if get(item[1], "role") == "model" else "user")
     return [Speech(role, tuple(group)) for role, group in numbered]
 
 

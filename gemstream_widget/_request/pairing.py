@@ -6,13 +6,14 @@ parts are read in either spelling.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import NamedTuple
 
 from .._plain import Json, Wire
+from .._stream.matching import Named, match
 from .._stream.parts import ToolCall
 from ..errors import HistoryError
+from .conversation import speeches
 from .wire import get
 
 __all__ = ["SUPERSEDED", "OpenCall", "answers_first", "open_calls"]
@@ -21,52 +22,38 @@ __all__ = ["SUPERSEDED", "OpenCall", "answers_first", "open_calls"]
 SUPERSEDED = "The user sent a new message instead of answering this call."
 
 
-class OpenCall(NamedTuple):
-    """A function call in the history that nothing answers yet. `call_id` is the provider's, or None."""
+class OpenCall(Named):
+    """A function call in the history that nothing answers yet."""
 
-    name: str
-    call_id: str | None
+    __slots__ = ()
 
     @classmethod
     def of(cls, call: ToolCall) -> OpenCall:
         return cls(call.name, call.call_id)
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.call_id})" if self.call_id else self.name
-
-    def answered_by(self, response: Json) -> bool:
-        """Whether a functionResponse goes with this call: by id where both have one, else by name."""
-        if response.get("id") and self.call_id:
-            return bool(response["id"] == self.call_id)
-        return bool(response.get("name") == self.name)
+        return f"{self.name} ({self.id})" if self.id else str(self.name)
 
     def answer(self, response: Json) -> Wire:
         """The functionResponse part: the real name, and the provider's id where there was one."""
         out: Wire = {"name": self.name, "response": response}
-        if self.call_id:
-            out["id"] = self.call_id
+        if self.id:
+            out["id"] = self.id
         return {"functionResponse": out}
 
 
-def open_calls(contents: Iterable[Json]) -> list[OpenCall]:
+def open_calls(contents: Sequence[Json]) -> list[OpenCall]:
     """The function calls at the end that no response after them answers, in order. Of one further back it is too late:
     Gemini takes a response only right after its call.
     """
-    calls: list[OpenCall] = []
-    was_user = False
-    for content in contents:
-        is_user, parts = content.get("role") != "model", content["parts"]
-        if (was_user and not is_user) or (is_user and any(get(part, "functionResponse") is None for part in parts)):
-            calls.clear()
-        was_user = is_user
-        for part in parts:
-            if (call := get(part, "functionCall")) is not None and not is_user:
-                calls.append(OpenCall(call.get("name", ""), call.get("id")))
-            elif (response := get(part, "functionResponse")) is not None:
-                match = next((c for c in calls if c.answered_by(response)), None)
-                if match is not None:
-                    calls.remove(match)
-    return calls
+    *_, before, last = None, None, *speeches(contents)
+    if last and last.role == "model":
+        calls = last.open_calls()
+    elif last and before and last.only_responds:
+        calls = before.unanswered(last)
+    else:
+        calls = []
+    return [OpenCall(call.name or "", call.id) for call in calls]
 
 
 def answers_first(
@@ -91,10 +78,8 @@ def answers_first(
     if not opened and not given:
         return rest
     responses = [r and c.answer(r) for c, r in zip_longest(opened, known)] if opened else []
-    for response in given:
-        call = ours.get(str(response.get("id")))
-        wanted = {"name": call.name, "id": call.call_id} if call else response
-        place = next((i for i, c in enumerate(opened) if responses[i] is None and c.answered_by(wanted)), None)
+    free = [place for place, response in enumerate(responses) if response is None]
+    for response, place in zip(given, _places(opened, free, given, ours), strict=True):
         if place is None:
             got = response.get("id") or response.get("name")
             asked = ", ".join(map(str, opened)) or "none"
@@ -111,3 +96,25 @@ def answers_first(
         raise HistoryError(f"Every open function call needs its response in the same send; missing: {missing}.")
     answers = [r or c.answer({"error": SUPERSEDED}) for c, r in zip(opened, responses, strict=True)]
     return [{"role": "user", "parts": answers}, *rest]
+
+
+def _places(
+    opened: Sequence[OpenCall], free: Sequence[int], given: Sequence[Json], ours: Mapping[str, OpenCall]
+) -> list[int | None]:
+    """For each given response the place of the call it goes with, of those that are free.
+
+    Our own id tells calls apart that have the same name and no other id. It says which, where the calls we know are the
+    open ones; where not, it says the call's name and the provider's id.
+    """
+    own = {our_id: place for place, our_id in enumerate(ours)} if [*ours.values()] == [*opened] else {}
+    ids = [str(response.get("id")) for response in given]
+    found: list[int | None] = [None] * len(given)
+    for n, our_id in enumerate(ids):
+        if (place := own.get(our_id)) in free and place not in found:
+            found[n] = place
+    left = [place for place in free if place not in found]
+    others = [n for n, our_id in enumerate(ids) if our_id not in own]
+    matched = match([opened[place] for place in left], [ours.get(ids[n]) or Named.from_wire(given[n]) for n in others])
+    for n, at in zip(others, matched, strict=True):
+        found[n] = None if at is None else left[at]
+    return found

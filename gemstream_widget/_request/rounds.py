@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import Any, TypeAlias
 
 from .._plain import Json, clean
+from .._stream.matching import Named, match
 from .conversation import Function, Speech, speeches
 from .mends import Mended, replace
-from .pairing import OpenCall
 from .violation import Place, Violation
 from .wire import short
 
@@ -41,7 +41,7 @@ def pair_responses(contents: list[Any], found: Sequence[Violation]) -> Mended:
         if not one.spare:
             continue
         for home in [*rounds[n::-1], *rounds[n + 1 :]]:  # the calls before it come first, the nearest of them
-            if (one.wrong or home.wrong) and (moved := home.take(one.spare, _fits)):
+            if (one.wrong or home.wrong) and (moved := home.take(one.spare, match)):
                 one.wrong = home.wrong = True
                 done += [f"Moves the response {r.name} in {r.place} to its call." for r in moved]
         if one.wrong:
@@ -50,8 +50,18 @@ def pair_responses(contents: list[Any], found: Sequence[Violation]) -> Mended:
     return [content for one in rounds for content in one.mend(done)], done
 
 
-def _fits(call: Function, response: Function) -> bool:
-    return OpenCall(call.name or "", call.id).answered_by(response.message)
+_Matching: TypeAlias = Callable[[Sequence[Named], Sequence[Named]], list[int | None]]
+"""Says for each response which call it answers."""
+
+
+def _match_names(calls: Sequence[Named], responses: Sequence[Named]) -> list[int | None]:
+    """By name, whatever the ids say."""
+    return match([call._replace(id=None) for call in calls], [response._replace(id=None) for response in responses])
+
+
+def _match_places(calls: Sequence[Named], responses: Sequence[Named]) -> list[int | None]:
+    """By their order, where there is one response for each call."""
+    return [*range(len(calls))] if len(calls) == len(responses) else [None] * len(responses)
 
 
 @dataclass(slots=True, eq=False)
@@ -74,21 +84,21 @@ class _Round:
         spare = reply.functions("functionResponse") if reply else []
         places = {i for speech in (said, reply) if speech for i, _ in speech.contents}
         one = cls(said, reply, calls, [None] * len(calls), spare, bool(places & wrong))
-        one.take(spare, lambda call, response: bool(call.id) and call.id == response.id)
-        one.take(spare, lambda call, response: call.name == response.name)
-        if len(spare) == one.responses.count(None):
-            one.take(spare, lambda call, response: True)
+        for matching in (match, _match_names, _match_places):  # what stands right after the calls is meant for them
+            one.take(spare, matching)
         return one
 
-    def take(self, spare: list[Function], fits: Callable[[Function, Function], bool]) -> list[Function]:
-        """Move the spare responses that fit to the calls that have none. Gives those that moved."""
-        moved = []
-        for n, call in enumerate(self.calls):
-            if not self.responses[n] and (response := next((r for r in spare if fits(call, r)), None)):
-                self.responses[n] = response
-                spare.remove(response)
-                moved.append(response)
-        return moved
+    def take(self, spare: list[Function], matching: _Matching) -> list[Function]:
+        """Move the spare responses that match to the calls that have none. Gives those that moved."""
+        free = [n for n, response in enumerate(self.responses) if response is None]
+        if not free:
+            return []
+        found = matching([self.calls[n].named for n in free], [response.named for response in spare])
+        moved = {free[n]: response for n, response in zip(found, spare, strict=True) if n is not None}
+        for n, response in moved.items():
+            self.responses[n] = response
+        spare[:] = [response for n, response in zip(found, spare, strict=True) if n is None]
+        return list(moved.values())
 
     def mend(self, done: list[str]) -> list[Json]:
         """The contents, with one response to each call, in call order, in a content right after the calls."""

@@ -20,6 +20,7 @@ from itertools import pairwise
 from typing import Any
 
 from .._plain import Json
+from .._stream.matching import match
 from .conversation import Function, Speech, current_turn, speeches
 from .shapes import shape_violations, unknown_name
 from .violation import Place, Violation
@@ -181,6 +182,7 @@ def _calls_are_answered(request: _Body) -> Iterator[Violation]:
         if speech.role != "model" or not (calls := speech.open_calls()):
             continue
         responses = following.functions("functionResponse")
+        # Gemini counts, as its message says, before it asks which response is whose: so does this rule.
         if len(calls) == len(responses):
             yield from _responses_match(calls, responses)
         elif responses or not lenient:  # https://github.com/google-gemini/gemini-cli/issues/16415
@@ -202,8 +204,10 @@ def _responses_match(calls: list[Function], responses: list[Function]) -> Iterat
             "id_mismatch", responses[0].place, "functionResponse.id does not match functionCall.id",
             "Give each response the id of its call, or leave ids out of both.",
         )  # fmt: skip
-    elif Counter(call.name for call in calls) != Counter(response.name for response in responses):
-        yield Violation(  # wording ours
+        return
+    places = match([call.named for call in calls], [response.named for response in responses])
+    if any(n is None or calls[n].name != response.name for n, response in zip(places, responses, strict=True)):
+        yield Violation(  # an equal id does not help: https://github.com/google/adk-python/issues/6761; wording ours
             "name_mismatch", responses[0].place, "functionResponse.name does not match functionCall.name",
             "Give each response the name of the function that was called.",
         )  # fmt: skip

@@ -33,6 +33,7 @@ from .events import (
     UsageReported,
 )
 from .machine import CALL_TABLE, next_state
+from .matching import Named, match
 from .outcome import outcome_of
 from .values import Step
 
@@ -334,15 +335,16 @@ class Decoder:
 
     def _answered(self, answer: Wire) -> None:
         """A functionResponse from the model's own side: the call it answers is not ours to run."""
-        for call_id, started in self._calls.items():
-            call = started.raw.get("functionCall", {})
-            same_id = call.get("id") is not None and call.get("id") == answer.get("id")
-            if same_id or (call.get("name") == answer.get("name") and None in (call.get("id"), answer.get("id"))):
-                del self._calls[call_id]
-                state = next_state(CALL_TABLE, "requested", "answered")
-                fields = {"result": answer.get("response"), "model_side": True}
-                self._events.append(CallStateChanged(call_id, started.index, state, fields))
-                return
+        asked = list(self._calls.items())
+        (place,) = match(
+            [Named.from_wire(started.raw["functionCall"]) for _, started in asked], [Named.from_wire(answer)]
+        )
+        if place is not None:
+            call_id, started = asked[place]
+            del self._calls[call_id]
+            state = next_state(CALL_TABLE, "requested", "answered")
+            fields = {"result": answer.get("response"), "model_side": True}
+            self._events.append(CallStateChanged(call_id, started.index, state, fields))
 
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d{1,4})\]|\[(?:'([^']*)'|\"([^\"]*)\")\]")
