@@ -1,7 +1,8 @@
 """The branches of a conversation: what was said after what, and which branch is current.
 
-A tree of nodes. Each is a run, or a list of Contents that stands for everything before it: the history that a chat was
-given, or one that was mended. The history is what the current branch says.
+A tree of nodes. Each is a run; or what an earlier run left for the one that takes it over; or a list of Contents that
+stands for everything before it: the history that a chat was given, or one that was mended. The history is what the
+current branch says.
 """
 
 from __future__ import annotations
@@ -10,57 +11,73 @@ from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
-from ._plain import Json, Wire
+from ._plain import Wire
+from ._request.turns import is_unanswered, without_prompt
 from ._run import Run
 
-__all__ = ["Branches", "Node"]
+__all__ = ["Branches", "Node", "Unfinished"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What a run leaves that ended too early: its prompt, and its steps without the one that did not end well."""
+
+    run: Run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """What was said at one place. `parent` is the place before it, as a reader sees it. A node that `opens` has in it
-    all that was said before: a list of Contents, or a run that asks again with the conversation so far.
-    """
+    """What was said at one place. `parent` is the place before it, as a reader sees it."""
 
-    said: Run | tuple[Wire, ...]
+    said: Run | Unfinished | tuple[Wire, ...]
     parent: Node | None
-    opens: bool
+
+    @property
+    def opens(self) -> bool:
+        """Whether it has in it all that was said before."""
+        return isinstance(self.said, tuple)
 
 
 class Branches:
     """All that was said in one chat. Changed under the chat's lock only. `given` is the history from before it."""
 
     def __init__(self, given: Sequence[Wire] = ()) -> None:
-        self.root = self.head = Node(tuple(given), None, opens=True)
-        self._nodes = [self.root]  # in the order they were made, parents first
+        self.root = self.head = Node(tuple(given), None)
+        self.nodes = [self.root]
+        """In the order they were made, parents first."""
         self._places: dict[str, Node] = {}  # of the runs, by id
 
     # -- growing ----------------------------------------------------------------------------------------------------
 
-    def add(self, run: Run, parent: Node, *, opens: bool) -> None:
+    def add(self, run: Run, parent: Node) -> Node:
         """A run is said there, and its branch is current."""
-        self._places[run.id] = self._grow(Node(run, parent, opens))
+        self._places[run.id] = node = self._grow(Node(run, parent))
+        return node
 
-    def mend(self, contents: Sequence[Wire], parent: Node) -> None:
+    def leave(self, run: Run, parent: Node) -> Node:
+        """What this run left is said there, for another to take over."""
+        return self._grow(Node(Unfinished(run), parent))
+
+    def mend(self, contents: Sequence[Wire], parent: Node) -> Node:
         """In place of all that is said up to there, a branch says this, and is current."""
-        self._grow(Node(tuple(contents), parent, opens=True))
+        return self._grow(Node(tuple(contents), parent))
 
     def _grow(self, node: Node) -> Node:
-        self._nodes.append(node)
+        self.nodes.append(node)
         self.head = node
         return node
 
     def switch(self, run: Run) -> None:
         """Make the branch of this run current, as far as it went last."""
         place = self._places[run.id]
-        self.head = next(node for node in reversed(self._nodes) if place in _way(node))
+        self.head = next(node for node in reversed(self.nodes) if place in _way(node))
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
     @property
     def runs(self) -> list[Run]:
         """The runs of all branches, in the order they were begun in."""
-        return [node.said for node in self._nodes if isinstance(node.said, Run)]
+        return [node.said for node in self.nodes if isinstance(node.said, Run)]
 
     def place(self, run: Run) -> Node | None:
         """Where a run was said; None for one of another chat."""
@@ -71,15 +88,23 @@ class Branches:
         """The runs up to here, the last first."""
         return (one.said for one in _way(node) if isinstance(one.said, Run))
 
-    def contents(self, node: Node, *, without: Run | None = None) -> list[Wire]:
-        """What is said up to here, as Contents; `without` what one of the runs said."""
+    def contents(self, node: Node) -> list[Wire]:
+        """What is said up to here, as Contents."""
         read: list[Node] = []
         for one in _way(node):
-            if one.said is not without:
-                read.append(one)
+            read.append(one)
             if one.opens:
                 break
-        return [content for one in reversed(read) for content in _contents(one)]
+        said: list[Wire] = []
+        for one in reversed(read):
+            if (
+                isinstance(one.said, Run)
+                and not one.said._record.state.prompt
+                and is_unanswered(one.said._record.state)
+            ):
+                said = without_prompt(said)  # it took over a prompt, and brought no answer either
+            said += _contents(one)
+        return said
 
     def parent(self, run: Run) -> Run | None:
         """The run that this one goes on after; None at the beginning."""
@@ -90,21 +115,6 @@ class Branches:
         parent = self.parent(run)
         return [one for one in self.runs if one is run or (one._record.state.had_turn and self.parent(one) is parent)]
 
-    # -- keeping ----------------------------------------------------------------------------------------------------
-
-    def to_json(self) -> Json:
-        """For a file: the nodes without their runs, which are told in order elsewhere."""
-        numbers = {id(node): number for number, node in enumerate(self._nodes)}
-        nodes = [
-            {
-                "contents": None if isinstance(node.said, Run) else list(node.said),
-                "parent": None if node.parent is None else numbers[id(node.parent)],
-                "opens": node.opens,
-            }
-            for node in self._nodes
-        ]
-        return {"nodes": nodes, "head": numbers[id(self.head)]}
-
 
 def _way(node: Node | None) -> Iterator[Node]:
     """From here up to the root."""
@@ -114,4 +124,8 @@ def _way(node: Node | None) -> Iterator[Node]:
 
 
 def _contents(node: Node) -> list[Wire]:
-    return node.said.contents() if isinstance(node.said, Run) else deepcopy(list(node.said))
+    if isinstance(node.said, Run):
+        return node.said.contents()
+    if isinstance(node.said, Unfinished):
+        return node.said.run._unfinished()
+    return deepcopy(list(node.said))

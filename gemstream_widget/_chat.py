@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Awaitable, Callable, Collection, Sequence
+import time
+from collections.abc import Awaitable, Callable, Collection
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Unpack, get_args
+from uuid import uuid4
 
-from ._archive.saved import not_a_chat, read_document, write_document
+from ._archive.journal_file import write_lines
 from ._branches import Branches, Node
+from ._chat_file import ChatLines, StoredChat
 from ._engine.loops import loop_for
 from ._engine.options import OPTIONS, ChatOptions, Options, takes_options
 from ._engine.source import Request, WatchedSource
@@ -26,6 +29,8 @@ from ._request.repair import refusals, repaired
 from ._request.turns import sent_calls
 from ._request.violation import Violation
 from ._run import Again, Run
+from ._stream.entries import Header
+from ._stream.journal import Journal
 from ._stream.parts import ToolCall
 from ._stream.record import Record
 from ._stream.values import Offers
@@ -35,6 +40,7 @@ from .errors import (
     InvalidOption,
     InvalidPrompt,
     NothingToRepeat,
+    RunFailed,
     RunInProgress,
     TokenLimitReached,
 )
@@ -144,30 +150,27 @@ class Chat:
         return place
 
     def save(self, path: str | Path) -> None:
-        """Write the conversation to a file, all branches and pending approvals included; `load_chat` reads it."""
+        """Write the conversation to a file, all branches and pending approvals included; `load_chat` reads it. Known
+        keys are not in it (docs/journal.md). Raises OSError, and then what was there before still is.
+        """
         with self._lock:
-            about = {"model": self.model, "system": self.system, **self._branches.to_json()}
-            runs = [run._to_json() for run in self.runs]
-        write_document(path, about, runs)
+            write_lines(path, ChatLines(self._branches, self._kept).new())
 
-    def _restore(self, document: Json) -> None:
-        """Take over what saved.py read: earlier turns, and runs. The last one goes on, where it waits for decisions."""
-        saved_runs = iter(document["runs"])
-        root, *nodes = document["nodes"]
-        self._branches = Branches(root["contents"])
-        places = [self._branches.root]
-        for node in nodes:
-            parent = places[node["parent"]]
-            if node["contents"] is not None:
-                self._branches.mend(node["contents"], parent)
-            else:
-                saved = next(saved_runs)
-                given = Prompt(saved["prompt"], tuple(saved["attachments"]))
-                self._new_run(given, saved["opening"], parent=parent, opens=node["opens"])._restore(saved)
-            places.append(self._branches.head)
-        self._branches.head = places[document["head"]]
+    def _kept(self) -> Json:
+        """The settings that a file keeps."""
+        return {"model": self.model, "system": self.system}
+
+    def _restore(self, stored: StoredChat) -> None:
+        """Take over earlier turns and runs. The last one goes on, where it waits for decisions."""
+        self._branches = Branches(stored.history)
+        stored.restore(self._branches, self._restored_run)
         if (waiting := self._going) is not None:
             self._start(waiting, loop_for(self.options.runner))
+
+    def _restored_run(self, journal: Journal, parent: Node) -> Run:
+        run = self._new_run(journal.header, parent)
+        run._restore(journal)
+        return run
 
     def send(self, prompt: Any, *, after: Run | EllipsisType | None = ...) -> Run:
         """Start a run: `prompt` is what a notebook holds (docs/prompts.md). Returns at once, shows nothing.
@@ -195,7 +198,9 @@ class Chat:
         with self._lock:
             if self._going is None:
                 return self._ask(given, self._branches.head)
-            return self._begin(given, queued=True)  # whoever ends the one before it waits for the lock
+            return self._begin(
+                given, parent=self._branches.head, queued=True
+            )  # whoever ends the one before it waits for the lock
 
     def _at(self, after: Run | EllipsisType | None) -> Node:
         """The place that a prompt goes on after."""
@@ -252,20 +257,27 @@ class Chat:
             raise NothingToRepeat(
                 f"There is nothing to try again: run {last.id} is {last.status}. Send a prompt instead."
             )
-        state, opening = last._record.state, last._record.opening
+        state = last._record.state
         prompt = Prompt(deepcopy(state.prompt), tuple(state.attachments))
         assert place.parent is not None  # a run has a place before it, if only the root
-        return self._begin(prompt, deepcopy(opening), parent=place.parent, opens=place.opens)
+        return self._begin(prompt, parent=place.parent)
 
     def _take_over(self, last: Run, place: Node, repairs: Collection[str]) -> Run:
         """A run that takes the conversation over from this one, mended by these repairs, without its loose end."""
-        end = self._branches.head if last is self._last else place
-        if not isinstance(end.said, Run) and last.contents():
-            raise NothingToRepeat("The repaired history holds what came of the answer: use again('continue'), or send.")
-        earlier = self._branches.contents(end, without=last)
-        opening, _ = repaired([*earlier, *last._unfinished()], model=self.model, only=repairs, vertex=self._vertex)
-        assert place.parent is not None
-        return self._begin(Prompt([]), opening, parent=place.parent, opens=True)
+        loop_for(self.options.runner)  # before anything is changed
+        end, before, branches = self._branches.head if last is self._last else place, place.parent, self._branches
+        assert before is not None
+        if end.opens:
+            if last.contents() or not last._record.state.prompt:
+                raise NothingToRepeat(
+                    "The repaired history holds what came of the answer: use again('continue'), or send."
+                )
+            before = branches.mend(branches.contents(end), before)
+        before = branches.leave(last, before)
+        if repairs:
+            contents, _ = repaired(branches.contents(before), model=self.model, only=repairs, vertex=self._vertex)
+            before = branches.mend(contents, before)
+        return self._begin(Prompt([]), parent=before)
 
     def check(self) -> list[Violation]:
         """What Gemini would refuse in the history when the next prompt is sent, and the repair on offer for each; empty
@@ -351,17 +363,19 @@ class Chat:
             finally:
                 self._is_advancing = False
 
-    def _begin(
-        self,
-        given: Prompt,
-        opening: Sequence[Wire] = (),
-        *,
-        parent: Node | None = None,
-        opens: bool = False,
-        queued: bool = False,
-    ) -> Run:
+    def _begin(self, given: Prompt, *, parent: Node, queued: bool = False) -> Run:
         loop = loop_for(self.options.runner)  # before anything is changed
-        run = self._new_run(given, opening, parent=parent or self._branches.head, opens=opens, queued=queued)
+        header = Header(
+            run=uuid4().hex,
+            model=self.model,
+            demo=is_demo(self.options),
+            prompt=given.contents,
+            started_at=time.time(),
+            attachments=given.attachments,
+            queued=queued,
+        )
+        run = self._new_run(header, parent)
+        self._branches.add(run, parent)
         self._start(run, loop)
         return run
 
@@ -369,33 +383,22 @@ class Chat:
         run._start(loop)
         run._record.ended.add_done_callback(self._advance)
 
-    def _new_run(
-        self, given: Prompt, opening: Sequence[Wire], *, parent: Node, opens: bool, queued: bool = False
-    ) -> Run:
-        """A run that goes on after what is said up to `parent`. That is over by its first request, and changes no more.
-        A run that `opens` has it in its opening.
+    def _new_run(self, header: Header, parent: Node) -> Run:
+        """A run that goes on after what is said up to `parent`. That is over by its first request, and changes no
+        more.
         """
-        record = Record(
-            run=f"r{next(_run_numbers)}",
-            model=self.model,
-            demo=is_demo(self.options),
-            prompt=given.contents,
-            attachments=given.attachments,
-            opening=opening,
-            queued=queued,
-            clock=self.options.clock,
-        )
-        options = self.options
+        options, branches = self.options, self._branches
+        record = Record(header, f"r{next(_run_numbers)}", clock=options.clock)
 
         def request(said: list[Wire]) -> Request:
             self._check_tokens()
-            return _request(options, [] if opens else self._branches.contents(parent), said)
+            return _request(options, branches.contents(parent), said)
 
         def prompt_at_its_turn() -> list[Wire]:
             with self._lock:
-                return self._answered(given.contents, parent)
+                return self._answered(header.prompt, parent)
 
-        run = Run(
+        return Run(
             record,
             options,
             self._rules,
@@ -403,15 +406,13 @@ class Chat:
             request=request,
             offers=self._offers,
             again=self._again,
-            turn=Turn(record, prompt=prompt_at_its_turn, look=self._advance) if queued else None,
+            turn=Turn(record, prompt=prompt_at_its_turn, look=self._advance) if header.queued else None,
         )
-        self._branches.add(run, parent, opens=opens)
-        return run
 
-    def _offers(self, run: Run, ended: str) -> Offers:
+    def _offers(self, run: Run, ended: str, error: RunFailed | None) -> Offers:
         if isinstance(self._source, WatchedSource):  # gives its stream once
             return Offers()
-        return offers_after(run, ended, lambda: refusals(self.history, model=self.model, vertex=self._vertex))
+        return offers_after(run, ended, error, lambda: refusals(self.history, model=self.model, vertex=self._vertex))
 
     def _again(self, run: Run, how: Again) -> Run:
         if run is not self._last:
@@ -439,12 +440,9 @@ def load_chat(path: str | Path, **options: Unpack[ChatOptions]) -> Chat:
     if "history" in given:
         raise InvalidOption("history is in the file: load_chat takes none.")
     given["tools"] = Options.of("load_chat", given).tools  # what does not fit is no fault of the file's
-    document = read_document(path)
-    try:
-        chat = Chat(**{"model": document["model"], "system": document["system"]} | given)
-        chat._restore(document)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise not_a_chat(path, error) from error
+    stored = StoredChat(path)
+    chat = Chat(**stored.about | given)
+    chat._restore(stored)
     return chat
 
 

@@ -15,22 +15,22 @@ __all__ = ["offers_after"]
 Refusals = Callable[[], Sequence[Violation]]
 
 
-def offers_after(run: Run, ended: str, refusals: Refusals) -> Offers:
-    """What may be asked for after `run`, which is about to end as `ended`; the best first. `refusals` tells what Gemini
-    would refuse in the history, and is called only where it just refused something.
+def offers_after(run: Run, ended: str, error: RunFailed | None, refusals: Refusals) -> Offers:
+    """What may be asked for after `run`, which is about to end as `ended`, with `error`; the best first. `refusals`
+    tells what Gemini would refuse in the history, and is called only where it just refused something.
     """
     if ended == "failed" and not run.steps:  # its prompt did not fit the conversation
         return Offers()
     step = run.steps[-1] if run.steps else None
     if ended == "completed":
         return Offers(("continue",) if step is not None and step.outcome == "truncated" else ())
-    if repairs := _repairs(run.error, refusals):
+    if repairs := _repairs(error, refusals):
         hint = f"The repair on offer, also as run.again('repair'): {' '.join(repairs.values())}"
         return Offers(("repair",), tuple(repairs), hint)
     said = step is not None and any(
         isinstance(p, TextPart) and p.text and not p.thought and p.step == step.index for p in run.parts
     )
-    anew = not isinstance(run.error, PromptBlocked)
+    anew = not isinstance(error, PromptBlocked)
     return Offers((*(("continue",) if said else ()), *(("anew",) if anew else ())))
 
 

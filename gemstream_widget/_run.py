@@ -12,9 +12,11 @@ from collections.abc import Callable, Generator
 from concurrent import futures
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast, get_args
 
-from ._archive.saved import restore, run_to_json
+from ._archive.journal_file import entry_line, first_line, run_line, write_lines
+from ._archive.restore import restore
 from ._engine.driver import Driver
 from ._engine.loops import running_loop
 from ._engine.options import Options
@@ -23,6 +25,7 @@ from ._engine.turn import Turn
 from ._plain import Json, Wire, shorten
 from ._request import turns
 from ._stream.chunks import ChunkLog
+from ._stream.journal import Cursor, Journal
 from ._stream.parts import Decision, Part, Scope, ToolCall
 from ._stream.readers import EventReader, PatchReader
 from ._stream.record import Record
@@ -75,13 +78,11 @@ class Run:
         source: Source,
         *,
         request: Callable[[list[Wire]], Request],
-        offers: Callable[[Run, str], Offers],
+        offers: Callable[[Run, str, RunFailed | None], Offers],
         again: Callable[[Run, Again], Run],
         turn: Turn | None = None,
     ) -> None:
         """`request` makes the next request from the run's own contents; `offers`, `again` and `turn` are the chat's."""
-        self._repairs: list[str] = []
-        """The codes of the repairs that the offer "repair" would make."""
         self._record = record
         self._offers_after = offers
         self._again = again
@@ -92,7 +93,7 @@ class Run:
             rules,
             source,
             request=lambda: request(self.contents()),
-            about_to_end=self._about_to_end,
+            offers=self._next_offers,
             turn=turn,
         )
         self.cancel_event = self._driver.stopping.event
@@ -107,28 +108,24 @@ class Run:
     def _give_turn(self) -> None:
         self._driver.give_turn()
 
-    def _restore(self, saved: Wire) -> None:
-        """Take over what `saved` (see saved.py) tells, before anything else. Where calls were waiting, the run can be
-        started, and waits for the same decisions; anything else that was going has ended.
+    def _restore(self, journal: Journal) -> None:
+        """Take over what this journal tells, before anything else. Where calls were waiting, the run can be started,
+        and waits for the same decisions; anything else that was going has ended.
         """
-        self._repairs = saved["repairs"]
-        restore(saved, self._record, self._about_to_end)
+        restore(self._record, journal, self._next_offers)
         if self.error is not None:
             self.error.run = self
 
-    def _to_json(self) -> Json:
-        """The run as saved.py keeps it."""
-        return run_to_json(self._record, waiting=bool(self.pending), repairs=self._repairs)
+    def _next_offers(self, state: str, error: RunFailed | None) -> Offers:
+        """Just before the end as `state`: what a reader may ask for then."""
+        if error is not None:
+            error.run = self
+        return self._offers_after(self, state, error)
 
-    def _about_to_end(self, state: str) -> list[str]:
-        """Just before the end as `state`: the error gets its run, and the chat says what may follow."""
-        if self.error is not None:
-            self.error.run = self
-        offers = self._offers_after(self, state)
-        self._repairs = list(offers.repairs)
-        if self.error is not None and offers.hint is not None:
-            self.error.hint = offers.hint
-        return list(offers.names)
+    @property
+    def _repairs(self) -> tuple[str, ...]:
+        """The codes of the repairs that the offer "repair" would make."""
+        return self._record.repairs
 
     # -- what it holds ----------------------------------------------------------------------------------------------
 
@@ -272,21 +269,22 @@ class Run:
         return self._record.snapshot()
 
     def contents(self) -> list[Wire]:
-        """What this run adds to the conversation, in wire form: the prompt, and what the model said.
+        """What this run adds to the conversation, in wire form: the prompt, and what the model said. One that takes
+        over an earlier run adds no prompt: that is the earlier run's.
 
         A run that was stopped answers its open calls, so that Gemini accepts the next request. A run that failed before
         the model said anything adds no prompt: it is most likely sent again. One that is queued or was taken back adds
         nothing.
         """
         with self._record.reading() as state:
-            return deepcopy(turns.contents(state, self._record.opening))
+            return deepcopy(turns.contents(state))
 
     def _unfinished(self) -> list[Wire]:
         """What a run that ended too early leaves for one that asks again: `contents` without the step that did not end
         well, which stays only where a tool of it began. What a tool did is never asked for twice.
         """
         with self._record.reading() as state:
-            return deepcopy(turns.unfinished(state, self._record.opening))
+            return deepcopy(turns.unfinished(state))
 
     def again(self, how: Again) -> Run:
         """Go on after a run that did not end well: `how` is one of the state's `offers`. The new run of the same chat,
@@ -357,8 +355,8 @@ class Run:
         return self
 
     def __aiter__(self) -> EventReader:
-        """Events (events.py) from the run's start, however late this is asked for: what came before is summed up as
-        whole parts. Leaving the loop, or being cancelled in it, neither stops the run nor leaks.
+        """Events (events.py) from the run's start, however late this is asked for. Leaving the loop, or being cancelled
+        in it, neither stops the run nor leaks.
         """
         return self._record.events()
 
@@ -409,6 +407,16 @@ class Run:
             if held := self.pending:
                 return held
         return self.pending
+
+    # -- keeping ----------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write the run's journal to a file, whole: `load_chat` reads it as a chat of this one run. What was said
+        before it stays behind. Raises OSError.
+        """
+        journal = self._record.journal
+        items = iter(Cursor(journal).take, None)
+        write_lines(path, [first_line(), run_line(0, None, journal.header), *(entry_line(0, item) for item in items)])
 
     # -- showing ----------------------------------------------------------------------------------------------------
 

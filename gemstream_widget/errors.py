@@ -326,5 +326,28 @@ class IllegalTransition(GemstreamError):
         super().__init__(f"The {machine} machine has no transition from {state!r} on {event!r}.")
 
 
+# -- errors in a file -------------------------------------------------------------------------------------------------
+
+
+def error_to_json(error: RunFailed) -> dict[str, Any]:
+    """The error with all that it holds, so that `error_from_json` makes the same of it; not the run."""
+    held = {name: value for name, value in vars(error).items() if name not in ("run", "__notes__")}
+    return {"type": type(error).__name__, **held, "notes": list(getattr(error, "__notes__", ()))}
+
+
+def error_from_json(told: dict[str, Any]) -> RunFailed:
+    """The error that `error_to_json` was given. One of a class that is not ours comes back as a RunFailed."""
+    kind = globals().get(str(told.get("type")))
+    kind = kind if isinstance(kind, type) and issubclass(kind, RunFailed) else RunFailed
+    held = {name: value for name, value in told.items() if name not in ("type", "notes")}
+    texts = {"message": "", "title": kind.title, "hint": kind.hint}
+    texts = {name: str(held.get(name, value)) for name, value in texts.items()}
+    error = _rebuilt(kind, (texts["message"],), {**held, **texts, "run": None})
+    for note in told.get("notes") or ():
+        error.add_note(str(note))
+    assert isinstance(error, RunFailed)
+    return error
+
+
 def __dir__() -> list[str]:
     return __all__

@@ -96,7 +96,6 @@ def faults_of(chunks: list[Any], touched: set[int], decoder: Decoder) -> list[st
     failure_of(step)
     notice_of(step, content=bool(state.parts))
     _plain(model_turn(state.parts))
-    state.recap()
     if "".join(p.text for p in state.parts if isinstance(p, TextPart)) != "".join(said) and not raised:
         faults.append("text was lost")
     if any(_differ(chunk.wire, chunks[chunk.number]) for chunk in log):

@@ -492,7 +492,7 @@ async def _control() -> Control:
     await reading
     fine = not _faults(run, events)
     run._record.state.status = "failed"
-    run._record.error = KeyError("on purpose")  # type: ignore[assignment]
+    run._record._fold.error = KeyError("on purpose")  # type: ignore[assignment]
     noticed = unfinished and fine and bool(_faults(run, events))
     return Control("a run that goes on; one that failed with a KeyError", noticed)
 

@@ -265,10 +265,10 @@ def test_a_tool_left_behind_by_a_stop_prints_into_no_cell(capsys: pytest.Capture
 def test_a_reader_or_a_chat_that_raises_does_not_keep_a_run_from_ending(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         chat = chat_with((), text("hello"))
-        monkeypatch.setattr(chat, "_offers", lambda run, ended: 1 / 0)
+        monkeypatch.setattr(chat, "_offers", lambda run, ended, error: 1 / 0)
         run = chat.send("hi")
         reader = run.__aiter__()
-        monkeypatch.setattr(reader, "put", lambda events: 1 / 0)
+        monkeypatch.setattr(reader, "wake", lambda: 1 / 0)
         assert (await run).status == "completed"
 
     play(main)
@@ -510,8 +510,7 @@ def test_whoever_notices_a_closed_loop_the_run_ends_once() -> None:
             async def main(ends: list[Any] = ends) -> gem.Run:
                 source = GatedSource()
                 run = gem.Chat(source=source).send("go")
-                run._record._readers.add(reader := Ends(ends))
-                ends.append(reader)  # held: the record holds readers weakly
+                run._record.keep(lambda: ends.append(run.status))  # is called after each entry
                 await source.waiting.wait()
                 return run
 
@@ -521,19 +520,9 @@ def test_whoever_notices_a_closed_loop_the_run_ends_once() -> None:
             looks = [in_thread(lambda run=run, b=barrier: (b.wait(), run.stop())) for _ in range(3)]
             for look in looks:
                 look.result(10)
-            assert ends[1:] == ["cancelled"]
+            assert ends.count("cancelled") == 1
     finally:
         sys.setswitchinterval(interval)
-
-
-class Ends:
-    """A reader that counts the terminal events."""
-
-    def __init__(self, ends: list[Any]) -> None:
-        self._ends = ends
-
-    def put(self, events: Any) -> None:
-        self._ends.extend(event.state for event in events if isinstance(event, gem.events.RunEnded))
 
 
 def test_a_request_that_cannot_be_made_is_told_as_what_it_is() -> None:

@@ -17,9 +17,8 @@ import gemstream_widget as gem
 from gemstream_widget._engine.source import ListSource, Request
 from gemstream_widget._engine.turn import Turn
 from gemstream_widget._stream.events import PromptChanged, RunEnded, RunStarted, RunStateChanged, StepStarted
-from gemstream_widget._stream.reducer import apply
-from gemstream_widget._stream.state import State
 from tests.gates import GatedSource, until
+from tests.told import state_of, told
 from tests.wire import answer, call, chunk, text
 
 DONE = [chunk(text("done"), finish="STOP")]
@@ -212,7 +211,7 @@ def test_a_prompt_that_does_not_fit_fails_in_the_open_and_the_next_one_has_its_t
         assert (runs[1].status, runs[1].offers, runs[1].steps, runs[1].contents()) == ("failed", [], [], [])
         await finish(source, runs[2])
         assert asked(source.requests) == ["one", "three"]
-        assert [type(e) for e in [e async for e in runs[1]]] == [RunEnded]
+        assert [type(e) for e in [e async for e in runs[1]]] == [RunStateChanged, RunEnded]
 
     asyncio.run(main())
     assert not caplog.records
@@ -340,13 +339,6 @@ def test_decisions_about_a_queued_run_are_refused() -> None:
 # -- readers ----------------------------------------------------------------------------------------------------------
 
 
-def folded(run: gem.Run, events: list[Any]) -> State:
-    state = State(run=run.id, model=run.model, demo=False, prompt=[], started_at=0.0)
-    for event in events:
-        apply(state, event)
-    return state
-
-
 def test_events_tell_of_the_queue_and_of_the_turn() -> None:
     async def main() -> None:
         source = GatedSource()
@@ -354,16 +346,16 @@ def test_events_tell_of_the_queue_and_of_the_turn() -> None:
         first, second = chat.send("one"), chat.queue("two")
         early = asyncio.ensure_future(aiter_all(second))
         await until(lambda: first.steps, "the first goes")
-        assert second._record.state.recap() == [RunStateChanged("queued")]
+        assert told(second)[0] == [RunStateChanged("queued")]
         await finish(source, first)
         await until(lambda: second.status == "streaming", "its turn came")
-        assert second._record.state.recap()[0] == RunStarted(0.0)
+        assert second.timing.started_at > first.timing.started_at
         await finish(source, second)
         events = await early
         assert events[:2] == [RunStateChanged("queued"), RunStateChanged("pending")]
         assert [type(e) for e in events[2:5]] == [RunStarted, RunStateChanged, StepStarted]
         assert not any(isinstance(e, PromptChanged) for e in events)
-        assert folded(second, events).snapshot()["parts"] == second.snapshot()["parts"]
+        assert state_of(second, events).snapshot() == second.snapshot()
 
     asyncio.run(main())
 
@@ -373,15 +365,14 @@ def test_late_readers_of_every_state_are_told_that_state() -> None:
         chat = gem.Chat(source=GatedSource())
         first, second = chat.send("one"), chat.queue("two")
         for run, status in ((first, "pending"), (second, "queued")):
-            assert folded(run, run._record.state.recap()).status == run.status == status
+            assert state_of(run, told(run)[0]).status == run.status == status
         second.stop()
         first.stop()
         await first.wait()
         for run in (first, second):
-            recap = run._record.state.recap()
-            assert [type(e) for e in recap] == [RunEnded]
-            assert folded(run, recap).status == "cancelled"
-            assert folded(run, recap).stopped_by == run.stopped_by
+            events, fold = told(run)
+            assert isinstance(events[-1], RunEnded)
+            assert fold.state.snapshot() == state_of(run, events).snapshot() == run.snapshot()
 
     asyncio.run(main())
 

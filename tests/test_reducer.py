@@ -86,16 +86,6 @@ def test_every_recorded_stream_folds_to_its_snapshot_and_loses_nothing(corpus: P
         assert getattr(state.usage, name) == last_usage.get(wire_name)
 
 
-def test_a_late_reader_is_told_the_same_state_in_whole_parts() -> None:
-    for chunks in STREAMS.values():
-        state = Played(chunks).state
-        state.status = "completed"
-        kinds = [type(e).__name__ for e in state.recap()]
-        assert kinds[0] == "RunStarted"
-        assert kinds[-1] == "RunEnded"
-        assert kinds.count("PartStarted") == len(state.parts)
-
-
 def test_a_snapshot_shares_nothing_with_the_state() -> None:
     state = Played(STREAMS["success-arguments-in-pieces"]).state
     before = json.dumps(state.snapshot())

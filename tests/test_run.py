@@ -50,9 +50,7 @@ def test_events_come_in_order_with_one_terminal_event_last() -> None:
         assert isinstance(events[-1], RunEnded)
         said = "".join(e.text or "" for e in events if isinstance(e, TextAdded | PartStarted))
         assert said == "hmHello"
-        late = [event async for event in run]
-        assert [e.text for e in late if isinstance(e, PartStarted)] == ["hm", "Hello"]
-        assert late[-1] == events[-1]
+        assert [event async for event in run] == events  # a late reader is told the same
 
     asyncio.run(main())
 
@@ -506,7 +504,7 @@ def test_what_cannot_be_encoded_reaches_the_state_in_a_form_that_can(odd: Any) -
         await run.wait()
         assert run.error is None
         json.dumps(run.snapshot(), ensure_ascii=False, allow_nan=False).encode("utf-8")
-        assert run.chunks[0].wire is odd
+        assert repr(run.chunks[0].wire) == repr(odd)
 
     asyncio.run(main())
 

@@ -21,9 +21,9 @@ from typing import Literal
 
 from .._plain import Json
 from .._redact import redact, redact_all, words_of
-from .._stream.events import CallStateChanged, Printed, RulesChanged
-from .._stream.machine import CALL_TABLE, next_state
-from .._stream.parts import CallPart, DecidedBy, Decision, Scope
+from .._stream.entries import Ask, Decide, Print, Refuse, Result, Rules
+from .._stream.entries import Tool as ToolEntry
+from .._stream.parts import CallPart, DecidedBy, Scope
 from .._stream.record import Record
 from .._tools.policy import Choice, RuleBook, Verdict, fingerprint, judge
 from .._tools.results import error_response, readable
@@ -85,17 +85,18 @@ class Calls:
         call = part.call
         if choice.shown is not None and choice.shown != call.hash:
             raise DecisionRefused(f"Call {call_id} is not what was shown any more: look at it again, then decide.")
-        args = deepcopy(self._args[call_id] if choice.args is None else choice.args)
+        args = None if choice.args is None else deepcopy(choice.args)
         if choice.verdict == "approve":
-            _require_json(call_id, args)
+            used = deepcopy(self._args[call_id] if args is None else args)
+            _require_json(call_id, used)
             try:
-                self._options.tools.ours[call.name].check(deepcopy(args))
+                self._options.tools.ours[call.name].check(used)
             except ToolError as error:
                 raise DecisionRefused(f"{error} Nothing was run; the call still waits.") from error
         if choice.scope != "once":
             verdict: Verdict = "auto" if choice.verdict == "approve" else "never"
             self._rules.add(call.name, choice.scope, verdict, self._record.id)
-            self._record.publish([RulesChanged(self._rules.shown_in(self._record.id))])
+            self._record.add(Rules(self._record.now(), self._rules.shown_in(self._record.id)))
         self._record_decision(part, choice.verdict, choice.by, choice.reason, choice.scope, args)
 
     def _record_decision(
@@ -108,33 +109,16 @@ class Calls:
         args: Json | None = None,
     ) -> None:
         """The one place where a call is decided: state, decision and, for a denial, the response change together."""
-        call, now = part.call, self._record.now()
+        call = part.call
         approved = event in ("approve", "auto")
-        args = deepcopy(self._args[call.id]) if args is None else args
-        decision = Decision(
-            call=call.id,
-            otid=self._record.state.next_otid(),
-            verdict="approved" if approved else "denied",
-            by=by,
-            reason=reason or None,
-            edited=approved and args != self._args[call.id],
-            scope=scope,
-            at_s=now,
-        )
-        fields: Json = {"decision": decision, "hash": None, "deadline_s": None}
-        if approved:
-            self._args[call.id] = args
-            fields |= {"used_args": deepcopy(args), "started_s": now}
-        else:
-            fields |= {"result": error_response(_denied(by, reason)), "ended_s": now}
-        self._change(part, event, fields)
+        used = args if approved and args is not None else None
+        denied = None if approved else error_response(_denied(by, reason))
+        self._record.add(Decide(self._record.now(), call.id, event, by, reason or None, scope, deepcopy(used), denied))
+        if used is not None:
+            self._args[call.id] = used
         future = self._decided.get(call.id)
         if future is not None and not future.done():
             future.set_result(None)
-
-    def _change(self, part: CallPart, event: str, fields: Json) -> None:
-        state = next_state(CALL_TABLE, part.call.state, event)
-        self._record.publish([CallStateChanged(part.call.id, part.index, state, fields)])
 
     # -- one call after another step: known and fitting, decided, run ------------------------------------------------
 
@@ -160,13 +144,12 @@ class Calls:
             return
         await self._await_decision(part, tool)
         if call.state == "running":
-            event, fields = await self._outcome(part, tool)
+            result = await self._outcome(part, tool)
             if call.state == "running":  # else it was stopped, and went on regardless: too late for the history
-                self._change(part, event, fields | {"ended_s": self._record.now()})
+                self._record.add(result)
 
     def _refuse(self, part: CallPart, words: str) -> None:
-        fields = {"error": words, "result": error_response(words), "ended_s": self._record.now()}
-        self._change(part, "refused", fields)
+        self._record.add(Refuse(self._record.now(), part.call.id, words, error_response(words)))
 
     async def _await_decision(self, part: CallPart, tool: Tool) -> None:
         """Return when the call is decided: by a rule, by its policy, by a person, or by the time that ran out."""
@@ -176,39 +159,37 @@ class Calls:
         verdict, reason = (ruled, None) if ruled else judge(tool.approve or self._options.approve, seen)
         if call.state == "awaiting_approval":  # somebody was asked before the chat was saved: no policy takes that back
             ruled, verdict, reason = None, "ask", call.error
-        described: Json = {"doc": tool.doc.partition("\n")[0], "schema": deepcopy(tool.parameters)}
+        doc = tool.doc.partition("\n")[0]
+        self._record.add(ToolEntry(self._record.now(), call.id, doc, deepcopy(tool.parameters)))
         if verdict != "ask":
-            self._record.publish([CallStateChanged(call.id, part.index, call.state, described)])
             self._record_decision(part, verdict, "rule" if ruled else "policy", reason)
             return
         self._decided[call.id] = decided = asyncio.get_running_loop().create_future()
-        deadline_s = None if timeout_s is None else self._record.now() + timeout_s
-        asked = {"hash": fingerprint(call.name, self._args[call.id]), "deadline_s": deadline_s, "error": reason}
-        self._change(part, "ask", described | asked)
+        now, shown = self._record.now(), fingerprint(call.name, self._args[call.id])
+        self._record.add(Ask(now, call.id, shown, None if timeout_s is None else now + timeout_s, reason))
         await asyncio.wait({decided}, timeout=timeout_s)
         if not decided.done():
             self._record_decision(part, "timeout", "timeout", f"nobody decided within {timeout_s:g} s")
 
-    async def _outcome(self, part: CallPart, tool: Tool) -> tuple[str, Json]:
-        """Run the tool: the event that ends the call, and the fields that it changes."""
+    async def _outcome(self, part: CallPart, tool: Tool) -> Result:
+        """Run the tool, and tell how it ended."""
+        now, call = self._record.now, part.call.id
         try:
-            values = tool.check(deepcopy(self._args[part.call.id]))
+            values = tool.check(deepcopy(self._args[call]))
             limit_s, printed = self._options.tool_timeout_s, self._printer(part)
             value = await tool.run(values, limit_s, stopped=self._stopped, printed=printed)
             result, display = readable(value)
-            is_image = display["kind"] == "image"  # no text, and large
-            return "returned", {
-                "error": None,
-                "result": redact_all(result, addresses=False),
-                "display": display if is_image else redact_all(display, addresses=False),
-            }
+            if display["kind"] != "image":  # that is no text, and large
+                display = redact_all(display, addresses=False)
+            return Result(now(), call, "returned", redact_all(result, addresses=False), display)
         except ToolTimedOut as error:
-            return "timeout", {"error": str(error), "result": error_response(str(error))}
+            words = str(error)
+            return Result(now(), call, "timeout", error_response(words), error=words)
         except BaseException as error:  # also SystemExit: a tool must not end the kernel
             if isinstance(error, asyncio.CancelledError) and (self._stopped() or _cancelled()):  # not by the tool
                 raise
             words, shown = words_of(error), redact("".join(traceback.format_exception(error)))
-            return "raised", {"error": words, "traceback": shown, "result": error_response(words)}
+            return Result(now(), call, "raised", error_response(words), error=words, traceback=shown)
 
     def _printer(self, part: CallPart) -> Callable[[str], None]:
         """What takes the tool's output, a piece at a time and on any thread, as far as the card has room for it."""
@@ -219,15 +200,15 @@ class Calls:
             if text and room > 0:
                 text = redact(text, addresses=False)
                 text, room = text[:room], room - len(text)
-                event = Printed(part.call.id, part.index, text if room > 0 else f"{text}\n(more output is not kept)")
+                text = text if room > 0 else f"{text}\n(more output is not kept)"
                 with suppress(RuntimeError):  # a tool that was abandoned outlives even its loop
-                    loop.call_soon_threadsafe(self._tell_printed, part, event)
+                    loop.call_soon_threadsafe(self._tell_printed, part, text)
 
         return printed
 
-    def _tell_printed(self, part: CallPart, event: Printed) -> None:
+    def _tell_printed(self, part: CallPart, text: str) -> None:
         if part.call.state == "running":
-            self._record.publish([event])
+            self._record.add(Print(self._record.now(), part.call.id, text))
 
 
 def _require_json(call_id: str, args: Json) -> None:

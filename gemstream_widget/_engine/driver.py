@@ -18,13 +18,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 
+from .._plain import Json
 from .._redact import words_of
-from .._stream.events import CallStateChanged, RulesChanged, RunEnded, RunStarted, RunStateChanged
+from .._stream import entries
 from .._stream.machine import CALL_TABLE, RUN_TABLE, is_terminal, next_state
-from .._stream.outcome import failure_of, notice_of
+from .._stream.outcome import notice_of
 from .._stream.parts import ToolCall
 from .._stream.record import Record
-from .._stream.values import NOT_SENT, TAKEN_BACK, Receipt, StoppedBy
+from .._stream.values import NOT_SENT, TAKEN_BACK, Offers, StoppedBy
 from .._tools.policy import Choice, RuleBook
 from ..errors import DecisionRefused, GemstreamError, RunFailed, SourceError, StreamStalled, TokenLimitReached
 from .attempts import Attempts
@@ -44,9 +45,8 @@ _log = logging.getLogger(__name__)
 class Driver:
     """Carries out the run that `record` tells of. Made anywhere; from `start` on it lives on one loop.
 
-    `rules` are the chat's. `source` is asked with what `request` gives. `about_to_end` is told the state the run is
-    about to end in, with the record's `error` in place, and gives what a reader is offered then. `turn` is what a run
-    waits for that is queued.
+    `rules` are the chat's. `source` is asked with what `request` gives. `offers` gives what a reader is offered, of the
+    state the run is about to end in and what made it fail. `turn` is what a run waits for that is queued.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Driver:
         source: Source,
         *,
         request: Callable[[], Request],
-        about_to_end: Callable[[str], list[str]],
+        offers: Callable[[str, RunFailed | None], Offers],
         turn: Turn | None = None,
     ) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -68,13 +68,14 @@ class Driver:
         self._rules = rules
         self._source = source
         self._request = request
-        self._about_to_end = about_to_end
+        self._ask_offers = offers
         self._turn = turn
         self._attempts = Attempts(record, options.most_retries)
         self._task: asyncio.Task[None] | None = None
         self._pump: Pump | None = None
         self._calls: Calls | None = None
         self._is_ending = False
+        self._config: Json | None = None  # of the last request
         self._grace_timer: asyncio.TimerHandle | None = None  # until the run goes on without a child that does not end
 
     # -- driving ----------------------------------------------------------------------------------------------------
@@ -101,7 +102,6 @@ class Driver:
                 if self.stopping.stop is None:
                     self._turn.begin()
             if self.stopping.stop is None and record.status == "pending":
-                record.publish([RunStarted(record.now())])
                 self._move("started")
             while self.stopping.stop is None and not record.done:
                 if record.status == "acting":  # a restored run begins with its calls
@@ -149,13 +149,21 @@ class Driver:
         except TokenLimitReached as reached:
             self._end_at_limit(reached)
             return
-        record.begin_step(record.now())
+        record.add(entries.Request(record.now(), self._told(request)))
         self._pump = pump = Pump(record.now)
         pump.start(self._source, request, name=f"gemstream pump {record.id}")
         error = await self._read(pump)
         if error is not None:
             await self._cancel_children()
         self._end_step(error or self._error_of(pump))
+
+    def _told(self, request: Request) -> Json | None:
+        """What the journal keeps of a request: what it asks for beside the contents, where that is new."""
+        config = request.beside()
+        if config == self._config:
+            return None
+        self._config = config
+        return config
 
     async def _read(self, pump: Pump) -> RunFailed | None:
         """Take chunks until the pump has ended."""
@@ -169,9 +177,7 @@ class Driver:
             if item is None:
                 return None
             at_s, chunk = item
-            try:
-                self._record.add_chunk(chunk, at_s)
-            except RunFailed as error:  # an error object in the stream
+            if (error := self._record.add_frame(chunk, at_s)) is not None:
                 return error
             if time.monotonic() - began > BREATH_S:  # a full queue never suspends: let others have the loop
                 await asyncio.sleep(0)
@@ -190,17 +196,15 @@ class Driver:
         """Close the step, and decide what follows."""
         record = self._record
         if record.status == "cancelling":
-            record.end_step(record.now(), "stopped")
             self._end_cancelled()
             return
-        record.end_step(record.now(), None if error is None else "error")
+        self._close_step(None if error is None else "error")
         step = record.state.steps[-1]
-        error = error or failure_of(step)
+        error = error or record.failure
         if error is not None:
             if not self._attempts.schedule(error):
                 self._end_failed(error)
             return
-        self._attempts.begin_next()
         if record.calls:
             self._move("ended_with_calls")
         else:
@@ -233,7 +237,7 @@ class Driver:
             self._end_failed(reached)
 
     def _move(self, event: str) -> None:
-        self._record.publish([RunStateChanged(next_state(RUN_TABLE, self._record.status, event))])
+        self._record.add(entries.Move(self._record.now(), event))
 
     # -- children: the pump while the run streams, the calls while it acts ------------------------------------------
 
@@ -249,8 +253,6 @@ class Driver:
         if children:
             await asyncio.wait({child.task for child in children}, timeout=self._options.grace_s)
         self._abandon_children()
-        for at_s, chunk in self._pump.rest() if self._pump is not None else ():
-            self._record.keep_chunk(chunk, at_s)  # it came, so it is kept, although nobody reads on
 
     def _abandon_children(self) -> None:
         """The grace time is over: go on without the child that does not end."""
@@ -327,7 +329,7 @@ class Driver:
             record = self._record
             found = self._rules.revoke(rule_id)
             if found and not record.done:
-                record.publish([RulesChanged(self._rules.shown_in(record.id))])
+                record.add(entries.Rules(record.now(), self._rules.shown_in(record.id)))
             return found
 
         return call_on(self.loop, revoke)
@@ -339,10 +341,8 @@ class Driver:
             if not first:
                 return
             self._close_step("error")
-            self._record.error = error
             if self._attempts.failed:
                 error.add_note(f"It was tried {self._attempts.failed + 1} times.")
-            self._close_calls()
             self._end("failed", error=error)
 
     def _end_cancelled(self) -> None:
@@ -354,12 +354,11 @@ class Driver:
             self._close_step("stopped")
             if record.status in ("streaming", "acting"):
                 self._move("stop")
-            self._close_calls()
             event = "stop" if record.status in ("queued", "pending") else "children_ended"
             if self.stopping.took_back:
                 self._end(event, stopped_by=TAKEN_BACK, notice=NOT_SENT)
             else:
-                self._end(event, receipt=self.stopping.receipt(self._pump))
+                self._end(event, closed_s=self.stopping.closed_s(self._pump))
 
     @contextmanager
     def _ending(self) -> Iterator[bool]:
@@ -373,18 +372,13 @@ class Driver:
             self._is_ending = self._is_ending and not first  # it has not ended: whoever comes next ends it
             raise
 
-    def _close_step(self, outcome: str) -> None:
-        """No step stays open in a run that was cut."""
-        steps = self._record.state.steps
-        if steps and steps[-1].ended_s is None:
-            self._record.end_step(self._record.now(), outcome)
-
-    def _close_calls(self) -> None:
-        """No call stays open in a run that was cut."""
-        self._record.publish(
-            CallStateChanged(p.call.id, p.index, next_state(CALL_TABLE, p.call.state, "stop"))
-            for p in self._record.state.open_calls()
-        )
+    def _close_step(self, outcome: str | None) -> None:
+        """No step stays open. What its stream brought and nobody took is kept behind its end."""
+        record = self._record
+        if record.state.steps and record.state.steps[-1].ended_s is None:
+            record.add(entries.StreamEnd(record.now(), outcome))
+        for at_s, chunk in self._pump.rest() if self._pump is not None else ():
+            record.add_frame(chunk, at_s)
 
     def _end(
         self,
@@ -393,24 +387,24 @@ class Driver:
         stopped_by: str | None = None,
         notice: dict[str, str] | None = None,
         error: RunFailed | None = None,
-        receipt: Receipt | None = None,
+        closed_s: float | None = None,
     ) -> None:
-        """Write the one terminal event."""
+        """Write the one terminal entry."""
         record = self._record
         state = next_state(RUN_TABLE, record.status, event)
-        offers = [] if stopped_by == TAKEN_BACK else self._offers(state)  # which may also give the error a better hint
-        told = None if error is None else error.to_json()
+        offers = Offers() if stopped_by == TAKEN_BACK else self._offers(state, error)
+        own = None if error is record.failure else error  # what the stream tells is not told twice
         if self._grace_timer is not None:
             self._grace_timer.cancel()
-        record.end(RunEnded(record.now(), state, stopped_by, notice, told, receipt, offers))
+        record.add(entries.End(record.now(), event, stopped_by, notice, own, closed_s, offers))
 
-    def _offers(self, state: str) -> list[str]:
+    def _offers(self, state: str, error: RunFailed | None) -> Offers:
         """What a reader may ask for next. Whatever goes wrong with that must not keep the run from ending."""
         try:
-            return self._about_to_end(state)
+            return self._ask_offers(state, error)
         except Exception:
             _log.exception("what may follow run %s could not be said", self._record.id)
-            return []
+            return Offers()
 
 
 def _foreign(error: BaseException, title: str | None = None) -> RunFailed:

@@ -15,8 +15,9 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from .._plain import Wire
-from .._request.wire import dumped
+from .._plain import Json, Wire, clean
+from .._redact import words_of
+from .._request.wire import camel, dumped
 from ..errors import SourceError
 
 __all__ = ["BREATH_S", "ListSource", "Request", "Source", "WatchedSource", "wire_of"]
@@ -33,6 +34,21 @@ class Request:
     system: str | None = None
     tools: Sequence[Wire] = ()
     config: Any = None
+
+    def beside(self) -> Json:
+        """What it asks for beside the contents, for the journal: plain JSON, without the settings of the connection,
+        which may hold a key.
+        """
+        names = [declared.get("name") for tool in self.tools for declared in tool.get("functionDeclarations") or ()]
+        return {"model": self.model, "system": self.system, "tools": clean(names), "config": _fields(self.config)}
+
+
+def _fields(config: Any) -> Json:
+    try:
+        fields = dumped(config) if hasattr(config, "model_dump") else config or {}
+        return {name: clean(value) for name, value in fields.items() if camel(str(name)) != "httpOptions"}
+    except Exception as error:  # somebody else's objects
+        return {"unreadable": words_of(error)}
 
 
 class Source(Protocol):

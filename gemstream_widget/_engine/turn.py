@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from .._plain import Wire
+from .._stream import entries
 from .._stream.record import Record
 
 __all__ = ["Turn"]
@@ -38,4 +40,6 @@ class Turn:
 
     def begin(self) -> None:
         """Let the run start. Raises what stands against its prompt now that the conversation is known."""
-        self._record.begin_turn(self._prompt())
+        prompt = self._prompt()
+        self._record.restart_clock()
+        self._record.add(entries.Turn(0.0, time.time(), prompt))

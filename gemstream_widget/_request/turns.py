@@ -4,8 +4,6 @@ A call that goes into the history always brings its response along: without one,
 request. A call that came only in part, or without a name, stays out. Thoughts are left out unless they carry a
 signature: Gemini takes both ways, as long as it is one of them throughout.
 https://ai.google.dev/gemini-api/docs/thought-signatures
-
-`opening` is the conversation so far, where the run asks again; its own prompt is in it.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ from .pairing import OpenCall
 from .rules import SKIP_SIGNATURE
 from .wire import get
 
-__all__ = ["contents", "model_turn", "sent_calls", "unfinished"]
+__all__ = ["contents", "is_unanswered", "model_turn", "sent_calls", "unfinished", "without_prompt"]
 
 
 STOPPED = "Stopped by the user before the call was run."
@@ -31,23 +29,33 @@ FAILED_LATE = "The run failed while the call ran; what it did is not known."
 NAMELESS = "A function call in your last answer had no name, so nothing was run for it."
 
 
-def contents(state: State, opening: list[Wire]) -> list[Wire]:
+def contents(state: State) -> list[Wire]:
     """The prompt, and what the model said.
 
-    A run that was stopped answers its open calls, so that Gemini accepts the next request. A run that failed before
-    the model said anything adds no prompt: it is most likely sent again. One that had no turn adds nothing.
+    A run that was stopped answers its open calls, so that Gemini accepts the next request. One that had no turn, or
+    failed before the model said anything, adds nothing: its prompt is most likely sent again.
     """
-    added = _turns(state, state.steps)
-    if not state.had_turn or (state.status == "failed" and not added):
-        return _without_prompt(opening)
-    return [*opening, *state.prompt, *added]
+    return [] if is_unanswered(state) else [*state.prompt, *_turns(state, state.steps)]
 
 
-def unfinished(state: State, opening: list[Wire]) -> list[Wire]:
+def is_unanswered(state: State) -> bool:
+    """Whether the run's prompt is no part of the conversation, for want of a turn or of an answer."""
+    return not state.had_turn or (state.status == "failed" and not _turns(state, state.steps))
+
+
+def unfinished(state: State) -> list[Wire]:
     """`contents` without the step that did not end well, which stays only where a tool of it began."""
     steps = state.steps
     began = steps and any(c.started_s is not None for c in state.tool_calls if c.step == steps[-1].index)
-    return [*opening, *state.prompt, *_turns(state, steps if began else steps[:-1])]
+    return [*state.prompt, *_turns(state, steps if began else steps[:-1])]
+
+
+def without_prompt(contents: list[Wire]) -> list[Wire]:
+    """The contents without what the user said last, if the model has not answered it; its own calls' responses stay."""
+    end = len(contents)
+    while end and contents[end - 1].get("role") != "model" and not _responds(contents[end - 1]):
+        end -= 1
+    return contents[:end]
 
 
 def _turns(state: State, steps: Iterable[Step]) -> list[Wire]:
@@ -102,14 +110,6 @@ def _cut_off(call: ToolCall, status: str) -> Json:
     """The response to a call whose run ended before it had one."""
     stopped, failed = (STOPPED, FAILED) if call.started_s is None else (STOPPED_LATE, FAILED_LATE)
     return {"error": stopped if status == "cancelled" else failed}
-
-
-def _without_prompt(opening: list[Wire]) -> list[Wire]:
-    """The contents without what the user said last, if the model has not answered it; its own calls' responses stay."""
-    end = len(opening)
-    while end and opening[end - 1].get("role") != "model" and not _responds(opening[end - 1]):
-        end -= 1
-    return opening[:end]
 
 
 def _responds(content: Wire) -> bool:

@@ -1,7 +1,7 @@
 """The log of every chunk a run received, with its arrival: nothing the model sent is ever lost.
 
 A parsed chunk takes many times the memory of its text, so full blocks are packed: compact JSON, compressed. They are
-unpacked when someone reads them.
+unpacked when someone reads them. What is read is the reader's own: changing it changes nothing here.
 """
 
 from __future__ import annotations
@@ -14,16 +14,36 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, overload
 
-__all__ = ["Chunk", "ChunkLog"]
+__all__ = ["Chunk", "ChunkLog", "Frame"]
+
+
+class Frame(str):
+    """The text of one server-sent event as it came, comments and line ends included."""
+
+    __slots__ = ()
+
+    @property
+    def wire(self) -> Any:
+        """The JSON of its data; None where it holds none, its data as text where that is no JSON."""
+        data = "\n".join(line[5:].removeprefix(" ") for line in self.splitlines() if line.startswith("data:"))
+        if not data or data == "[DONE]":
+            return None
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError):
+            return data
 
 
 class Chunk(NamedTuple):
-    """One chunk as it came: its number in the run, its step, seconds since the run's start, and the wire dict."""
+    """One chunk as it came: its number in the run, its step, seconds since the run's start, the wire dict, and the text
+    it came in, where that is known: a `Frame`, or None for what somebody else had read before.
+    """
 
     number: int
     step: int
     at_s: float
     wire: Any
+    raw: Frame | None = None
 
 
 class ChunkLog(Sequence[Chunk]):
@@ -39,10 +59,10 @@ class ChunkLog(Sequence[Chunk]):
         self._unpacked: tuple[int, list[Any]] = (-1, [])
         self._lock = threading.Lock()
 
-    def append(self, step: int, at_s: float, wire: Any) -> int:
-        """Keep a chunk; its number."""
+    def append(self, step: int, at_s: float, chunk: Any) -> int:
+        """Keep a chunk, a wire dict or a Frame; its number."""
         with self._lock:
-            self._block.append(wire)
+            self._block.append(chunk)
             self._steps.append(step)
             self._at_s.append(at_s)
             if len(self._block) == self._BLOCK:
@@ -57,19 +77,29 @@ class ChunkLog(Sequence[Chunk]):
     def __len__(self) -> int:
         return len(self._at_s)
 
-    def _wire(self, number: int) -> Any:
+    def fresh(self, number: int) -> list[Chunk]:
+        """The chunks from this one on, as far as its block goes; the caller's own."""
+        block, place = divmod(number, self._BLOCK)
+        with self._lock:
+            is_full = block < len(self._full)
+            held = self._full[block] if is_full else self._block[place:]
+        chunks = _unpack(held)[place:] if is_full else [_copy(chunk) for chunk in held]
+        return [self._chunk(number + n, chunk) for n, chunk in enumerate(chunks)]
+
+    def _held(self, number: int) -> Any:
         block, place = divmod(number, self._BLOCK)
         with self._lock:
             if block >= len(self._full):
-                return self._block[place]
-            full = self._full[block]
-            if isinstance(full, list):
-                return full[place]
-            held, wires = self._unpacked
+                return _copy(self._block[place])
+            held, chunks = self._unpacked
             if held != block:  # reading in order unpacks each block once
-                wires = json.loads(zlib.decompress(full).decode("utf-8", "surrogatepass"))
-                self._unpacked = (block, wires)
-            return wires[place]
+                chunks = _unpack(self._full[block])
+                self._unpacked = (block, chunks)
+            return _copy(chunks[place])
+
+    def _chunk(self, number: int, held: Any) -> Chunk:
+        wire, raw = (held.wire, held) if isinstance(held, Frame) else (held, None)
+        return Chunk(number, self._steps[number], self._at_s[number], wire, raw)
 
     @overload
     def __getitem__(self, index: int) -> Chunk: ...
@@ -81,16 +111,37 @@ class ChunkLog(Sequence[Chunk]):
         number = index + len(self) if index < 0 else index
         if not 0 <= number < len(self):
             raise IndexError(f"chunk {index} of {len(self)}")
-        return Chunk(number, self._steps[number], self._at_s[number], self._wire(number))
+        return self._chunk(number, self._held(number))
 
     def __iter__(self) -> Iterator[Chunk]:
-        return (self[i] for i in range(len(self)))
+        number = 0
+        while number < len(self):
+            chunks = self.fresh(number)
+            number += len(chunks)
+            yield from chunks
 
 
-def _pack(wires: list[Any]) -> bytes | list[Any]:
-    """Compressed JSON that reads back as the same; `wires` themselves where there is none."""
+def _copy(chunk: Any) -> Any:
+    """What a packed chunk would read back as; the chunk itself where it is no JSON."""
+    if isinstance(chunk, Frame):
+        return chunk
     try:
-        text = json.dumps(wires, separators=(",", ":"))
+        return json.loads(json.dumps(chunk))
     except (TypeError, ValueError, RecursionError):
-        return wires
+        return chunk
+
+
+def _pack(chunks: list[Any]) -> bytes | list[Any]:
+    """Compressed JSON that reads back as the same; the chunks themselves where there is none."""
+    try:
+        text = json.dumps([c if isinstance(c, Frame) else [c] for c in chunks], separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError):
+        return chunks
     return zlib.compress(text.encode("utf-8", "surrogatepass"), 1)
+
+
+def _unpack(packed: bytes | list[Any]) -> list[Any]:
+    if isinstance(packed, list):
+        return [_copy(chunk) for chunk in packed]
+    held = json.loads(zlib.decompress(packed).decode("utf-8", "surrogatepass"))
+    return [Frame(one) if isinstance(one, str) else one[0] for one in held]

@@ -7,65 +7,90 @@ values for one place only the last is sent. So the size of a batch follows the t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from copy import deepcopy
 from threading import RLock
 from typing import Any
 
 from .._plain import Json, with_digits
-from .events import (
-    Event,
-    PartEnded,
-    Printed,
-    RunEnded,
-    RunStarted,
-    RunStateChanged,
-    StepEnded,
-    StepStarted,
-    TextAdded,
-)
+from .chunks import Chunk
+from .entries import Entry
+from .events import Event, RunEnded
+from .fold import Fold
+from .journal import Cursor, Journal
 from .patch import Op, Path
 
 __all__ = ["EventReader", "PatchReader"]
 
 
-_FLAT = (TextAdded, PartEnded, RunStarted, RunStateChanged, StepStarted, StepEnded, Printed)
-"""Events without a container in them; of any other a reader gets a copy, since it is the reader's to change."""
+_SLICE_S = 0.008
+"""How long a reader may go through a journal before others on its loop get their turn."""
 
 
 class EventReader:
     """The events of a run, from its start to its end, for one reader on one event loop.
 
-    The record holds its readers weakly: leaving the loop, or being cancelled in it, neither stops the run nor leaks.
+    It folds the journal for itself, at the pace it is read at: nothing waits in it, however late it comes or slow it
+    is. The record holds its readers weakly: leaving the loop, or being cancelled in it, neither stops the run nor
+    leaks.
     """
 
-    def __init__(self, so_far: Sequence[Event]) -> None:
+    def __init__(self, journal: Journal, fold: Fold) -> None:
+        """On the running loop. `fold` has taken nothing yet."""
         self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[Event] = asyncio.Queue()
+        self._cursor = Cursor(journal)
+        self._fold = fold
+        self._events: deque[Event] = deque(fold.opening())
+        self._news = asyncio.Event()
+        self._is_waiting = False
         self._over = False
-        for event in so_far:
-            self._queue.put_nowait(deepcopy(event))
+        self._busy_since = self._loop.time()
 
-    def put(self, events: Sequence[Event]) -> None:
-        """Hand over events; from any thread."""
-        own = [event if isinstance(event, _FLAT) else deepcopy(event) for event in events]
-        with suppress(RuntimeError):  # the reader's loop is closed, and nobody reads on
-            self._loop.call_soon_threadsafe(self._extend, own)
-
-    def _extend(self, events: Sequence[Event]) -> None:
-        for event in events:
-            self._queue.put_nowait(event)
+    def wake(self) -> None:
+        """There may be more in the journal. From any thread."""
+        if self._is_waiting:
+            with suppress(RuntimeError):  # the reader's loop is closed, and nobody reads on
+                self._loop.call_soon_threadsafe(self._news.set)
 
     def __aiter__(self) -> EventReader:
         return self
 
     async def __anext__(self) -> Event:
-        if self._over:
-            raise StopAsyncIteration
-        event = await self._queue.get()
+        while not self._events:
+            if self._over:
+                raise StopAsyncIteration
+            if (
+                self._loop.time() - self._busy_since > _SLICE_S
+            ):  # what is there never suspends: let others have the loop
+                await asyncio.sleep(0)
+                self._busy_since = self._loop.time()
+            if (item := self._cursor.take()) is None:
+                await self._wait()
+            else:
+                self._events.extend(self._fold.take(item if isinstance(item, Chunk) else _own(item)))
+        event = self._events.popleft()
         self._over = isinstance(event, RunEnded)
         return event
+
+    async def _wait(self) -> None:
+        """Return when there may be more in the journal."""
+        self._news.clear()
+        self._is_waiting = True  # before the last look: whoever writes looks at it after
+        try:
+            if not self._cursor.is_at_end:
+                return
+            await self._news.wait()
+            self._busy_since = self._loop.time()
+        finally:
+            self._is_waiting = False
+
+
+def _own(entry: Entry) -> Entry:
+    """A copy, whose containers are the reader's to change. An error may be anybody's, and stays what it is."""
+    error = getattr(entry, "error", None)
+    return deepcopy(entry, {id(error): error} if isinstance(error, BaseException) else None)
 
 
 class PatchReader:

@@ -1,6 +1,6 @@
-"""Record: everything that has happened in one run, and who is told of it.
+"""Record: the journal of one run as it grows, the state it has led to, and who is told of it.
 
-A chunk is kept before it is decoded, and what it means is in the state before anyone is told.
+An entry is kept before it is told, and what it means is in the state before anyone is told.
 """
 
 from __future__ import annotations
@@ -8,19 +8,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 from weakref import WeakSet
 
-from .._plain import Json, Wire
+from .._plain import Json
 from ..errors import RunFailed
-from .chunks import ChunkLog
-from .decode import Decoder
-from .events import ArgsChanged, Event, PromptChanged, RunEnded, RunStateChanged, StepDetail, TextAdded, UsageReported
-from .machine import RUN_TABLE, is_terminal, next_state
+from .chunks import ChunkLog, Frame
+from .entries import End, Entry, Header
+from .events import ArgsChanged, Event, StepDetail, TextAdded, UsageReported
+from .fold import Fold
+from .journal import Journal
+from .machine import RUN_TABLE, is_terminal
 from .parts import CallPart
 from .readers import EventReader, PatchReader
 from .reducer import apply
@@ -35,47 +37,26 @@ _log = logging.getLogger(__name__)
 
 
 class Record:
-    """The chunks of one run, the state they have led to, and its readers: feeds of cards, and streams of events.
+    """The journal of the run that `header` stands over, the state it has led to, and its readers: feeds of cards,
+    streams of events, and whoever keeps it in a file.
 
-    `prompt` and `opening` are wire Contents; `opening` is the conversation so far, where the run asks again, its own
-    prompt included. `attachments` are the words for what went into the prompt. `clock` counts seconds, from now on, or
-    from `begin_turn` where the run is `queued`. Changed on the run's loop only; read from any thread, under `lock`
-    where a change must not come in between.
+    `id` is what the run is called in this kernel. `clock` counts seconds, from now on, or from the turn where the run
+    is queued. Changed on the run's loop only, save for a Stop; read from any thread, under `lock` where a change must
+    not come in between.
     """
 
-    def __init__(
-        self,
-        *,
-        run: str,
-        model: str,
-        demo: bool,
-        prompt: list[Wire],
-        attachments: Sequence[str] = (),
-        opening: Sequence[Wire] = (),
-        queued: bool = False,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.opening = list(opening)
-        self.state = State(
-            run=run,
-            model=model,
-            demo=demo,
-            prompt=prompt,
-            started_at=time.time(),
-            attachments=attachments,
-            status="queued" if queued else "pending",
-        )
-        self.chunks = ChunkLog()
-        self.error: RunFailed | None = None
-        """What made the run fail."""
+    def __init__(self, header: Header, id: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.journal = Journal(header)
         self.ended: Future[None] = Future()
         """Done once the terminal event is told."""
         self.lock = threading.RLock()
-        self._decoder = Decoder()
+        self._fold = Fold(header, id)
+        self.state = self._fold.state
         self._clock = clock
         self._t0 = clock()
         self._feeds: list[PatchReader] = []
         self._readers: WeakSet[EventReader] = WeakSet()
+        self._keeper: Callable[[], None] | None = None
 
     @property
     def id(self) -> str:
@@ -90,6 +71,30 @@ class Record:
     def done(self) -> bool:
         return is_terminal(RUN_TABLE, self.state.status)
 
+    @property
+    def chunks(self) -> ChunkLog:
+        return self.journal.chunks
+
+    @property
+    def error(self) -> RunFailed | None:
+        """What made the run fail."""
+        return self._fold.error
+
+    @property
+    def repairs(self) -> tuple[str, ...]:
+        """The codes of the repairs that the offer "repair" stands for."""
+        return self._fold.repairs
+
+    @property
+    def failure(self) -> RunFailed | None:
+        """What the stream of the last step tells of a failure: an error object in it, or how it ended."""
+        return self._fold.failure
+
+    @property
+    def calls(self) -> list[CallPart]:
+        """The calls of the last step that its stream left to be answered, in order."""
+        return self._fold.calls
+
     @contextmanager
     def reading(self) -> Iterator[State]:
         """The state, while nothing changes in it. From any thread."""
@@ -101,6 +106,8 @@ class Record:
         with self.lock:
             return self.state.snapshot()
 
+    # -- its clock --------------------------------------------------------------------------------------------------
+
     def now(self) -> float:
         """Seconds since the run's start; stands still at its end, and at 0 before its turn."""
         if self.state.status == "queued":
@@ -108,72 +115,65 @@ class Record:
         ended_s = self.state.timing.ended_s
         return round(self._clock() - self._t0, 6) if ended_s is None else ended_s
 
-    def go_on_from(self, started_at: float, now_s: float) -> None:
-        """The run began before this record, at `started_at` (Unix time); `now_s` seconds of it are over."""
-        self.state.timing.started_at = started_at
-        self._t0 -= now_s
-
-    def begin_turn(self, prompt: list[Wire]) -> None:
-        """The run waited for its turn, and starts now, with this prompt."""
-        self.state.timing.started_at, self._t0 = time.time(), self._clock()
-        changed = [PromptChanged(prompt)] if prompt != self.state.prompt else []
-        self.publish([*changed, RunStateChanged(next_state(RUN_TABLE, self.status, "turn"))])
+    def restart_clock(self, now_s: float = 0.0) -> None:
+        """Count from `now_s` on: a queued run has its turn, or the run began before this record."""
+        self._t0 = self._clock() - now_s
 
     # -- what happens -----------------------------------------------------------------------------------------------
 
-    def begin_step(self, at_s: float) -> None:
-        """The next request goes out."""
-        self.publish(self._decoder.begin(len(self.state.steps), at_s))
-
-    def add_chunk(self, chunk: Any, at_s: float) -> None:
-        """A chunk of the step came. Raises ApiError for an error object, which is kept all the same."""
-        number = self.chunks.append(self.state.steps[-1].index, at_s, chunk)
-        self.publish(self._decoder.push(chunk, number, at_s))
-
-    def keep_chunk(self, chunk: Any, at_s: float) -> None:
-        """A chunk of the step came after it was given up: it is kept, and means nothing any more."""
-        self.chunks.append(self.state.steps[-1].index, at_s, chunk)
-
-    def end_step(self, at_s: float, outcome: str | None = None) -> None:
-        """The step is over. `outcome` is given where its stream did not end by itself."""
-        self.publish(self._decoder.end(at_s, outcome))
-
-    @property
-    def calls(self) -> list[CallPart]:
-        """The calls of the last step that its stream left to be answered, in order."""
-        return [part for call in self._decoder.calls if (part := self.state.call_part(call)) is not None]
-
-    def end(self, event: RunEnded) -> None:
-        """The run is over, and whoever waits for that goes on."""
+    def add(self, entry: Entry) -> None:
+        """Something happened. On the run's loop, and from any thread for a Stop and where that loop is closed. Raises
+        IllegalTransition where it cannot happen now, and then nothing has.
+        """
         try:
-            self.publish([event])
+            with self.lock:
+                events = self._fold.events(entry)
+                self.journal.append(entry)
+                self._take(events)
+            self._tell(events)
         finally:
-            if not self.ended.done():
+            if isinstance(entry, End) and self.done and not self.ended.done():  # whoever waits goes on
                 self.ended.set_result(None)
+
+    def add_frame(self, chunk: Any, at_s: float) -> RunFailed | None:
+        """A chunk of the last request came, a wire dict or a Frame. Gives `failure` where it holds an error object."""
+        wire, raw = (chunk.wire, chunk) if isinstance(chunk, Frame) else (chunk, None)
+        with self.lock:
+            number = self.journal.append_frame(at_s, chunk)
+            events = self._fold.frame(wire, number, at_s, raw)
+            self._take(events)
+        self._tell(events)
+        return self._fold.stream_error
+
+    def _take(self, events: list[Event]) -> None:
+        for event in events:
+            ops = apply(self.state, event)
+            for feed in self._feeds:
+                feed.push(ops)
 
     # -- who is told ------------------------------------------------------------------------------------------------
 
-    def publish(self, events: Iterable[Event]) -> None:
-        """Record, then tell: what a reader is told of is already in the state."""
-        urgent = False
-        told = list(events)
+    def _tell(self, events: list[Event]) -> None:
+        urgent = not all(isinstance(event, _QUIET) for event in events)
         with self.lock:
-            for event in told:
-                ops = apply(self.state, event)
-                urgent = urgent or not isinstance(event, _QUIET)
-                for feed in self._feeds:
-                    feed.push(ops)
-            readers, feeds = list(self._readers), list(self._feeds)
-        for tell in [*(partial(r.put, told) for r in readers), *(partial(f.changed, urgent) for f in feeds)]:
+            readers, feeds = list(self._readers), list(self._feeds) if events else []
+            keeper = [] if self._keeper is None else [self._keeper]
+        tells: list[Callable[[], None]] = [*keeper, *(r.wake for r in readers)]
+        tells += [partial(feed.changed, urgent) for feed in feeds]
+        for tell in tells:
             try:
                 tell()
             except Exception:  # who cannot be told must not decide how the run goes
                 _log.exception("a reader of run %s could not be told", self.id)
 
+    def keep(self, keeper: Callable[[], None]) -> None:
+        """Call this, on whatever thread, after each entry. It must return at once."""
+        self._keeper = keeper
+
     def events(self) -> EventReader:
-        """All events, for a reader on the loop that is running: what came before is summed up (State.recap)."""
+        """All events from the run's start, for a reader on the loop that is running."""
+        reader = EventReader(self.journal, Fold(self.journal.header, self.id))
         with self.lock:
-            reader = EventReader(self.state.recap())
             self._readers.add(reader)
         return reader
 

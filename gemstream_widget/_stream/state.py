@@ -9,29 +9,11 @@ from collections.abc import Sequence
 from copy import deepcopy
 
 from .._plain import Json, Wire
-from .events import (
-    Event,
-    PartEnded,
-    PartStarted,
-    RetryScheduled,
-    RunEnded,
-    RunStarted,
-    RunStateChanged,
-    StepEnded,
-    StepStarted,
-    UsageReported,
-)
 from .machine import CALL_TABLE, RUN_TABLE, is_terminal
-from .parts import (
-    CallPart,
-    OtherPart,
-    Part,
-    TextPart,
-    ToolCall,
-)
+from .parts import CallPart, Part, TextPart, ToolCall
 from .patch import Path
 from .preview import preview
-from .values import TAKEN_BACK, Receipt, Retry, Step, Timing, Usage
+from .values import BEFORE_TURN, TAKEN_BACK, Receipt, Retry, Step, StopAsked, Timing, Usage
 
 __all__ = ["State"]
 
@@ -58,6 +40,7 @@ class State:
         self.prompt = prompt
         self.attachments = list(attachments)
         self.status = status
+        self.stop: StopAsked | None = None
         self.stopped_by: str | None = None
         self.parts: list[Part] = []
         self.steps: list[Step] = []
@@ -82,6 +65,22 @@ class State:
         """
         taken_back = self.stopped_by == TAKEN_BACK
         return not (self.status == "queued" or taken_back or (self.status == "failed" and not self.steps))
+
+    @property
+    def moment(self) -> str:
+        """The point of the run, in words for the receipt of a Stop."""
+        if self.status == "queued":
+            return BEFORE_TURN
+        if not self.steps:
+            return "before the request"
+        if self.steps[-1].ended_s is not None:
+            return "between steps"
+        return "before the first chunk" if self.steps[-1].first_chunk_s is None else "mid-stream"
+
+    def attempts_before(self, step: int) -> int:
+        """How many attempts at what this step asks for failed before it."""
+        last = self.retries[-1] if self.retries else None
+        return last.attempt if last is not None and last.step == step - 1 else 0
 
     @property
     def usage(self) -> Usage:
@@ -133,58 +132,11 @@ class State:
         ended = (step.usage for step in self.steps if step.ended_s is not None)
         return sum(ended, start=Usage()).to_json()
 
-    def recap(self) -> list[Event]:
-        """Events that lead to this state, for a reader who comes late: each part whole, as far as it is."""
-        if self.status in ("queued", "pending"):
-            return [RunStateChanged("queued")] if self.status == "queued" else []
-        ended = is_terminal(RUN_TABLE, self.status)
-        events: list[Event] = [RunStarted(0.0)] if self.steps or not ended else []  # it may have ended before
-        for step in self.steps:
-            events.append(StepStarted(step.index, step.started_s))
-            for part in self.parts_of(step.index):
-                events.append(_start_of(part))
-                if part.closed:
-                    events.append(PartEnded(part.index))
-            if step.usage.raw is not None:
-                events.append(UsageReported(step.index, step.usage.raw))
-            if step.ended_s is not None:
-                events.append(StepEnded(step.index, step.ended_s, step.outcome or "", step.chunk_count))
-            events += [RetryScheduled(retry) for retry in self.retries if retry.step == step.index]
-        events.append(RunStateChanged(self.status))
-        if ended:
-            at_s = self.timing.ended_s or 0.0
-            events[-1] = RunEnded(
-                at_s, self.status, self.stopped_by, self.notice, self.error, self.receipt, self.offers
-            )
-        return events
-
     def open_calls(self) -> list[CallPart]:
         """Calls that are neither answered nor refused."""
         return [p for p in self.calls.values() if not is_terminal(CALL_TABLE, p.call.state)]
-
-    def count_on_from(self, otid: int) -> None:
-        """Numbers from before a chat was saved are not given out again."""
-        self._otid = max(self._otid, otid)
 
     def next_otid(self) -> int:
         """The next number of the one row that parts, calls and decisions share."""
         self._otid += 1
         return self._otid
-
-
-def _start_of(part: Part) -> PartStarted:
-    data = part.raw if isinstance(part, OtherPart) else part.data() or {}
-    is_text = isinstance(part, TextPart)
-    return PartStarted(
-        index=part.index,
-        step=part.step,
-        kind="text" if is_text else part.kind,
-        at_s=part.first_s,
-        chunk=part.chunks[0][0],
-        text=part.text if isinstance(part, TextPart) else "",
-        raw={} if is_text else data,
-        signature=part.signature,
-        thought=part.thought,
-        extra=part.extra,
-        call_id=part.call.id if isinstance(part, CallPart) else None,
-    )

@@ -70,6 +70,10 @@ TAKEN_BACK: Final = "taken_back"
 """What ended a run that was stopped while it was queued, as `stopped_by` tells it."""
 
 
+BEFORE_TURN: Final = "before its turn"
+"""When such a Stop was asked for, as a receipt would tell it."""
+
+
 NOT_SENT: Final = {
     "level": "info",
     "title": "Nothing was sent",
@@ -153,6 +157,15 @@ class Step:
 
 
 StoppedBy: TypeAlias = Literal["button", "code", "interrupt", "closed"]
+
+
+@dataclass(slots=True, frozen=True)
+class StopAsked:
+    """The one Stop of a run: who asked for it, when, and at what point of the run."""
+
+    by: StoppedBy
+    asked_s: float
+    when: str
 
 
 @dataclass(slots=True, frozen=True)

@@ -1,0 +1,184 @@
+"""Journals in a file, and back: JSON lines, the one format of recordings and of saved chats.
+
+The first line names the format. After it come a chat's own lines (what was said where: `chat`, `history`, `run`,
+`left`, `mend`, `head`) and, each with the place of the run it belongs to, the entries of runs. docs/journal.md tells
+of each. A line of a kind that this version does not know is kept in its run, and changes nothing.
+
+A file is written whole and swapped in, or appended to (appender.py). One that was cut anywhere reads up to its last
+whole line. Known keys are not in it (key_filter.py); bytes and signatures are, as they came.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import MISSING, fields
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+from .._plain import Json, clean
+from .._stream import entries
+from .._stream.chunks import Chunk, Frame
+from .._stream.entries import Entry, Header
+from .._stream.journal import Journal
+from ..errors import RecordingError, error_from_json, error_to_json
+from .key_filter import KeyFilter
+
+__all__ = [
+    "FORMAT",
+    "add_line",
+    "entry_line",
+    "first_line",
+    "header_of",
+    "read_lines",
+    "run_line",
+    "text_of",
+    "write_lines",
+]
+
+FORMAT = "gemstream journal 1"
+
+_KINDS: dict[str, type] = {kind.kind: kind for kind in get_args(Entry) if kind is not entries.Unknown}
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------
+
+
+def first_line() -> Json:
+    from importlib.metadata import version
+
+    return {"kind": "journal", "format": FORMAT, "package": version("gemstream-widget")}
+
+
+def run_line(place: int, parent: int | None, header: Header) -> Json:
+    """A run begins, said at `place` after what is said at `parent`."""
+    return {"kind": "run", "place": place, "parent": parent} | {f.name: getattr(header, f.name) for f in fields(header)}
+
+
+def entry_line(run: int, item: Entry | Chunk) -> Json:
+    """An entry of the run that is said at the place `run`, or a frame."""
+    if isinstance(item, Chunk):
+        came = {"wire": _json_of(item.wire)} if item.raw is None else {"raw": str(item.raw)}
+        return {"kind": "frame", "run": run, "at_s": item.at_s, **came}
+    if isinstance(item, entries.Unknown):
+        return {**item.fields, "run": run}
+    told: Json = {}
+    for f in fields(item):
+        value = getattr(item, f.name)
+        if (f.default is MISSING and f.default_factory is MISSING) or value != f.default:
+            told[f.name] = value
+    if isinstance(item, entries.End):
+        offers = {name: value for name, value in item.offers._asdict().items() if value}
+        told |= {"offers": offers, "error": None if item.error is None else error_to_json(item.error)}
+        told = {name: value for name, value in told.items() if value}
+    return {"kind": item.kind, "run": run, **told}
+
+
+def _json_of(wire: Any) -> Any:
+    """A chunk as it is; of what is no JSON (somebody else's may hold anything), what was shown of it."""
+    try:
+        json.dumps(wire)
+    except (TypeError, ValueError, RecursionError):
+        return clean(wire)
+    return wire
+
+
+def text_of(line: Json) -> str:
+    """A line as it stands in a file, with its end. Half a pair of surrogates can only be written escaped."""
+    try:
+        text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        is_json = isinstance(error, UnicodeEncodeError)
+        text = json.dumps(line if is_json else clean(line), separators=(",", ":"))
+    return text + "\n"
+
+
+def write_lines(path: str | Path, lines: Iterable[Json]) -> None:
+    """Write a file whole, or not at all: what was there before is not lost in the middle. Raises OSError."""
+    target, keys = Path(path), KeyFilter()
+    beside = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        with beside.open("w", encoding="utf-8") as file:
+            for line in lines:
+                file.writelines(map(text_of, keys.push(line)))
+            file.writelines(map(text_of, keys.flush()))
+        os.replace(beside, target)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from error  # the file that the caller knows of
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+def read_lines(path: str | Path) -> Iterator[Json]:
+    """The lines after the first, up to the last whole one. Raises RecordingError for any other file, and OSError."""
+    with Path(path).open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+        began = False
+        for number, text in enumerate(file, 1):
+            line = _parsed(text)
+            if not began:
+                _require_format(path, line)
+            elif line is not None:
+                yield line
+            elif text.endswith("\n"):
+                raise RecordingError(f"{path} cannot be read: line {number} is no JSON object.")
+            began = True
+        if not began:
+            raise RecordingError(f"{path} is empty.")
+
+
+def _parsed(text: str) -> Json | None:
+    try:
+        line = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return line if isinstance(line, dict) else None
+
+
+def _require_format(path: str | Path, line: Json | None) -> None:
+    if line is None:
+        raise RecordingError(f'{path} is no journal: its first line is not {{"format": {FORMAT!r}, ...}}.')
+    if line.get("format") != FORMAT:
+        raise RecordingError(f"{path} is {line.get('format')!r}; this version reads {FORMAT!r}.")
+
+
+def header_of(line: Json) -> Header:
+    """The header that a run's line gives. Raises ValueError."""
+    known = {f.name for f in fields(Header)}
+    header: Header = _checked(Header)({name: value for name, value in line.items() if name in known})
+    return header
+
+
+def add_line(journal: Journal, line: Json) -> None:
+    """Add the entry or the frame that a line holds. Raises ValueError where it does not fit its kind."""
+    told = {name: value for name, value in line.items() if name not in ("kind", "run")}
+    if line.get("kind") == "frame":
+        chunk = Frame(told["raw"]) if isinstance(told.get("raw"), str) else told.get("wire")
+        journal.append_frame(_seconds(told), chunk)
+    elif (kind := _KINDS.get(str(line.get("kind")))) is None:
+        journal.append(entries.Unknown(_seconds(told), line))
+    else:
+        if kind is entries.End:
+            told["error"] = error_from_json(told["error"]) if isinstance(told.get("error"), dict) else None
+            told["offers"] = told.get("offers") or {}
+        journal.append(_checked(kind)(told))
+
+
+def _seconds(told: Json) -> float:
+    at_s = told.get("at_s")
+    if not isinstance(at_s, int | float) or isinstance(at_s, bool):
+        raise ValueError(f"at_s is a number of seconds, not {at_s!r}")
+    return float(at_s)
+
+
+@cache
+def _checked(kind: type) -> Any:
+    """What makes one of a dict, and raises pydantic's ValidationError, a ValueError, where a field does not fit."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind).validate_python

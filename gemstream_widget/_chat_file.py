@@ -1,0 +1,156 @@
+"""A chat as the lines of a journal file, and back: what was said where, and the journals of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ._archive.journal_file import add_line, entry_line, first_line, header_of, read_lines, run_line
+from ._branches import Branches, Node, Unfinished
+from ._plain import Json, Wire, shorten
+from ._request.prompt import contents_of
+from ._run import Run
+from ._stream.journal import Cursor, Journal
+from .errors import RecordingError
+
+__all__ = ["ChatLines", "StoredChat"]
+
+
+class ChatLines:
+    """The lines of a chat's file, as they come: each call of `new` gives those that are new since the last one. For one
+    thread at a time, which need not be the chat's. `about` gives the chat's own settings that are kept.
+    """
+
+    def __init__(self, branches: Branches, about: Callable[[], Json]) -> None:
+        self._branches = branches
+        self._about = about
+        self._told: Json | None = None
+        self._places: dict[int, int] = {}  # of the nodes that are written, by identity
+        self._cursors: dict[int, tuple[Run, Cursor]] = {}  # of the runs that may have more to tell, by place
+        self._head = -1
+
+    def new(self) -> Iterator[Json]:
+        if self._told is None:
+            yield first_line()
+        if (about := self._about()) != self._told:
+            self._told = about
+            yield {"kind": "chat", **about}
+        head = self._branches.head  # before the nodes: it is among them
+        for node in self._branches.nodes[len(self._places) :]:
+            place = self._places[id(node)] = self._head = len(self._places)
+            yield self._node_line(place, node)
+            yield from self._entries()
+        yield from self._entries()
+        if self._places[id(head)] != self._head:
+            self._head = self._places[id(head)]
+            yield {"kind": "head", "place": self._head}
+
+    def _entries(self) -> Iterator[Json]:
+        for place, (run, cursor) in list(self._cursors.items()):
+            over = run.done  # before the last look
+            while (item := cursor.take()) is not None:
+                yield entry_line(place, item)
+            if over:
+                del self._cursors[place]
+
+    def _node_line(self, place: int, node: Node) -> Json:
+        parent = None if node.parent is None else self._places[id(node.parent)]
+        if isinstance(node.said, Run):
+            journal = node.said._record.journal
+            self._cursors[place] = (node.said, Cursor(journal))
+            return run_line(place, parent, journal.header)
+        if isinstance(node.said, Unfinished):
+            of = self._branches.place(node.said.run)
+            return {"kind": "left", "place": place, "parent": parent, "run": self._places[id(of)]}
+        if node.parent is None:
+            return {"kind": "history", "place": place, "contents": list(node.said)}
+        return {"kind": "mend", "place": place, "parent": parent, **_changed(self._branches, node.parent, node.said)}
+
+
+def _changed(branches: Branches, parent: Node, mended: tuple[Wire, ...]) -> Json:
+    """What of the contents a repair changed; the same Contents before and behind it are only counted."""
+    earlier = branches.contents(parent)
+    most = min(len(earlier), len(mended))
+    first = next((n for n in range(most) if earlier[n] != mended[n]), most)
+    most -= first
+    last = next((n for n in range(most) if earlier[-1 - n] != mended[-1 - n]), most)
+    return {"first": first, "last": last, "contents": list(mended[first : len(mended) - last])}
+
+
+class StoredChat:
+    """What a journal file holds. Raises RecordingError for any other file, and OSError."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = path
+        self.about: Json = {}
+        """The chat's own settings, as they were last; of a file that holds one run, that run's model."""
+        self.history: list[Wire] = []
+        """The conversation from before the chat."""
+        self._nodes: dict[int, Json] = {}  # their lines, by place
+        self._journals: dict[int, Journal] = {}  # by the place of their run
+        self._head: int | None = None
+        for line in read_lines(path):
+            try:
+                self._add(line)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise self._unreadable(f"its line {shorten(str(line))}", error) from error
+
+    def _add(self, line: Json) -> None:
+        kind, place = line.get("kind"), line.get("place")
+        if kind == "chat":
+            self.about = {name: value for name, value in line.items() if name != "kind"}
+        elif kind == "head":
+            self._head = int(line["place"])
+        elif kind == "history":
+            self.history = contents_of(line["contents"]) if line["contents"] else []
+            self._nodes[int(line["place"])] = line
+        elif kind in ("run", "left", "mend"):
+            self._head = int(line["place"])
+            self._nodes[self._head] = line
+            if kind == "run":
+                header = header_of(line)
+                self._journals[self._head] = Journal(header)
+                self.about = self.about or {"model": header.model, "system": None}
+        elif place is None:  # of a kind that goes with a chat, and that this version does not know
+            add_line(self._journals[int(line["run"])], line)
+
+    def restore(self, branches: Branches, run_of: Callable[[Journal, Node], Run]) -> None:
+        """Let the branches of a new chat say what this one said; they have its history already. `run_of` makes the run
+        that a journal tells of, said after a node.
+        """
+        nodes: dict[int | None, Node] = {}
+        for place, line in self._nodes.items():
+            parent = nodes.get(line.get("parent"), branches.root)
+            try:
+                nodes[place] = self._node(branches, place, line, parent, nodes, run_of)
+            except Exception as error:
+                raise self._unreadable(f"what was said at place {place}", error) from error
+        if self._head is not None:
+            branches.head = nodes[self._head]
+
+    def _node(
+        self,
+        branches: Branches,
+        place: int,
+        line: Json,
+        parent: Node,
+        nodes: dict[int | None, Node],
+        run_of: Callable[[Journal, Node], Run],
+    ) -> Node:
+        if line["kind"] == "history":
+            return branches.root
+        if line["kind"] == "run":
+            return branches.add(run_of(self._journals[place], parent), parent)
+        if line["kind"] == "left":
+            run = nodes[int(line["run"])].said
+            if not isinstance(run, Run):
+                raise ValueError(f"place {line['run']} is no run")
+            return branches.leave(run, parent)
+        earlier = branches.contents(parent)
+        first, last = int(line["first"]), int(line["last"])
+        return branches.mend([*earlier[:first], *line["contents"], *earlier[len(earlier) - last :]], parent)
+
+    def _unreadable(self, what: str, error: Exception) -> RecordingError:
+        if isinstance(error, RecordingError):
+            return error
+        return RecordingError(f"{self._path} cannot be read: {what} does not fit. {type(error).__name__}: {error}")
