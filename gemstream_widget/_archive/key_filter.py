@@ -154,7 +154,7 @@ class KeyFilter:
                 self._name(name, line)
             if isinstance(held, str):
                 inner = within.get(name) or place.add(name)
-                if (inner.tail or self._hint(held)) and not inner.spared:
+                if not inner.spared and (inner.tail or self._hint(held)):
                     self._text(held, inner, line, value, name)
             elif isinstance(held, dict):
                 self._object(held, within.get(name) or place.add(name), line)
