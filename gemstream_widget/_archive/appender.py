@@ -31,7 +31,7 @@ _GATHER_S = 0.2  # what comes in this time is written together
 _IDLE_S = 5.0  # after which the thread ends, until the next ring
 _SLICE_S = 0.001  # of work in one go
 _EXIT_S = 2.0  # for all files together, when the interpreter ends
-_BATCH = 1 << 20  # bytes
+_BATCH = 1 << 18  # bytes that are written at once
 _LONG = 1 << 18  # characters: about a millisecond to encode
 
 _log = logging.getLogger(__name__)
@@ -42,8 +42,9 @@ class Appender:
     """Appends what `pull` gives to the file at `path`, one line of JSON each. Folder and file are made with the first
     line; a file that is there goes on, on a new line.
 
-    `pull` gives the lines that are new since it was last asked, `[]` where none is; it is called on the thread of the
-    appender only. A disk that fails is told once, as a warning; nothing more is written then, and nobody is disturbed.
+    `pull` gives the lines that are new since it was last asked, `[]` where none is; the list is the appender's from
+    then on. It is called on the thread of the appender only. A disk that fails is told once, as a warning; nothing more
+    is written then, and nobody is disturbed.
     A forked child writes nothing.
     """
 
@@ -169,8 +170,9 @@ class Appender:
             batch += _dumped(clean(line))
 
     def _ready(self, lines: list[Json], last: bool) -> Iterator[Json]:
-        for line in lines:
-            yield from self._filter.push(line)
+        lines.reverse()
+        while lines:  # let go one by one: to free a hundred thousand at once would hold the interpreter
+            yield from self._filter.push(lines.pop())
             self._pace.rest()
         if last:
             yield from self._filter.flush()
