@@ -13,6 +13,7 @@ from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Unpack, get_args
 from uuid import uuid4
 
+from ._archive.appender import Appender
 from ._archive.journal_file import write_lines
 from ._branches import Branches, Node
 from ._chat_file import ChatLines, StoredChat
@@ -72,6 +73,7 @@ class Chat:
         self._source = source_of(self.options)
         self._rules = RuleBook()
         self._branches = Branches(self.options.history)
+        self._appender = self._appender_of(self.options)
         self._is_advancing = False
         self._lock = threading.RLock()  # the card's buttons begin runs on the runs' own loop
 
@@ -85,7 +87,37 @@ class Chat:
     def _set(self, options: Options) -> None:
         if not asks_alike(options, self.options):
             self._source = source_of(options)
+        is_elsewhere = options.record != self.options.record
         self.options = options
+        if is_elsewhere:
+            self._record_anew()
+
+    def _record_anew(self) -> None:
+        """Go on in a file of its own, where one is asked for: the whole chat is in it."""
+        if self._appender is not None:
+            self._appender.close(0)
+        self._appender = self._appender_of(self.options)
+        self._note()
+
+    def _appender_of(self, options: Options) -> Appender | None:
+        if options.record is None:
+            return None
+        lines = ChatLines(self._branches, self._kept)
+        name = f"{time.strftime('%Y-%m-%d_%H-%M-%S')}-{uuid4().hex[:8]}.jsonl"
+        return Appender(options.record / name, lambda: list(lines.new()))
+
+    def _note(self) -> None:
+        """Something is new in the chat. From any thread."""
+        if self._appender is not None:
+            self._appender.wake()
+
+    @property
+    def recording(self) -> Path | None:
+        """The file that `record` asks for, once something was said; None without, and where its disk failed, which is
+        told as a warning.
+        """
+        appender = self._appender
+        return None if appender is None or appender.error is not None or not self.runs else appender.path
 
     @property
     def _vertex(self) -> bool:
@@ -142,6 +174,7 @@ class Chat:
             self._none_going()
             self._place(run)
             self._branches.switch(run)
+            self._note()
 
     def _place(self, run: Run) -> Node:
         place = self._branches.place(run) if isinstance(run, Run) else None
@@ -164,6 +197,7 @@ class Chat:
         """Take over earlier turns and runs. The last one goes on, where it waits for decisions."""
         self._branches = Branches(stored.history)
         stored.restore(self._branches, self._restored_run)
+        self._record_anew()
         if (waiting := self._going) is not None:
             self._start(waiting, loop_for(self.options.runner))
 
@@ -317,6 +351,7 @@ class Chat:
                 mended, following = mended[:-1], following[:-1]
             if done:
                 self._branches.mend(mended, self._branches.head)
+                self._note()
             return done
 
     def _check_tokens(self) -> None:
@@ -389,6 +424,7 @@ class Chat:
         """
         options, branches = self.options, self._branches
         record = Record(header, f"r{next(_run_numbers)}", clock=options.clock)
+        record.keep(self._note)
 
         def request(said: list[Wire]) -> Request:
             self._check_tokens()

@@ -21,6 +21,7 @@ import pytest
 
 from gemstream_widget import _redact
 from gemstream_widget._archive import appender as module
+from gemstream_widget._archive import lines
 from gemstream_widget._archive.appender import Appender
 
 KEY = "AIzaSyD3f4ult-Key_0123456789abcdefghijk"
@@ -118,7 +119,7 @@ def test_half_a_surrogate_pair_survives(journal: Journal) -> None:
 def test_what_is_no_json_is_written_as_what_can_be_shown_of_it(journal: Journal) -> None:
     loop: Line = {"kind": "result"}
     loop["self"] = loop
-    long = "x" * (module._LONG + 1)
+    long = "x" * (lines._LONG + 1)
     journal.add({"n": float("nan"), "v": {1}}, loop, {"long": long, "v": {1}}, frame("after"))
     assert journal.appender.close(10)
     assert journal.read() == [
@@ -130,7 +131,7 @@ def test_what_is_no_json_is_written_as_what_can_be_shown_of_it(journal: Journal)
 
 
 def test_very_long_texts_come_out_whole(journal: Journal) -> None:
-    long = '\\"é\n\U0001f600\ud83d' * module._LONG
+    long = '\\"é\n\U0001f600\ud83d' * lines._LONG
     line = {"kind": "run", "n": [1, {"a": [long, "b", None], "c": {}}], long: True}
     journal.add(line, line)
     assert journal.appender.close(20)

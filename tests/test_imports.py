@@ -188,6 +188,7 @@ def test_what_a_reader_sees_of_a_run_and_a_chat_is_for_readers() -> None:
         "text thoughts timing tool_calls usage wait".split()
     )
     assert public[gem.Chat] == set(
-        "again branches change check count history model parent queue repair runs save send switch system tools".split()
+        "again branches change check count history model parent queue recording repair runs save send switch system "
+        "tools".split()
     )
     assert {name for name in vars(gem.Chat()) if not name.startswith("_")} == {"options"}

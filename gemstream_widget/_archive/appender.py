@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import errno
-import json
 import logging
 import os
 import queue
@@ -19,11 +18,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from .._plain import Json, clean
+from .._plain import Json
 from .._redact import redact, words_of
 from .key_filter import KeyFilter
+from .lines import encode
 
 __all__ = ["Appender"]
 
@@ -32,7 +32,6 @@ _IDLE_S = 5.0  # after which the thread ends, until the next ring
 _SLICE_S = 0.001  # of work in one go
 _EXIT_S = 2.0  # for all files together, when the interpreter ends
 _BATCH = 1 << 18  # bytes that are written at once
-_LONG = 1 << 18  # characters: about a millisecond to encode
 
 _log = logging.getLogger(__name__)
 _at_work: set[Appender] = set()
@@ -148,8 +147,7 @@ class Appender:
         self._pace.begin()
         batch = bytearray()
         for line in self._ready(lines, last):
-            self._encode(line, batch)
-            batch += b"\n"
+            encode(line, batch, self._pace.rest)
             if len(batch) >= _BATCH:
                 self._write(batch)
                 batch = bytearray()
@@ -157,17 +155,6 @@ class Appender:
         if last and self._file is not None:
             self._file.close()
             self._file = None
-
-    def _encode(self, line: Json, batch: bytearray) -> None:
-        """Add compact JSON. What is no JSON is written as what can be shown of it."""
-        start = len(batch)
-        try:
-            for piece in _in_slices(line):
-                batch += piece
-                self._pace.rest()
-        except (TypeError, ValueError, RecursionError):
-            del batch[start:]
-            batch += _dumped(clean(line))
 
     def _ready(self, lines: list[Json], last: bool) -> Iterator[Json]:
         lines.reverse()
@@ -222,44 +209,6 @@ def _open(path: Path) -> BinaryIO:
         if file.read(1) != b"\n":  # a kernel died in the middle of a line
             file.write(b"\n")
     return file
-
-
-def _dumped(value: Any) -> bytes:
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    try:
-        return text.encode()
-    except UnicodeEncodeError:  # half a surrogate pair, which JSON can only escape
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
-
-
-def _has_long(value: Any) -> bool:
-    if isinstance(value, str):
-        return len(value) > _LONG
-    if isinstance(value, dict):
-        return any(map(_has_long, value.values()))
-    return isinstance(value, list | tuple) and any(map(_has_long, value))
-
-
-def _in_slices(value: Any) -> Iterator[bytes]:
-    """A value in one piece, or in several where texts in it are so long that one call of the encoder would keep the
-    interpreter to itself.
-    """
-    if not _has_long(value):
-        yield _dumped(value)
-    elif isinstance(value, str):
-        yield b'"'
-        yield from (_dumped(value[at : at + _LONG])[1:-1] for at in range(0, len(value), _LONG))
-        yield b'"'
-    elif isinstance(value, dict):
-        for number, (name, held) in enumerate(value.items()):
-            yield (b"," if number else b"{") + _dumped(str(name)) + b":"
-            yield from _in_slices(held)
-        yield b"}"
-    else:
-        for number, held in enumerate(value):
-            yield b"," if number else b"["
-            yield from _in_slices(held)
-        yield b"]"
 
 
 def _close_all() -> None:

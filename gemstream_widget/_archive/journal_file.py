@@ -18,13 +18,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
-from .._plain import Json, clean
+from .._plain import Json
 from .._stream import entries
 from .._stream.chunks import Chunk, Frame
 from .._stream.entries import Entry, Header
 from .._stream.journal import Journal
 from ..errors import RecordingError, error_from_json, error_to_json
 from .key_filter import KeyFilter
+from .lines import encode
 
 __all__ = [
     "FORMAT",
@@ -34,7 +35,6 @@ __all__ = [
     "header_of",
     "read_lines",
     "run_line",
-    "text_of",
     "write_lines",
 ]
 
@@ -60,7 +60,7 @@ def run_line(place: int, parent: int | None, header: Header) -> Json:
 def entry_line(run: int, item: Entry | Chunk) -> Json:
     """An entry of the run that is said at the place `run`, or a frame."""
     if isinstance(item, Chunk):
-        came = {"wire": _json_of(item.wire)} if item.raw is None else {"raw": str(item.raw)}
+        came = {"wire": item.wire} if item.raw is None else {"raw": str(item.raw)}
         return {"kind": "frame", "run": run, "at_s": item.at_s, **came}
     if isinstance(item, entries.Unknown):
         return {**item.fields, "run": run}
@@ -76,40 +76,27 @@ def entry_line(run: int, item: Entry | Chunk) -> Json:
     return {"kind": item.kind, "run": run, **told}
 
 
-def _json_of(wire: Any) -> Any:
-    """A chunk as it is; of what is no JSON (somebody else's may hold anything), what was shown of it."""
-    try:
-        json.dumps(wire)
-    except (TypeError, ValueError, RecursionError):
-        return clean(wire)
-    return wire
-
-
-def text_of(line: Json) -> str:
-    """A line as it stands in a file, with its end. Half a pair of surrogates can only be written escaped."""
-    try:
-        text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
-        text.encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        is_json = isinstance(error, UnicodeEncodeError)
-        text = json.dumps(line if is_json else clean(line), separators=(",", ":"))
-    return text + "\n"
-
-
 def write_lines(path: str | Path, lines: Iterable[Json]) -> None:
     """Write a file whole, or not at all: what was there before is not lost in the middle. Raises OSError."""
-    target, keys = Path(path), KeyFilter()
+    target = Path(path)
     beside = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
-        with beside.open("w", encoding="utf-8") as file:
-            for line in lines:
-                file.writelines(map(text_of, keys.push(line)))
-            file.writelines(map(text_of, keys.flush()))
+        with beside.open("wb") as file:
+            for ready in _without_keys(lines):
+                encode(ready, text := bytearray())
+                file.write(text)
         os.replace(beside, target)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(target)) from error  # the file that the caller knows of
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _without_keys(lines: Iterable[Json]) -> Iterator[Json]:
+    keys = KeyFilter()
+    for line in lines:
+        yield from keys.push(line)
+    yield from keys.flush()
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------

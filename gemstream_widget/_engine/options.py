@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from operator import index
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypedDict, TypeVar
 
 from .._plain import Wire, is_seconds, nearest, shorten
@@ -56,6 +58,7 @@ class ChatOptions(TypedDict, total=False):
     idle_timeout_s: float | None
     grace_s: float
     runner: Runner
+    record: str | PathLike[str] | None
     clock: Callable[[], float]
 
 
@@ -212,6 +215,13 @@ OPTIONS: Mapping[str, Option] = {
         'Where runs live: "loop" is the running event loop; "thread" is one of our own, which goes on while a cell '
         "blocks the kernel. Policies and async tools run there, other tools on threads of their own.",
     ),
+    "record": Option(
+        None,
+        "a folder or None",
+        lambda value: value is None or (isinstance(value, str | PathLike) and bool(str(value).strip())),
+        "A folder that gets a file for this chat, which grows as things happen: a kernel that dies loses half a second "
+        "of it. `load_chat` reads it (docs/journal.md).",
+    ),
     "clock": Option(time.monotonic, "a function that counts seconds", callable, "Counts seconds; for tests."),
 }
 
@@ -237,6 +247,7 @@ class Options:
     idle_timeout_s: float | None
     grace_s: float
     runner: Runner
+    record: Path | None
     clock: Callable[[], float] = field(repr=False)
 
     @property
@@ -283,6 +294,7 @@ def _checked(caller: str, given: dict[str, Any]) -> dict[str, Any]:
         "tools": tools if isinstance(tools, ToolSet) else ToolSet(tools),
         "config": config.model_copy(deep=True) if hasattr(config, "model_copy") else deepcopy(config),
         "history": _contents(given["history"]),
+        "record": None if given["record"] is None else Path(given["record"]).expanduser().absolute(),
         "max_steps": index(given["max_steps"]),
         "max_tokens_total": None if given["max_tokens_total"] is None else index(given["max_tokens_total"]),
         "retries": None if given["retries"] is None else index(given["retries"]),
