@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ._plain import Wire
 from ._request.turns import is_unanswered, without_prompt
 from ._run import Run
+from .errors import NothingToRepeat
 
 __all__ = ["Branches", "Node", "Unfinished"]
 
@@ -54,9 +55,23 @@ class Branches:
         self._places[run.id] = node = self._grow(Node(run, parent))
         return node
 
-    def leave(self, run: Run, parent: Node) -> Node:
-        """What this run left is said there, for another to take over."""
-        return self._grow(Node(Unfinished(run), parent))
+    def leave(self, run: Run, end: Node) -> Node:
+        """In place of this run, what it leaves is said, for another to take over. `end` is where its branch ends: there
+        may be a repair behind it. Raises NothingToRepeat where that has in it what came of the answer.
+        """
+        before = self._places[run.id].parent
+        assert before is not None  # a run has a place before it, if only the root
+        if end.opens:
+            if run.contents() or not run._record.state.prompt:
+                raise NothingToRepeat(
+                    "The repaired history holds what came of the answer: use again('continue'), or send."
+                )
+            before = self.mend(self.contents(end), before)
+        return self.put(Unfinished(run), before)
+
+    def put(self, left: Unfinished, parent: Node) -> Node:
+        """What a run leaves is said there."""
+        return self._grow(Node(left, parent))
 
     def mend(self, contents: Sequence[Wire], parent: Node) -> Node:
         """In place of all that is said up to there, a branch says this, and is current."""

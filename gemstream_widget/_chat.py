@@ -13,10 +13,9 @@ from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Unpack, get_args
 from uuid import uuid4
 
-from ._archive.appender import Appender
 from ._archive.journal_file import write_lines
 from ._branches import Branches, Node
-from ._chat_file import ChatLines, StoredChat
+from ._chat_file import ChatFile, ChatLines, StoredChat
 from ._engine.loops import loop_for
 from ._engine.options import OPTIONS, ChatOptions, Options, takes_options
 from ._engine.source import Request, WatchedSource
@@ -24,6 +23,7 @@ from ._engine.sources import asks_alike, is_demo, source_of
 from ._engine.turn import Turn
 from ._offers import offers_after
 from ._plain import Json, Wire
+from ._request.next import refused_before, repaired_before
 from ._request.pairing import OpenCall, answers_first, open_calls
 from ._request.prompt import Prompt, contents_of, prompt_of
 from ._request.repair import refusals, repaired
@@ -73,7 +73,8 @@ class Chat:
         self._source = source_of(self.options)
         self._rules = RuleBook()
         self._branches = Branches(self.options.history)
-        self._appender = self._appender_of(self.options)
+        self._file: ChatFile | None = None
+        self._record_anew()
         self._is_advancing = False
         self._lock = threading.RLock()  # the card's buttons begin runs on the runs' own loop
 
@@ -94,30 +95,23 @@ class Chat:
 
     def _record_anew(self) -> None:
         """Go on in a file of its own, where one is asked for: the whole chat is in it."""
-        if self._appender is not None:
-            self._appender.close(0)
-        self._appender = self._appender_of(self.options)
+        if self._file is not None:
+            self._file.close()
+        folder = self.options.record
+        self._file = None if folder is None else ChatFile(folder, ChatLines(self._branches, self._kept))
         self._note()
-
-    def _appender_of(self, options: Options) -> Appender | None:
-        if options.record is None:
-            return None
-        lines = ChatLines(self._branches, self._kept)
-        name = f"{time.strftime('%Y-%m-%d_%H-%M-%S')}-{uuid4().hex[:8]}.jsonl"
-        return Appender(options.record / name, lambda: list(lines.new()))
 
     def _note(self) -> None:
         """Something is new in the chat. From any thread."""
-        if self._appender is not None:
-            self._appender.wake()
+        if self._file is not None and self.runs:
+            self._file.wake()
 
     @property
     def recording(self) -> Path | None:
         """The file that `record` asks for, once something was said; None without, and where its disk failed, which is
         told as a warning.
         """
-        appender = self._appender
-        return None if appender is None or appender.error is not None or not self.runs else appender.path
+        return None if self._file is None or not self.runs else self._file.path
 
     @property
     def _vertex(self) -> bool:
@@ -299,26 +293,19 @@ class Chat:
     def _take_over(self, last: Run, place: Node, repairs: Collection[str]) -> Run:
         """A run that takes the conversation over from this one, mended by these repairs, without its loose end."""
         loop_for(self.options.runner)  # before anything is changed
-        end, before, branches = self._branches.head if last is self._last else place, place.parent, self._branches
-        assert before is not None
-        if end.opens:
-            if last.contents() or not last._record.state.prompt:
-                raise NothingToRepeat(
-                    "The repaired history holds what came of the answer: use again('continue'), or send."
-                )
-            before = branches.mend(branches.contents(end), before)
-        before = branches.leave(last, before)
+        end = self._branches.head if last is self._last else place
+        before = self._branches.leave(last, end)
         if repairs:
-            contents, _ = repaired(branches.contents(before), model=self.model, only=repairs, vertex=self._vertex)
-            before = branches.mend(contents, before)
+            contents = self._branches.contents(before)
+            mended, _ = repaired(contents, model=self.model, only=repairs, vertex=self._vertex)
+            before = self._branches.mend(mended, before)
         return self._begin(Prompt([]), parent=before)
 
     def check(self) -> list[Violation]:
         """What Gemini would refuse in the history when the next prompt is sent, and the repair on offer for each; empty
         when it would be accepted. Calls that are open at its end are no refusal: `send` answers them.
         """
-        history = self.history
-        return refusals([*history, *_following(history)], model=self.model, vertex=self._vertex)
+        return refused_before(self.history, model=self.model, vertex=self._vertex)
 
     async def count(self, prompt: Any = None) -> int:
         """The tokens of the next request, as Gemini counts them: history, prompt, system instruction and tools, as
@@ -344,11 +331,7 @@ class Chat:
         """
         with self._lock:
             self._none_going()
-            following = _following(self.history)
-            contents = [*self.history, *following]
-            mended, done = repaired(contents, model=self.model, only=codes or None, vertex=self._vertex)
-            while following and mended[-1:] == following[-1:]:
-                mended, following = mended[:-1], following[:-1]
+            mended, done = repaired_before(self.history, model=self.model, only=codes or None, vertex=self._vertex)
             if done:
                 self._branches.mend(mended, self._branches.head)
                 self._note()
@@ -489,12 +472,3 @@ def _copied(prompt: Prompt) -> Prompt:
 
 def _request(options: Options, history: list[Wire], said: list[Wire]) -> Request:
     return Request(options.model, [*history, *said], options.system, options.tools.wire, options.config)
-
-
-def _following(history: list[Wire]) -> list[Wire]:
-    """What `send` would put after the history: the answers to calls that are open at its end, and a prompt."""
-    prompt = contents_of("What the user says next.")
-    try:
-        return answers_first(open_calls(history), prompt, {})
-    except (KeyError, TypeError, AttributeError):  # the history's shapes have to be mended first
-        return prompt

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
+from ._archive.appender import Appender
 from ._archive.journal_file import add_line, entry_line, first_line, header_of, read_lines, run_line
 from ._branches import Branches, Node, Unfinished
 from ._plain import Json, Wire, shorten
@@ -13,7 +17,7 @@ from ._run import Run
 from ._stream.journal import Cursor, Journal
 from .errors import RecordingError
 
-__all__ = ["ChatLines", "StoredChat"]
+__all__ = ["ChatFile", "ChatLines", "StoredChat"]
 
 
 class ChatLines:
@@ -77,6 +81,27 @@ def _changed(branches: Branches, parent: Node, mended: tuple[Wire, ...]) -> Json
     return {"first": first, "last": last, "contents": list(mended[first : len(mended) - last])}
 
 
+class ChatFile:
+    """The file of a chat that is recorded in a folder, on a thread of its own."""
+
+    def __init__(self, folder: Path, lines: ChatLines) -> None:
+        name = f"{time.strftime('%Y-%m-%d_%H-%M-%S')}-{uuid4().hex[:8]}.jsonl"
+        self._appender = Appender(folder / name, lambda: list(lines.new()))
+
+    @property
+    def path(self) -> Path | None:
+        """None where its disk failed."""
+        return None if self._appender.error is not None else self._appender.path
+
+    def wake(self) -> None:
+        """There is something new. From any thread; never waits."""
+        self._appender.wake()
+
+    def close(self) -> None:
+        """Write what is left, and nothing more. Does not wait for it."""
+        self._appender.close(0)
+
+
 class StoredChat:
     """What a journal file holds. Raises RecordingError for any other file, and OSError."""
 
@@ -98,7 +123,7 @@ class StoredChat:
     def _add(self, line: Json) -> None:
         kind, place = line.get("kind"), line.get("place")
         if kind == "chat":
-            self.about = {name: value for name, value in line.items() if name != "kind"}
+            self.about = {"model": _text(line["model"]), "system": line["system"] and _text(line["system"])}
         elif kind == "head":
             self._head = int(line["place"])
         elif kind == "history":
@@ -145,7 +170,7 @@ class StoredChat:
             run = nodes[int(line["run"])].said
             if not isinstance(run, Run):
                 raise ValueError(f"place {line['run']} is no run")
-            return branches.leave(run, parent)
+            return branches.put(Unfinished(run), parent)
         earlier = branches.contents(parent)
         first, last = int(line["first"]), int(line["last"])
         return branches.mend([*earlier[:first], *line["contents"], *earlier[len(earlier) - last :]], parent)
@@ -154,3 +179,9 @@ class StoredChat:
         if isinstance(error, RecordingError):
             return error
         return RecordingError(f"{self._path} cannot be read: {what} does not fit. {type(error).__name__}: {error}")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a text belongs here, not {shorten(repr(value))}")
+    return value
