@@ -121,6 +121,16 @@ class Branches:
             said += _contents(one)
         return said
 
+    def asked(self, node: Node) -> list[Wire]:
+        """What the last request of the run at this node said."""
+        run, parent = node.said, node.parent
+        assert isinstance(run, Run)
+        assert parent is not None
+        state = run._record.state
+        if not state.prompt and len(state.steps) == 1 and isinstance(parent.said, Run):  # it asked for the same answer
+            return self.asked(parent)
+        return [*self.contents(parent), *run._unfinished()]
+
     def parent(self, run: Run) -> Run | None:
         """The run that this one goes on after; None at the beginning."""
         return next((one for one in self.path(self._places[run.id].parent) if one._record.state.had_turn), None)

@@ -255,7 +255,8 @@ class Chat:
         is run twice. Of a run that is named and ended well, the prompt is asked once more. Either way the new run is
         another branch, and the old one is still there (`branches`, `switch`). "repair": as "anew", after the repairs of
         the history that the run's error tells of. "continue": ask the model to go on where its answer was cut; what
-        came of it stays in the history. Raises NothingToRepeat where the run gives no cause for it, and what `send`
+        came of it stays in the history. Where Gemini gave a token for that (an answer in several hops), it goes on
+        without a seam. Raises NothingToRepeat where the run gives no cause for it, and what `send`
         raises.
         """
         given, wanted = (None, run) if isinstance(run, str) else (run, how or "anew")
@@ -275,10 +276,19 @@ class Chat:
                     "prompt instead."
                 )
             if wanted == "repair":
-                return self._take_over(last, place, last._repairs)
+                return self._take_over(*self._beginning(last, place), last._repairs)
+            if (token := last._token) is not None:
+                return self._begin(Prompt([]), parent=place, token=token)
             return self.send(GO_ON) if given is None else self.send(GO_ON, after=last)
 
+    def _beginning(self, run: Run, place: Node) -> tuple[Run, Node]:
+        """The run whose answer this one goes on with; itself, where it began one."""
+        while not run._record.state.prompt and place.parent is not None and isinstance(place.parent.said, Run):
+            run, place = place.parent.said, place.parent
+        return run, place
+
     def _ask_anew(self, last: Run, place: Node, *, named: bool) -> Run:
+        last, place = self._beginning(last, place)
         if last.status in ("failed", "cancelled") and last._record.state.had_turn:
             return self._take_over(last, place, ())
         if not named or isinstance(self._source, WatchedSource):
@@ -381,7 +391,8 @@ class Chat:
             finally:
                 self._is_advancing = False
 
-    def _begin(self, given: Prompt, *, parent: Node, queued: bool = False) -> Run:
+    def _begin(self, given: Prompt, *, parent: Node, queued: bool = False, token: str | None = None) -> Run:
+        """Start a run. With `token` it has no prompt, and goes on with its parent's answer right where that stands."""
         loop = loop_for(self.options.runner)  # before anything is changed
         header = Header(
             run=uuid4().hex,
@@ -392,7 +403,7 @@ class Chat:
             attachments=given.attachments,
             queued=queued,
         )
-        run = self._new_run(header, parent)
+        run = self._new_run(header, parent, token)
         self._branches.add(run, parent)
         self._start(run, loop)
         return run
@@ -401,7 +412,7 @@ class Chat:
         run._start(loop)
         run._record.ended.add_done_callback(self._advance)
 
-    def _new_run(self, header: Header, parent: Node) -> Run:
+    def _new_run(self, header: Header, parent: Node, token: str | None = None) -> Run:
         """A run that goes on after what is said up to `parent`. That is over by its first request, and changes no
         more.
         """
@@ -411,6 +422,8 @@ class Chat:
 
         def request(said: list[Wire]) -> Request:
             self._check_tokens()
+            if token is not None and not said:  # what its answer goes on with was asked for without that answer
+                return replace(_request(options, branches.asked(parent), []), token=token)
             return _request(options, branches.contents(parent), said)
 
         def prompt_at_its_turn() -> list[Wire]:
@@ -423,6 +436,7 @@ class Chat:
             self._rules,
             self._source,
             request=request,
+            check=self._check_tokens,
             offers=self._offers,
             again=self._again,
             turn=Turn(record, prompt=prompt_at_its_turn, look=self._advance) if header.queued else None,

@@ -27,8 +27,9 @@ def offers_after(run: Run, ended: str, error: RunFailed | None, refusals: Refusa
     if repairs := _repairs(error, refusals):
         hint = f"The repair on offer, also as run.again('repair'): {' '.join(repairs.values())}"
         return Offers(("repair",), tuple(repairs), hint)
-    said = step is not None and any(
-        isinstance(p, TextPart) and p.text and not p.thought and p.step == step.index for p in run.parts
+    said = step is not None and (
+        step.token is not None
+        or any(isinstance(p, TextPart) and p.text and not p.thought and p.step == step.index for p in run.parts)
     )
     anew = not isinstance(error, PromptBlocked)
     return Offers((*(("continue",) if said else ()), *(("anew",) if anew else ())))

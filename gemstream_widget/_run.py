@@ -78,11 +78,14 @@ class Run:
         source: Source,
         *,
         request: Callable[[list[Wire]], Request],
+        check: Callable[[], None],
         offers: Callable[[Run, str, RunFailed | None], Offers],
         again: Callable[[Run, Again], Run],
         turn: Turn | None = None,
     ) -> None:
-        """`request` makes the next request from the run's own contents; `offers`, `again` and `turn` are the chat's."""
+        """`request` makes the next request from the run's own contents, and `check` stands before a further hop of it;
+        `offers`, `again` and `turn` are the chat's.
+        """
         self._record = record
         self._offers_after = offers
         self._again = again
@@ -93,6 +96,7 @@ class Run:
             rules,
             source,
             request=lambda: request(self.contents()),
+            check=check,
             offers=self._next_offers,
             turn=turn,
         )
@@ -121,6 +125,12 @@ class Run:
         if error is not None:
             error.run = self
         return self._offers_after(self, state, error)
+
+    @property
+    def _token(self) -> str | None:
+        """What Gemini gave to go on with right behind what came of an answer that was cut."""
+        steps = self._record.state.steps
+        return steps[-1].token if steps else None
 
     @property
     def _repairs(self) -> tuple[str, ...]:
@@ -214,8 +224,8 @@ class Run:
 
     @property
     def stopped_by(self) -> str | None:
-        """What ended a run before the model had said all: "max_steps", "max_tokens_total", "calls" (they are the
-        caller's to answer), "taken_back" (stopped while it was queued: nothing was sent), or None.
+        """What ended a run before the model had said all: "max_steps", "max_hops", "max_tokens_total", "calls" (they
+        are the caller's to answer), "taken_back" (stopped while it was queued: nothing was sent), or None.
         """
         return self._record.state.stopped_by
 
@@ -249,8 +259,19 @@ class Run:
 
     @property
     def chunks(self) -> ChunkLog:
-        """Every chunk as it came, with its arrival in seconds since the run's start."""
+        """Every chunk as it came: its arrival in seconds since the run's start, its `wire` JSON, and `raw`, the text of
+        its event, which is None where only the SDK's reading is known. They are exact: a key that a server echoes is in
+        them, and in no file.
+        """
         return self._record.chunks
+
+    @property
+    def frames(self) -> list[bytes]:
+        """The server-sent events as they came, comments and line ends included: together they are what the server sent,
+        content encodings undone. None of a client or source whose bytes are not seen (docs/journal.md).
+        """
+        raws = (chunk.raw for chunk in self._record.chunks)
+        return [raw.encode("utf-8", "surrogateescape") for raw in raws if raw is not None]
 
     @property
     def now_s(self) -> float:

@@ -144,6 +144,8 @@ export interface Step {
   finish_message: string | null;
   model_version: string | null;
   response_id: string | null;
+  /** Requests so far: Gemini gives a long answer in several. */
+  hops: number;
   usage: Usage;
   prompt_feedback: JsonObject | null;
   grounding: JsonObject[];
@@ -200,7 +202,7 @@ export interface RunState {
   /** An old notebook's state lacks these. */
   attachments?: string[];
   status: RunStatus;
-  stopped_by: "calls" | "max_steps" | "max_tokens_total" | "taken_back" | null;
+  stopped_by: "calls" | "max_hops" | "max_steps" | "max_tokens_total" | "taken_back" | null;
   tokens: number | null;
   parts: Part[];
   steps: Step[];

@@ -75,7 +75,7 @@ def measure(setting: Setting) -> Found:
 _PLACES = {
     "page": "the card: traits, state, messages",
     "file": "saved chats",
-    "run": "a run: snapshot, contents, chunks, parts, events",
+    "run": "a run: snapshot, contents, parts, events",
     "error": "error texts, and what errors carry",
     "traceback": "tracebacks, and IPython's with locals",
     "repr": "reprs of every object",
@@ -317,10 +317,12 @@ async def _one(chat: gem.Chat, prompt: str, about: str, rows: _Rows) -> None:
     await run.wait()
     rows.look("page", about, _PageComm.sent, card.get_state(), json.dumps(card.get_state(), default=str))
     card.close()
-    rows.look("run", about, run.snapshot(), run.contents(), [c.wire for c in run.chunks], run.parts, events, run.text)
+    rows.look("run", about, run.snapshot(), run.contents(), run.parts, events, run.text)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "chat.json"
         chat.save(path)
+        rows.look("file", about, path.read_bytes())  # of the bytes that came, which a run itself holds as they came
+        run.save(path)
         rows.look("file", about, path.read_bytes())
     objects: list[Any] = [
         chat,

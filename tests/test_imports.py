@@ -183,9 +183,9 @@ def test_what_a_reader_sees_of_a_run_and_a_chat_is_for_readers() -> None:
     """What only friends call (start, restore, feeds) begins with an underscore."""
     public = {kind: {name for name in dir(kind) if not name.startswith("_")} for kind in (gem.Run, gem.Chat)}
     assert public[gem.Run] == set(
-        "again approve attachments chunks contents decisions deny done error finish_reason id loop model next_pending "
-        "notice now_s offers parts pending receipt result retries revoke save snapshot status steps stop stopped_by "
-        "text thoughts timing tool_calls usage wait".split()
+        "again approve attachments chunks contents decisions deny done error finish_reason frames id loop model "
+        "next_pending notice now_s offers parts pending receipt result retries revoke save snapshot status steps stop "
+        "stopped_by text thoughts timing tool_calls usage wait".split()
     )
     assert public[gem.Chat] == set(
         "again branches change check count history model parent queue recording repair runs save send switch system "

@@ -17,17 +17,26 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
+from dataclasses import replace
 
 from .._plain import Json
 from .._redact import words_of
 from .._stream import entries
 from .._stream.machine import CALL_TABLE, RUN_TABLE, is_terminal, next_state
-from .._stream.outcome import notice_of
+from .._stream.outcome import PAUSED, notice_of
 from .._stream.parts import ToolCall
 from .._stream.record import Record
 from .._stream.values import NOT_SENT, TAKEN_BACK, Offers, StoppedBy
 from .._tools.policy import Choice, RuleBook
-from ..errors import DecisionRefused, GemstreamError, RunFailed, SourceError, StreamStalled, TokenLimitReached
+from ..errors import (
+    DecisionRefused,
+    GemstreamError,
+    RunFailed,
+    SourceError,
+    StreamStalled,
+    StreamTruncated,
+    TokenLimitReached,
+)
 from .attempts import Attempts
 from .calls import Calls
 from .loops import call_on, running_loop
@@ -45,7 +54,8 @@ _log = logging.getLogger(__name__)
 class Driver:
     """Carries out the run that `record` tells of. Made anywhere; from `start` on it lives on one loop.
 
-    `rules` are the chat's. `source` is asked with what `request` gives. `offers` gives what a reader is offered, of the
+    `rules` are the chat's. `source` is asked with what `request` gives; `check` raises TokenLimitReached
+    where a further hop would pass the limit. `offers` gives what a reader is offered, of the
     state the run is about to end in and what made it fail. `turn` is what a run waits for that is queued.
     """
 
@@ -57,6 +67,7 @@ class Driver:
         source: Source,
         *,
         request: Callable[[], Request],
+        check: Callable[[], None],
         offers: Callable[[str, RunFailed | None], Offers],
         turn: Turn | None = None,
     ) -> None:
@@ -68,6 +79,7 @@ class Driver:
         self._rules = rules
         self._source = source
         self._request = request
+        self._check = check
         self._ask_offers = offers
         self._turn = turn
         self._attempts = Attempts(record, options.most_retries)
@@ -150,12 +162,35 @@ class Driver:
             self._end_at_limit(reached)
             return
         record.add(entries.Request(record.now(), self._told(request)))
-        self._pump = pump = Pump(record.now)
-        pump.start(self._source, request, name=f"gemstream pump {record.id}")
+        error = await self._run_hop(request)
+        for _ in range(1, self._options.max_hops):
+            token = self._next_token(error)
+            if token is None:
+                break
+            try:
+                self._check()
+            except TokenLimitReached as reached:
+                self._close_step(None)
+                self._end_at_limit(reached)
+                return
+            record.add(entries.Hop(record.now()))
+            error = await self._run_hop(replace(request, token=token))
+        self._end_step(error)
+
+    async def _run_hop(self, request: Request) -> RunFailed | None:
+        """One request and its stream, read to its end; what made it fail."""
+        self._pump = pump = Pump(self._record.now)
+        pump.start(self._source, request, name=f"gemstream pump {self._record.id}")
         error = await self._read(pump)
         if error is not None:
             await self._cancel_children()
-        self._end_step(error or self._error_of(pump))
+        return error or self._error_of(pump)
+
+    def _next_token(self, error: RunFailed | None) -> str | None:
+        """What the next hop of the step is asked for with; None where there is none to ask for."""
+        step = self._record.state.steps[-1]
+        is_paused = error is None and step.finish_reason == PAUSED and self._record.status == "streaming"
+        return step.token if is_paused and self.stopping.stop is None else None
 
     def _told(self, request: Request) -> Json | None:
         """What the journal keeps of a request: what it asks for beside the contents, where that is new."""
@@ -183,6 +218,11 @@ class Driver:
                 await asyncio.sleep(0)
                 began = time.monotonic()
 
+    @property
+    def _is_paused_for_good(self) -> bool:
+        """A Stop came between two hops: nothing was going that it could have cut."""
+        return self.stopping.stop is not None and self._record.state.steps[-1].finish_reason == PAUSED
+
     def _error_of(self, pump: Pump) -> RunFailed | None:
         """What the source raised, in our words; None where the stream ended by itself, or a Stop cut it."""
         raised = pump.raised
@@ -195,9 +235,11 @@ class Driver:
     def _end_step(self, error: RunFailed | None) -> None:
         """Close the step, and decide what follows."""
         record = self._record
-        if record.status == "cancelling":
+        if record.status == "cancelling" or self._is_paused_for_good:
             self._end_cancelled()
             return
+        if isinstance(error, StreamTruncated) and record.state.steps[-1].finish_reason is not None:
+            error = None  # the answer had ended, only its connection had not
         self._close_step(None if error is None else "error")
         step = record.state.steps[-1]
         error = error or record.failure
@@ -207,6 +249,8 @@ class Driver:
             return
         if record.calls:
             self._move("ended_with_calls")
+        elif step.finish_reason == PAUSED and len(step.hops) >= self._options.max_hops:
+            self._end("limit", stopped_by="max_hops", notice=notice_of(step, content=True))
         else:
             self._end("ended", notice=notice_of(step, content=bool(record.state.parts_of(step.index))))
 

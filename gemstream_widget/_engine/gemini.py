@@ -10,34 +10,36 @@ import asyncio
 import os
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from importlib import import_module
 from inspect import signature
 from typing import TYPE_CHECKING, Any, get_args
-from weakref import WeakKeyDictionary
 
 from .._plain import Wire, nearest
 from .._redact import KEY_VARIABLES, redact, remember_key
 from .._request.prompt import contents_of
 from .._request.wire import dumped
+from .._stream.chunks import Frame
 from ..errors import (
     ApiError,
     ConnectionFailed,
     GemstreamError,
-    HistoryError,
     InvalidChunk,
     InvalidOption,
     MissingKey,
     SourceError,
     StreamTruncated,
 )
+from . import tap
 from .source import Request, wire_of
+from .sse import FrameReader
 
 if TYPE_CHECKING:
     from google.genai import Client
-    from google.genai.types import CountTokensConfig, GenerateContentConfig, Tool
+    from google.genai.types import CountTokensConfig, GenerateContentConfig, HttpOptions, Tool
 
-__all__ = ["CLOUD_VARIABLES", "GeminiSource", "check_config", "connect"]
+__all__ = ["CLOUD_VARIABLES", "GeminiSource", "check_config", "connect", "http_options"]
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -50,38 +52,45 @@ _clients: dict[tuple[str | None, ...], Client] = {}
 
 
 def connect(*, base_url: str | None = None, api_key: str | None = None, direct: bool = False, **options: Any) -> Client:
-    """A `google.genai.Client`; `options` are the SDK's HttpOptions. Slow the first time: it imports the SDK.
+    """A `google.genai.Client` whose bytes we see; `options` are the SDK's HttpOptions. Slow the first time: it imports
+    the SDK.
 
     `direct` is for a server on this machine: no proxy is asked and no certificate file is read, whatever the
     environment says.
     """
     from google import genai
+
+    if base_url is not None:
+        options["base_url"] = base_url
+    return genai.Client(api_key=api_key, http_options=http_options(**(_direct(options) if direct else options)))
+
+
+def http_options(**options: Any) -> HttpOptions:
+    """The SDK's HttpOptions for a client of yours whose bytes are seen as they come:
+    `genai.Client(http_options=gem.http_options())`. Takes what HttpOptions takes; an `httpx_async_client`,
+    `aiohttp_client` or transport among it stays, and the bytes unseen. With it the SDK uses no aiohttp, and sends no
+    client certificate (mTLS).
+    """
     from google.genai import types
 
-    if direct:
-        options = _direct(options)
-    http_options = types.HttpOptions(base_url=base_url, **options) if base_url or options else None
-    return genai.Client(api_key=api_key, http_options=http_options)
+    args = options.get("async_client_args") or {}
+    is_own = options.get("httpx_async_client") or options.get("aiohttp_client") or "transport" in args
+    return types.HttpOptions(**options if is_own else options | {"httpx_async_client": _tapped(args)})
 
 
 def _direct(options: dict[str, Any]) -> dict[str, Any]:
-    """These HttpOptions, so that requests go straight to their address. A client or transport given in them stays.
+    """These HttpOptions, so that requests go straight to their address.
 
     Left alone, the SDK takes aiohttp where that is installed, and its sessions always ask the environment.
     """
     nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the address is plain HTTP: there is nobody to trust
     ours = {"trust_env": False, "verify": nobody, "ssl": nobody}  # the SDK drops what its HTTP library does not know
-    out = {**options, **{name: ours | (options.get(name) or {}) for name in ("client_args", "async_client_args")}}
-    own = out.get("httpx_async_client") or out.get("aiohttp_client") or "transport" in out["async_client_args"]
-    return out if own else {**out, "httpx_async_client": _per_loop(out["async_client_args"])}
+    return {**options, **{name: ours | (options.get(name) or {}) for name in ("client_args", "async_client_args")}}
 
 
-def _per_loop(given: dict[str, Any]) -> Any:
-    """An async client of the SDK's own HTTP library with these settings, as far as it knows them (google-genai 1.60 to
-    3.6).
-
-    It has a pool for each event loop, since a connection works only on the loop that opened it. The SDK does not close
-    a client that it was given, so no connection outlives its answer.
+def _tapped(args: dict[str, Any]) -> Any:
+    """A tapped client of the SDK's own HTTP library with these settings, as far as it knows them (google-genai 1.60 to
+    3.6). The SDK does not close a client that it was given, so no connection outlives its answer.
     """
     from google.genai import types
 
@@ -90,21 +99,7 @@ def _per_loop(given: dict[str, Any]) -> Any:
     limits = http.Limits(max_connections=None, max_keepalive_connections=0)
     known = signature(http.AsyncClient).parameters
     settings = {"timeout": None, "follow_redirects": True, "limits": limits}
-    settings |= {name: value for name, value in given.items() if name in known}
-
-    class PerLoop(http.AsyncClient):  # type: ignore[name-defined, misc]
-        def __init__(self) -> None:
-            super().__init__(**settings)
-            self._inner = WeakKeyDictionary[asyncio.AbstractEventLoop, Any]()
-
-        async def send(self, request: Any, **how: Any) -> Any:
-            loop = asyncio.get_running_loop()
-            inner = self._inner.get(loop)
-            if inner is None:
-                inner = self._inner[loop] = http.AsyncClient(**settings)
-            return await inner.send(request, **how)
-
-    return PerLoop()
+    return tap.client_of(http, settings | {name: value for name, value in args.items() if name in known})
 
 
 def _default_client() -> Client:
@@ -135,9 +130,10 @@ class GeminiSource:
         self._client = client
         self._connect = connect
 
-    def _prepare(self, request: Request) -> tuple[Client, GenerateContentConfig, list[Any]]:
-        """Client, config and contents in the SDK's types. Runs on a worker thread."""
-        return self._have_client(), _config(request), _contents(request.contents)
+    def _prepare(self, request: Request) -> tuple[Client, GenerateContentConfig, Wire]:
+        """The client, the config in the SDK's types, and what of the body is ours. Runs on a worker thread."""
+        client = self._have_client()
+        return client, *_asked(request, client.vertexai)
 
     def _have_client(self) -> Client:
         """The client, made now where there is none. Runs on a worker thread."""
@@ -158,17 +154,25 @@ class GeminiSource:
         except Exception as error:
             raise _translate(error, 0) from None
 
-    async def stream(self, request: Request) -> AsyncIterator[Wire]:
-        """The wire chunks of one request. See Source; raises errors.RunFailed subclasses and HistoryError."""
+    async def stream(self, request: Request) -> AsyncIterator[Wire | Frame]:
+        """What comes of one request: frames, the bytes as they came, or, of a client whose bytes are not seen, chunks
+        as the SDK read them. See Source; raises errors.RunFailed subclasses.
+        """
         received = 0
         try:
-            client, config, contents = await asyncio.to_thread(self._prepare, request)
-            chunks = await client.aio.models.generate_content_stream(
-                model=request.model, contents=contents, config=config
-            )
-            async for chunk in chunks:
-                received += 1
-                yield wire_of(chunk)
+            client, config, body = await asyncio.to_thread(self._prepare, request)
+            how = config.model_copy(update={"http_options": _options(config, body)})
+            with tap.Tap() as tapped:
+                chunks = await client.aio.models.generate_content_stream(
+                    model=request.model, contents=_OURS, config=how
+                )
+                async for chunk in chunks:  # of a client whose bytes are not seen; else there are none
+                    received += 1
+                    yield wire_of(chunk)
+            if tapped.response is not None:
+                async for frame in _frames(tapped):
+                    received += 1
+                    yield frame
         except (GemstreamError, asyncio.CancelledError, GeneratorExit):
             raise
         except Exception as error:
@@ -179,9 +183,9 @@ class GeminiSource:
         does.
         """
         try:
-            client, config, contents = await asyncio.to_thread(self._prepare, request)
-            how = await asyncio.to_thread(_count_config, client, request, config)
-            counted = await client.aio.models.count_tokens(model=request.model, contents=contents, config=how)
+            client, config, body = await asyncio.to_thread(self._prepare, request)
+            how = await asyncio.to_thread(_count_config, client, request, config, body)
+            counted = await client.aio.models.count_tokens(model=request.model, contents=_OURS, config=how)
         except (GemstreamError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -191,10 +195,31 @@ class GeminiSource:
         return counted.total_tokens
 
 
+async def _frames(tapped: tap.Tap) -> AsyncIterator[Frame]:
+    """The events of a body, the last of which may have lost its end together with the connection."""
+    reader, lost = FrameReader(), None
+    async with aclosing(tapped.bytes()) as pieces:
+        try:
+            async for piece in pieces:
+                for frame in reader.push(piece):
+                    yield frame
+        except Exception as error:
+            lost = error
+    for frame in reader.rest():
+        yield frame
+    if lost is not None:
+        raise lost
+
+
+_OURS = "-"
+"""The contents that the SDK is given: ours take their place in the body, as they are."""
 _THINKING = re.compile(r"gemini-(?:2\.5|[3-9]|\d\d)(?!.*(?:image|tts|live|audio|embedding))|demo")
 
 
-def _config(request: Request) -> GenerateContentConfig:
+def _asked(request: Request, vertex: bool | None) -> tuple[GenerateContentConfig, Wire]:
+    """What the SDK is told, and what is ours of the body: contents, tools and the token of a hop go out verbatim. The
+    SDK would refuse what it has no name for, and Gemini may have sent that.
+    """
     from google.genai import types
 
     given = request.config
@@ -202,17 +227,31 @@ def _config(request: Request) -> GenerateContentConfig:
     config = config.model_copy()
     # The SDK would run the tools itself, before it yields the chunk that holds the call: nobody could approve it.
     config.automatic_function_calling = types.AutomaticFunctionCallingConfig(disable=True)
+    if "automatic_continuation" in types.GenerateContentConfig.model_fields:  # it would hide requests
+        config.automatic_continuation = False
     if request.system is not None:
         config.system_instruction = request.system
-    if request.tools:
-        config.tools = [*(config.tools or []), *(types.Tool.model_validate(tool) for tool in request.tools)]
     if config.thinking_config is None and _THINKING.match(request.model.removeprefix("models/")):
         # Without this Gemini reasons but does not tell. Older and special models refuse the setting.
         config.thinking_config = types.ThinkingConfig(include_thoughts=True)
-    return config
+    body: Wire = {"contents": list(request.contents)}
+    if request.token is not None:
+        body["continuationToken"] = request.token
+    if config.tools or request.tools:
+        body["tools"] = [*(dumped(_declared(tool, vertex)) for tool in config.tools or ()), *request.tools]
+        config.tools = None
+    return config, body
 
 
-def _count_config(client: Client, request: Request, config: GenerateContentConfig) -> CountTokensConfig:
+def _options(config: GenerateContentConfig, body: Wire) -> HttpOptions:
+    """The options of one request: the config's own, and this in the body, in place of what the SDK would say."""
+    from google.genai import types
+
+    options = config.http_options or types.HttpOptions()
+    return options.model_copy(update={"extra_body": {**(options.extra_body or {}), **body}})
+
+
+def _count_config(client: Client, request: Request, config: GenerateContentConfig, body: Wire) -> CountTokensConfig:
     """How the SDK is to count with system instruction and tools.
 
     On Vertex it can. For the Developer API it refuses both (https://github.com/googleapis/python-genai/issues/432),
@@ -220,26 +259,25 @@ def _count_config(client: Client, request: Request, config: GenerateContentConfi
     """
     from google.genai import types
 
-    options = config.http_options or types.HttpOptions()
-    tools = [_declared(tool, client.vertexai) for tool in config.tools or ()]
     if client.vertexai:
-        system = config.system_instruction
-        return types.CountTokensConfig(http_options=options, system_instruction=system, tools=tools or None)
+        return types.CountTokensConfig(
+            http_options=_options(config, body), system_instruction=config.system_instruction
+        )
     is_whole = request.model.startswith(("models/", "tunedModels/"))
     asked: Wire = {
         "model": request.model if is_whole else f"models/{request.model}",
-        "contents": list(request.contents),
+        "contents": body["contents"],
         "systemInstruction": contents_of(config.system_instruction)[0] if config.system_instruction else None,
-        "tools": [dumped(tool) for tool in tools],
+        "tools": body.get("tools"),
         "toolConfig": config.tool_config and dumped(config.tool_config),
         "cachedContent": config.cached_content,
     }
     asked = {name: value for name, value in asked.items() if value}
-    body = {"contents": [], "generateContentRequest": asked}  # the SDK's own contents give way
-    return types.CountTokensConfig(http_options=options.model_copy(update={"extra_body": body}))
+    whole: Wire = {"contents": [], "generateContentRequest": asked}
+    return types.CountTokensConfig(http_options=_options(config, whole))
 
 
-def _declared(tool: Any, vertex: bool) -> Tool:
+def _declared(tool: Any, vertex: bool | None) -> Tool:
     """A tool of the SDK's config as a declaration; it also takes functions there."""
     from google.genai import types
 
@@ -270,21 +308,6 @@ def check_config(config: Any) -> None:
         name = ".".join(map(str, first["loc"]))
         meant = nearest(name, types.GenerateContentConfig.model_fields)
         raise InvalidOption(f"config: {first['msg']} at {name!r}.{meant}") from None
-
-
-def _contents(contents: Sequence[Wire]) -> list[Any]:
-    from google.genai import types
-    from pydantic import ValidationError
-
-    out = []
-    for place, content in enumerate(contents):
-        try:
-            out.append(types.Content.model_validate(content))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(p) for p in first["loc"])
-            raise HistoryError(f"Content {place} cannot be sent: {first['msg']} at {where}.") from error
-    return out
 
 
 # --------------------------------------------------------------------------------------------------------------------

@@ -53,6 +53,7 @@ class ChatOptions(TypedDict, total=False):
     approval_timeout_s: float | None
     tool_timeout_s: float | None
     max_steps: int
+    max_hops: int
     max_tokens_total: int | None
     retries: int | None
     idle_timeout_s: float | None
@@ -182,6 +183,12 @@ OPTIONS: Mapping[str, Option] = {
         _is_positive,
         "Requests per run, those sent again not counted; then the run ends.",
     ),
+    "max_hops": Option(
+        16,
+        "a whole number from 1 on",
+        _is_positive,
+        "Requests per step: Gemini gives a long answer in several (finish reason CONTINUATION). Then the run ends.",
+    ),
     "max_tokens_total": Option(
         None,
         "a whole number from 1 on, or None",
@@ -242,6 +249,7 @@ class Options:
     approval_timeout_s: float | None
     tool_timeout_s: float | None
     max_steps: int
+    max_hops: int
     max_tokens_total: int | None
     retries: int | None
     idle_timeout_s: float | None
@@ -296,6 +304,7 @@ def _checked(caller: str, given: dict[str, Any]) -> dict[str, Any]:
         "history": _contents(given["history"]),
         "record": None if given["record"] is None else Path(given["record"]).expanduser().absolute(),
         "max_steps": index(given["max_steps"]),
+        "max_hops": index(given["max_hops"]),
         "max_tokens_total": None if given["max_tokens_total"] is None else index(given["max_tokens_total"]),
         "retries": None if given["retries"] is None else index(given["retries"]),
     }

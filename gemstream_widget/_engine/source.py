@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 from .._plain import Json, Wire, clean
 from .._redact import words_of
 from .._request.wire import camel, dumped
+from .._stream.chunks import Frame
 from ..errors import SourceError
 
 __all__ = ["BREATH_S", "ListSource", "Request", "Source", "WatchedSource", "wire_of"]
@@ -26,7 +27,7 @@ __all__ = ["BREATH_S", "ListSource", "Request", "Source", "WatchedSource", "wire
 @dataclass(frozen=True)
 class Request:
     """What one step asks for. `contents` and `tools` are wire JSON; `config` is the SDK's GenerateContentConfig, or a
-    dict of its fields, as the user gave it.
+    dict of its fields, as the user gave it. `token` is that of a further hop of the same step (docs/protocol.md).
     """
 
     model: str
@@ -34,6 +35,7 @@ class Request:
     system: str | None = None
     tools: Sequence[Wire] = ()
     config: Any = None
+    token: str | None = None
 
     def beside(self) -> Json:
         """What it asks for beside the contents, for the journal: plain JSON, without the settings of the connection,
@@ -52,7 +54,7 @@ def _fields(config: Any) -> Json:
 
 
 class Source(Protocol):
-    """Gives the chunks of a request as wire dicts, in order.
+    """Gives the chunks of a request in order: as wire dicts, or as Frames where the bytes are seen.
 
     Cancelling the task that awaits the next chunk must end the stream and close what it holds. Errors should be ours
     (errors.RunFailed); others are shown as SourceError.
@@ -62,7 +64,7 @@ class Source(Protocol):
     which gives the request's tokens: `chat.count` asks for it.
     """
 
-    def stream(self, request: Request) -> AsyncIterator[Wire]: ...
+    def stream(self, request: Request) -> AsyncIterator[Wire | Frame]: ...
 
 
 class ListSource:

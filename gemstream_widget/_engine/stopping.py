@@ -41,5 +41,5 @@ class Stopping:
 
     def closed_s(self, pump: Pump | None) -> float | None:
         """When it had closed the connection of `pump`, the last there was; None where none was open, or still is."""
-        was_open = pump is not None and pump.began and self.stop is not None and self.stop.when != "between steps"
+        was_open = pump is not None and pump.began and self.stop is not None and "between" not in self.stop.when
         return pump.ended_s if pump is not None and was_open else None

@@ -7,6 +7,7 @@ unpacked when someone reads them. What is read is the reader's own: changing it 
 from __future__ import annotations
 
 import json
+import re
 import threading
 import zlib
 from array import array
@@ -17,6 +18,19 @@ from typing import Any, NamedTuple, overload
 __all__ = ["Chunk", "ChunkLog", "Frame"]
 
 
+_LINE_END = re.compile(r"\r\n|\n|\r")  # str.splitlines knows more, which may stand in a JSON text
+
+
+def _data_of(event: str) -> str:
+    first = event[5:].rstrip("\r\n") if event.startswith("data:") else "\n"
+    if "\n" not in first and "\r" not in first:  # one line, as nearly always
+        return first.strip()
+    lines = _LINE_END.split(event.removeprefix("\ufeff"))
+    data = "\n".join(line[5:].removeprefix(" ") for line in lines if line.startswith("data:")).strip()
+    bare = event.strip()
+    return bare if not data and bare[:1] in ("{", "[") else data
+
+
 class Frame(str):
     """The text of one server-sent event as it came, comments and line ends included."""
 
@@ -24,9 +38,11 @@ class Frame(str):
 
     @property
     def wire(self) -> Any:
-        """The JSON of its data; None where it holds none, its data as text where that is no JSON."""
-        data = "\n".join(line[5:].removeprefix(" ") for line in self.splitlines() if line.startswith("data:"))
-        if not data or data == "[DONE]":
+        """The JSON of its data; None where it holds none, its data as text where that is no JSON. Some errors come as
+        JSON without the form of an event.
+        """
+        data = _data_of(self)
+        if data in ("", "[DONE]"):
             return None
         try:
             return json.loads(data)

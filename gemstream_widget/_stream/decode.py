@@ -19,6 +19,7 @@ import re
 from typing import Any
 
 from .._plain import Wire, clean, clean_text
+from .._redact import redact
 from ..errors import ApiError
 from .events import (
     ArgsChanged,
@@ -34,8 +35,7 @@ from .events import (
 )
 from .machine import CALL_TABLE, next_state
 from .matching import Named, match
-from .outcome import outcome_of
-from .values import Step
+from .outcome import NOT_JSON, NUMBERS, outcome_of
 
 __all__ = ["Decoder"]
 
@@ -53,7 +53,10 @@ PART_KINDS = {
 _PART_MARKS = frozenset({"thought", "thoughtSignature"})
 _TEXT_FIELDS = frozenset({"text", *_PART_MARKS})
 _PLAIN_DETAILS = {"modelVersion": "model_version", "responseId": "response_id", "promptFeedback": "prompt_feedback"}
-_CANDIDATE_DETAILS = {"finishReason": "finish_reason", "finishMessage": "finish_message"}
+_CANDIDATE_DETAILS = {
+    "finishReason": "finish_reason",
+    "finishMessage": "finish_message",
+}
 _CANDIDATE_LISTS = {
     "citationMetadata": ("citations", ("citationSources", "citations")),
     "urlContextMetadata": ("url_context", ("urlMetadata",)),
@@ -73,8 +76,10 @@ class Decoder:
         self._call_count = 0
         self._content = False
         self._chunks = 0
-        self._step = Step(index=-1, started_s=0.0)
+        self._step = -1
+        self._seen: Wire = {}  # of this step, so that what later chunks repeat is told once
         self._events: list[Event] = []  # of the chunk that is being read, whose number and arrival follow
+        self._token: str | None = None  # that it brought
         self._number = -1
         self._at_s = 0.0
 
@@ -85,12 +90,25 @@ class Decoder:
 
     def begin(self, step: int, at_s: float) -> list[Event]:
         """Start a step. `step` counts from 0."""
-        self._step = Step(index=step, started_s=at_s)
+        self._step = step
+        self._seen = {}
         self._calls = {}
         self._call_count = 0
         self._content = False
         self._chunks = 0
         return [StepStarted(step, at_s)]
+
+    def hop(self) -> None:
+        """The step goes on in another stream: what is open stays open, and how the last one ended counts no more."""
+        for name in ("finish_reason", "finish_message"):
+            self._seen.pop(name, None)
+
+    def unreadable(self, text: str) -> list[Event]:
+        """The event of a frame whose data is no JSON: it says nothing, and somebody in between may have written it."""
+        self._events = []
+        self._chunks += 1
+        self._detail("other", redact(text), NOT_JSON)
+        return self._events
 
     def push(self, chunk: Any, number: int, at_s: float) -> list[Event]:
         """The events of one chunk; `number` counts the chunks of the run. Raises ApiError for an error object."""
@@ -101,6 +119,7 @@ class Decoder:
         if not isinstance(chunk, dict):
             self._detail("other", chunk, "not an object")
             return self._events
+        self._token = None
         for name, value in chunk.items():
             if name == "candidates":
                 if isinstance(value, list):
@@ -109,11 +128,13 @@ class Decoder:
                 elif value is not None:
                     self._detail("other", value, name)
             elif name == "usageMetadata" and isinstance(value, dict):
-                self._events.append(UsageReported(self._step.index, _counts(value)))
+                self._events.append(UsageReported(self._step, _counts(value)))
             elif name in ("error", "$error") and isinstance(value, dict) and "candidates" not in chunk:
                 raise _api_error(clean(value))
             else:
                 self._plain(str(name), value)
+        if self._token is not None:  # last: it is for what came up to it, and with it
+            self._detail("token", self._token)
         return self._events
 
     def end(self, at_s: float, outcome: str | None = None) -> list[Event]:
@@ -121,10 +142,10 @@ class Decoder:
         self._events = []
         self._close_text()
         self._close_call(whole=outcome is None)
-        self._step.chunk_count = self._chunks
         if outcome is None:
-            outcome = outcome_of(self._step, content=self._content, calls=bool(self._calls))
-        self._events.append(StepEnded(self._step.index, at_s, outcome, self._chunks))
+            feedback, reason = self._seen.get("prompt_feedback"), self._seen.get("finish_reason")
+            outcome = outcome_of(feedback, reason, content=self._content, calls=bool(self._calls))
+        self._events.append(StepEnded(self._step, at_s, outcome, self._chunks))
         return self._events
 
     # -- chunk and candidate ------------------------------------------------------------------------------------
@@ -134,12 +155,17 @@ class Decoder:
         if field is None or not isinstance(value, dict if field == "prompt_feedback" else str):
             if name != "createTime":
                 self._detail("other", value, name)
-        elif value and getattr(self._step, field) != value:  # an empty id never replaces one reported before
-            setattr(self._step, field, clean(value))
-            self._detail(field, value)
+        elif value:  # an empty id never replaces one reported before
+            self._fact(field, clean(value))
 
     def _detail(self, name: str, value: Any, key: str | None = None) -> None:
-        self._events.append(StepDetail(self._step.index, name, clean(value), None if key is None else clean_text(key)))
+        self._events.append(StepDetail(self._step, name, clean(value), None if key is None else clean_text(key)))
+
+    def _fact(self, name: str, value: Any) -> None:
+        """A detail of which the last value counts."""
+        if self._seen.get(name) != value:
+            self._seen[name] = value
+            self._detail(name, value)
 
     def _candidate(self, candidate: Any, position: int) -> None:
         if not isinstance(candidate, dict):
@@ -155,14 +181,15 @@ class Decoder:
                 continue
             elif name in _CANDIDATE_DETAILS:
                 field, text = _CANDIDATE_DETAILS[name], value if isinstance(value, str) else str(clean(value))
-                if value is not None and getattr(self._step, field) != text:
-                    setattr(self._step, field, text)
-                    self._detail(field, text)
+                if name == "finishReason":
+                    text = NUMBERS.get(text, text)
+                if value is not None:
+                    self._fact(field, text)
+            elif name == "continuationToken" and isinstance(value, str):
+                self._token = value
             elif name == "groundingMetadata" and isinstance(value, dict):
-                value = clean(value)
-                if value and value not in self._step.grounding[-1:]:
-                    self._step.grounding.append(value)
-                    self._detail("grounding", value)
+                if value:
+                    self._fact("grounding", clean(value))
             elif name in _CANDIDATE_LISTS and isinstance(value, dict):
                 self._entries(name, value)
             else:
@@ -171,7 +198,7 @@ class Decoder:
     def _entries(self, name: str, value: Wire) -> None:
         """Collect the entries of a metadata list that later chunks repeat."""
         field, keys = _CANDIDATE_LISTS[name]
-        kept: list[Wire] = getattr(self._step, field)
+        kept: list[Wire] = self._seen.setdefault(field, [])
         for key in keys:
             entries = value.get(key)
             for entry in clean(entries) if isinstance(entries, list) else ():
@@ -244,7 +271,7 @@ class Decoder:
             extra = {k: v for k, v in part.items() if k not in _TEXT_FIELDS and k not in PART_KINDS}
         started = PartStarted(
             index=self._parts,
-            step=self._step.index,
+            step=self._step,
             kind=kind,
             at_s=self._at_s,
             chunk=self._number,
@@ -300,7 +327,7 @@ class Decoder:
             self._close_call()
 
     def _open_call(self, call: Wire, part: Wire) -> PartStarted:
-        call_id = f"s{self._step.index}c{self._call_count}"
+        call_id = f"s{self._step}c{self._call_count}"
         self._call_count += 1
         started = self._start("call", {"functionCall": call}, part, call_id=call_id)
         self._calls[call_id] = started

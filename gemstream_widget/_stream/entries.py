@@ -24,6 +24,7 @@ __all__ = [
     "End",
     "Entry",
     "Header",
+    "Hop",
     "Move",
     "Print",
     "Refuse",
@@ -83,6 +84,14 @@ class Request:
     kind: ClassVar[str] = "request"
     at_s: float
     config: Json | None = None
+
+
+@dataclass(slots=True)
+class Hop:
+    """The step goes on in another request, with the token that its stream gave last."""
+
+    kind: ClassVar[str] = "hop"
+    at_s: float
 
 
 @dataclass(slots=True)
@@ -236,6 +245,7 @@ Entry: TypeAlias = (
     Turn
     | Move
     | Request
+    | Hop
     | StreamEnd
     | Retry
     | Tool

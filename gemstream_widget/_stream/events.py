@@ -15,6 +15,7 @@ __all__ = [
     "ArgsChanged",
     "CallStateChanged",
     "Event",
+    "HopStarted",
     "PartEnded",
     "PartStarted",
     "Printed",
@@ -74,6 +75,14 @@ class RetryScheduled:
 
 @dataclass(slots=True)
 class StepStarted:
+    step: int
+    at_s: float
+
+
+@dataclass(slots=True)
+class HopStarted:
+    """The step goes on in another request: Gemini had paused its answer (finish reason CONTINUATION)."""
+
     step: int
     at_s: float
 
@@ -177,6 +186,7 @@ Event: TypeAlias = (
     | RunEnded
     | RetryScheduled
     | StepStarted
+    | HopStarted
     | StepDetail
     | StepEnded
     | PartStarted

@@ -17,6 +17,7 @@ from .decode import Decoder
 from .events import (
     CallStateChanged,
     Event,
+    HopStarted,
     Printed,
     PromptChanged,
     RetryScheduled,
@@ -77,6 +78,8 @@ class Fold:
             self._chunks_after += 1
         if not self._is_read or (raw is not None and wire is None):
             return []
+        if raw is not None and isinstance(wire, str):
+            return self._decoder.unreadable(wire)
         try:
             return self._decoder.push(wire, number, at_s)
         except RunFailed as error:
@@ -129,6 +132,10 @@ class Fold:
     def _request(self, entry: entries.Request) -> list[Event]:
         self._failure, self._is_read = None, True
         return self._decoder.begin(len(self.state.steps), entry.at_s)
+
+    def _hop(self, entry: entries.Hop) -> list[Event]:
+        self._decoder.hop()
+        return [HopStarted(self.state.steps[-1].index, entry.at_s)]
 
     def _stream_end(self, entry: entries.StreamEnd) -> list[Event]:
         self._is_read = False
@@ -235,6 +242,7 @@ _READ: dict[type, Callable[[Fold, Any], list[Event]]] = {
     entries.Turn: Fold._turn,
     entries.Move: Fold._move,
     entries.Request: Fold._request,
+    entries.Hop: Fold._hop,
     entries.StreamEnd: Fold._stream_end,
     entries.Retry: Fold._retry,
     entries.Tool: Fold._tool,

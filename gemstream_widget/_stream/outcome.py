@@ -13,10 +13,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from ..errors import EmptyResponse, MalformedCall, PromptBlocked, ResponseBlocked, RunFailed, StreamTruncated
+from .._plain import Wire, shorten
+from ..errors import (
+    EmptyResponse,
+    InvalidChunk,
+    MalformedCall,
+    PromptBlocked,
+    ResponseBlocked,
+    RunFailed,
+    StreamTruncated,
+)
 from .values import Step
 
-__all__ = ["BLOCK_REASONS", "FINISH_REASONS", "failure_of", "notice_of", "outcome_of"]
+__all__ = ["BLOCK_REASONS", "FINISH_REASONS", "NOT_JSON", "NUMBERS", "PAUSED", "failure_of", "notice_of", "outcome_of"]
 
 
 class Finish(NamedTuple):
@@ -26,6 +35,9 @@ class Finish(NamedTuple):
 
 _RIGHTS = "It repeats a source too closely."
 _SAFETY = "It was judged unsafe."
+
+PAUSED: Final = "CONTINUATION"
+"""The finish reason of a hop that another one is to follow."""
 
 FINISH_REASONS: Final[Mapping[str, Finish]] = {
     "STOP": Finish("completed", ""),
@@ -49,7 +61,7 @@ FINISH_REASONS: Final[Mapping[str, Finish]] = {
     "NO_IMAGE": Finish("truncated", "The model was to make an image and made none."),
     "OTHER": Finish("truncated", "Gemini ended the answer for a reason it does not name."),
     "FINISH_REASON_UNSPECIFIED": Finish("truncated", "Gemini ended the answer without saying why."),
-    "CONTINUATION": Finish("truncated", "Gemini paused the answer; ask to go on."),
+    PAUSED: Finish("truncated", "Gemini paused the answer; ask to go on."),
 }
 
 BLOCK_REASONS: Final[Mapping[str, str]] = {
@@ -63,18 +75,27 @@ BLOCK_REASONS: Final[Mapping[str, str]] = {
 }
 
 
-def _block_reason(step: Step) -> str | None:
-    reason = (step.prompt_feedback or {}).get("blockReason")
+NUMBERS: Final = {"1": "STOP", "2": "MAX_TOKENS", "3": "SAFETY", "4": "RECITATION", "5": "OTHER"}
+"""Finish reasons that came as numbers, as far as the Developer API and Vertex number them alike:
+https://github.com/googleapis/googleapis/blob/master/google/ai/generativelanguage/v1beta/generative_service.proto
+"""
+
+NOT_JSON: Final = "not JSON"
+"""Where a step's `other` holds what came and could not be read."""
+
+
+def _block_reason(feedback: Wire | None) -> str | None:
+    reason = (feedback or {}).get("blockReason")
     return str(reason) if reason else None
 
 
-def outcome_of(step: Step, *, content: bool, calls: bool) -> str:
+def outcome_of(feedback: Wire | None, finish_reason: str | None, *, content: bool, calls: bool) -> str:
     """The outcome of a step whose stream was read to its end. `content`: any part came; `calls`: some wait."""
-    if _block_reason(step) and not content:
+    if _block_reason(feedback) and not content:
         return "blocked"
-    if step.finish_reason is None:
+    if finish_reason is None:
         return "incomplete" if content else "empty"
-    known = FINISH_REASONS.get(step.finish_reason)
+    known = FINISH_REASONS.get(finish_reason)
     outcome = known.outcome if known else "completed"
     return "calls" if calls and outcome in ("completed", "truncated") else outcome
 
@@ -85,7 +106,7 @@ def failure_of(step: Step) -> RunFailed | None:
     words = FINISH_REASONS[reason].words if reason in FINISH_REASONS else ""
     detail = f" Gemini adds: {step.finish_message}" if step.finish_message else ""
     if step.outcome == "blocked":
-        block = _block_reason(step)
+        block = _block_reason(step.prompt_feedback)
         if block and not step.finish_reason:
             message = (step.prompt_feedback or {}).get("blockReasonMessage")
             told = f" Gemini adds: {message}" if message else ""
@@ -93,6 +114,11 @@ def failure_of(step: Step) -> RunFailed | None:
         return ResponseBlocked(reason, f"{words} Finish reason: {reason}.{detail}")
     if step.outcome == "malformed":
         return MalformedCall(reason, f"{words} Finish reason: {reason}.{detail}")
+    if step.outcome in ("incomplete", "empty") and NOT_JSON in step.other:
+        return InvalidChunk(
+            f"Among {step.chunk_count} chunks came something that is not a Gemini chunk, and no finish reason: "
+            f"{shorten(str(step.other[NOT_JSON]), 200)}"
+        )
     if step.outcome == "incomplete":
         return StreamTruncated(
             f"The stream ended after {step.chunk_count} chunks without a finish reason; "

@@ -14,6 +14,7 @@ from .events import (
     ArgsChanged,
     CallStateChanged,
     Event,
+    HopStarted,
     PartEnded,
     PartStarted,
     Printed,
@@ -44,7 +45,7 @@ from .parts import (
 from .patch import Op, grow
 from .preview import preview
 from .state import State
-from .values import STEP_LISTS, Step
+from .values import STEP_LISTS, Step, Usage
 
 __all__ = ["apply"]
 
@@ -61,11 +62,12 @@ def _text_added(state: State, event: TextAdded) -> list[Op]:
     part.touch(event.chunk, event.at_s)
     path = state.text_paths[event.part]
     assert path is not None
+    state.steps[-1].token = None  # it is for what came up to it
     return [("+", path, event.text)]
 
 
 def _usage_reported(state: State, event: UsageReported) -> list[Op]:
-    state.steps[event.step].usage.report(event.raw)
+    state.steps[event.step].hops[-1].report(event.raw)
     tokens = state.usage.total_token_count if len(state.steps) > 1 else state.steps[0].usage.total_token_count
     if tokens == state.tokens:
         return []
@@ -75,6 +77,7 @@ def _usage_reported(state: State, event: UsageReported) -> list[Op]:
 
 def _part_started(state: State, event: PartStarted) -> list[Op]:
     ops = _first_content(state, event)
+    state.steps[-1].token = None
     part = _make_part(state, event)
     state.parts.append(part)
     is_text = isinstance(part, TextPart)
@@ -139,6 +142,7 @@ def _args_changed(state: State, event: ArgsChanged) -> list[Op]:
     part = state.parts[event.part]
     assert isinstance(part, CallPart)
     part.touch(event.chunk, event.at_s)
+    state.steps[-1].token = None
     op, path, value = grow(part.call.live_args, event.path, event.value, event.append)
     return [(op, ("parts", event.part, "call", "args", *path), value)]
 
@@ -178,9 +182,21 @@ def _step_started(state: State, event: StepStarted) -> list[Op]:
     return [("=", ("steps", event.step), step.to_json())]
 
 
+def _hop_started(state: State, event: HopStarted) -> list[Op]:
+    step = state.steps[event.step]
+    step.hops.append(Usage())
+    step.finish_reason = step.finish_message = None
+    here = ("steps", event.step)
+    ended: list[Op] = [("=", (*here, name), None) for name in ("finish_reason", "finish_message")]
+    return [("=", (*here, "hops"), len(step.hops)), *ended]
+
+
 def _step_detail(state: State, event: StepDetail) -> list[Op]:
     step = state.steps[event.step]
     here = ("steps", event.step, event.name)
+    if event.name == "token":  # opaque, and no page needs it
+        step.token = event.value
+        return []
     if event.name == "other":
         assert event.key is not None
         if step.other.get(event.key) == event.value:
@@ -263,6 +279,7 @@ _HANDLERS: dict[type, Callable[[State, Any], list[Op]]] = {
     PromptChanged: _prompt_changed,
     RetryScheduled: _retry_scheduled,
     StepStarted: _step_started,
+    HopStarted: _hop_started,
     StepDetail: _step_detail,
     StepEnded: _step_ended,
     RunStarted: _run_started,

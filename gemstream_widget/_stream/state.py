@@ -10,6 +10,7 @@ from copy import deepcopy
 
 from .._plain import Json, Wire
 from .machine import CALL_TABLE, RUN_TABLE, is_terminal
+from .outcome import PAUSED
 from .parts import CallPart, Part, TextPart, ToolCall
 from .patch import Path
 from .preview import preview
@@ -75,6 +76,8 @@ class State:
             return "before the request"
         if self.steps[-1].ended_s is not None:
             return "between steps"
+        if self.steps[-1].finish_reason == PAUSED:
+            return "between hops"
         return "before the first chunk" if self.steps[-1].first_chunk_s is None else "mid-stream"
 
     def attempts_before(self, step: int) -> int:

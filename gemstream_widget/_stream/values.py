@@ -109,7 +109,10 @@ STEP_LISTS = ("grounding", "citations", "url_context", "candidates")
 
 @dataclass(slots=True, repr=False)
 class Step:
-    """One request and its stream. `outcome`: see outcome.py; `other` holds whatever else came, by wire name."""
+    """One answer of the model, in one hop or several, each a request with a stream of its own. `outcome`: see
+    outcome.py; `hops` holds the usage of each, and `usage` is their sum; `token` is what Gemini gave to go on with
+    right behind what came, None where more came since; `other` holds whatever else came, by wire name.
+    """
 
     index: int
     started_s: float
@@ -121,13 +124,18 @@ class Step:
     finish_message: str | None = None
     model_version: str | None = None
     response_id: str | None = None
+    token: str | None = None
     prompt_feedback: Wire | None = None
     grounding: list[Wire] = field(default_factory=list)
     citations: list[Wire] = field(default_factory=list)
     url_context: list[Wire] = field(default_factory=list)
     candidates: list[Wire] = field(default_factory=list)
     other: Wire = field(default_factory=dict)
-    usage: Usage = field(default_factory=Usage)
+    hops: list[Usage] = field(default_factory=lambda: [Usage()])
+
+    @property
+    def usage(self) -> Usage:
+        return self.hops[0] if len(self.hops) == 1 else sum(self.hops, start=Usage())
 
     def __repr__(self) -> str:
         how = " ".join(str(value) for value in (self.outcome or "going", self.finish_reason) if value)
@@ -146,6 +154,7 @@ class Step:
             "finish_message": self.finish_message,
             "model_version": self.model_version,
             "response_id": self.response_id,
+            "hops": len(self.hops),
             "usage": self.usage.to_json() if ended else {},
             "prompt_feedback": deepcopy(self.prompt_feedback),
             "grounding": deepcopy(self.grounding),

@@ -54,11 +54,12 @@ function streaming(state: RunState): Phase {
   const last = state.parts.findLast((part) => !isEmptyText(part));
   if (!step || step.first_chunk_s === null) return made(`connecting${step?.index ?? 0}`, "Connecting");
   if (!last || last.step !== step.index) return made(`waiting${step.index}`, "Waiting for the answer");
-  if (last.thought || last.kind === "thought") return made(`thought${step.index}`, "Reasoning");
+  const part = step.hops > 1 ? `, part ${step.hops}` : "";
+  if (last.thought || last.kind === "thought") return made(`thought${step.index}`, `Reasoning${part}`);
   if (last.kind === "call") return made(`call${last.index}`, `Calling ${last.call.name || "a tool"}`);
   if (last.kind === "code")
     return made(`code${last.index}`, last.last_s === null ? "Writing code" : "Running code");
-  return made(`text${step.index}`, "Writing");
+  return made(`text${step.index}`, `Writing${part}`);
 }
 
 function acting(state: RunState): Phase {

@@ -20,6 +20,7 @@ describe("phase", () => {
       "Reasoning",
     );
     expect(word({ steps: [step()], parts: [textPart(0, "hm"), textPart(1, "")] })).toBe("Writing");
+    expect(word({ steps: [step({ hops: 2 })], parts: [textPart(0, "hm")] })).toBe("Writing, part 2");
     expect(word({ steps: [step()], parts: [call("look", "streaming_args")] })).toBe("Calling look");
   });
 

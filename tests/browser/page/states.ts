@@ -15,6 +15,7 @@ export function step(index: number, more: Partial<Step> = {}): Step {
     finish_message: null,
     model_version: "gemini-2.5-flash",
     response_id: "abc",
+    hops: 1,
     usage: {},
     prompt_feedback: null,
     grounding: [],
