@@ -398,6 +398,7 @@ class Chat:
         return run
 
     def _start(self, run: Run, loop: AbstractEventLoop) -> None:
+        run._record.keep(self._note)  # of a run that is restored and over, nothing is new
         run._start(loop)
         run._record.ended.add_done_callback(self._advance)
 
@@ -407,7 +408,6 @@ class Chat:
         """
         options, branches = self.options, self._branches
         record = Record(header, f"r{next(_run_numbers)}", clock=options.clock)
-        record.keep(self._note)
 
         def request(said: list[Wire]) -> Request:
             self._check_tokens()

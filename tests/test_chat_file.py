@@ -1,0 +1,45 @@
+"""A chat in files: what is recorded as it happens, and what is read of files that others touched."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import gemstream_widget as gem
+from gemstream_widget._engine.source import ListSource
+from tests.wire import chunk, text
+
+DONE = [chunk(text("done"), finish="STOP")]
+
+
+def saved(path: Path, runs: int = 2) -> Path:
+    """A chat in a file there."""
+
+    async def main() -> None:
+        chat = gem.Chat(source=ListSource(*[DONE] * runs))
+        for _ in range(runs):
+            await chat.send("hi")
+        chat.save(path)
+
+    asyncio.run(main())
+    return path
+
+
+def closed(chat: gem.Chat) -> None:
+    """Everything of its recording is written."""
+    assert chat._file is not None
+    assert chat._file._appender.close(10)
+
+
+def test_a_loaded_chat_that_is_recorded_has_one_file_with_all_of_it(tmp_path: Path) -> None:
+    async def main() -> gem.Chat:
+        chat = gem.load_chat(path, record=tmp_path / "folder", source=ListSource(DONE))
+        await chat.send("more")
+        return chat
+
+    path = saved(tmp_path / "chat.jsonl")
+    chat = asyncio.run(main())
+    closed(chat)
+    assert list((tmp_path / "folder").iterdir()) == [chat.recording]
+    assert chat.recording is not None
+    assert [run.text for run in gem.load_chat(chat.recording).runs] == ["done"] * 3
