@@ -103,7 +103,7 @@ class Chat:
 
     def _note(self) -> None:
         """Something is new in the chat. From any thread."""
-        if self._file is not None and self.runs:
+        if self._file is not None and self._branches.began:  # for every chunk: the runs are not listed for it
             self._file.wake()
 
     @property
@@ -111,7 +111,7 @@ class Chat:
         """The file that `record` asks for, once something was said; None without, and where its disk failed, which is
         told as a warning.
         """
-        return None if self._file is None or not self.runs else self._file.path
+        return None if self._file is None or not self._branches.began else self._file.path
 
     @property
     def _vertex(self) -> bool:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import gemstream_widget as gem
+from gemstream_widget._branches import Branches
 from gemstream_widget._engine.source import ListSource
 from tests.wire import chunk, text
 
@@ -43,3 +47,18 @@ def test_a_loaded_chat_that_is_recorded_has_one_file_with_all_of_it(tmp_path: Pa
     assert list((tmp_path / "folder").iterdir()) == [chat.recording]
     assert chat.recording is not None
     assert [run.text for run in gem.load_chat(chat.recording).runs] == ["done"] * 3
+
+
+def test_a_chunk_is_noted_without_a_look_at_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        chat = gem.Chat(record=tmp_path, source=ListSource([chunk(text("a"))] * 200 + DONE, DONE))
+        await chat.send("hi")
+        assert len(looks) < 100
+        looks.clear()
+        assert len(chat.runs) == len(looks) == 1
+        closed(chat)
+
+    looks: list[int] = []
+    runs: Any = Branches.runs
+    monkeypatch.setattr(Branches, "runs", property(lambda self: looks.append(1) or runs.fget(self)))
+    asyncio.run(main())
