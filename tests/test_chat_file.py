@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,3 +63,28 @@ def test_a_chunk_is_noted_without_a_look_at_the_runs(tmp_path: Path, monkeypatch
     runs: Any = Branches.runs
     monkeypatch.setattr(Branches, "runs", property(lambda self: looks.append(1) or runs.fget(self)))
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "touch",
+    [
+        lambda held: held + b"\n",
+        lambda held: b"\xef\xbb\xbf" + held.replace(b"\n", b"\r\n"),
+        lambda held: held.replace(b"\n", b"\n\n", 3),
+        lambda held: held + b'{"kind":"queue","of":1}\n',
+    ],
+    ids=["an empty line at its end", "as another system writes text", "empty lines", "a line of a later version"],
+)
+def test_what_an_editor_or_a_later_version_leaves_in_a_file_changes_nothing(
+    touch: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    path = saved(tmp_path / "chat.jsonl")
+    path.write_bytes(touch(path.read_bytes()))
+    assert [run.text for run in gem.load_chat(path).runs] == ["done"] * 2
+
+
+def test_a_head_that_is_nowhere_is_told(tmp_path: Path) -> None:
+    path = saved(tmp_path / "chat.jsonl")
+    path.write_bytes(path.read_bytes() + b'{"kind":"head","place":77}\n')
+    with pytest.raises(gem.RecordingError, match=r"chat\.jsonl cannot be read: nothing was said at place 77"):
+        gem.load_chat(path)
