@@ -41,9 +41,9 @@ class ChatLines:
             yield {"kind": "chat", **about}
         head = self._branches.head  # before the nodes: it is among them
         for node in self._branches.nodes[len(self._places) :]:
+            yield from self._entries()  # whatever came before the node is above it: a cut file lacks the end only
             place = self._places[id(node)] = self._head = len(self._places)
             yield self._node_line(place, node)
-            yield from self._entries()
         yield from self._entries()
         if self._places[id(head)] != self._head:
             self._head = self._places[id(head)]

@@ -11,6 +11,7 @@ import pytest
 
 import gemstream_widget as gem
 from gemstream_widget._branches import Branches
+from gemstream_widget._chat_file import ChatLines
 from gemstream_widget._engine.source import ListSource
 from tests.wire import chunk, text
 
@@ -88,3 +89,17 @@ def test_a_head_that_is_nowhere_is_told(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes() + b'{"kind":"head","place":77}\n')
     with pytest.raises(gem.RecordingError, match=r"chat\.jsonl cannot be read: nothing was said at place 77"):
         gem.load_chat(path)
+
+
+def test_what_came_before_a_place_stands_above_it() -> None:
+    async def main() -> list[str]:
+        chat = gem.Chat(source=ListSource(DONE, DONE))
+        lines = ChatLines(chat._branches, dict)
+        first = chat.send("one")
+        told = [*lines.new()]
+        await first
+        await chat.send("two")
+        return [line["kind"] for line in [*told, *lines.new()]]
+
+    kinds = asyncio.run(main())
+    assert kinds.index("end") < [place for place, kind in enumerate(kinds) if kind == "run"][1]
