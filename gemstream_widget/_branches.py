@@ -90,6 +90,11 @@ class Branches:
     # -- reading ----------------------------------------------------------------------------------------------------
 
     @property
+    def began(self) -> bool:
+        """Whether there is any run."""
+        return bool(self._places)
+
+    @property
     def runs(self) -> list[Run]:
         """The runs of all branches, in the order they were begun in."""
         return [node.said for node in self.nodes if isinstance(node.said, Run)]

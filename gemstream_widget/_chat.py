@@ -103,7 +103,7 @@ class Chat:
 
     def _note(self) -> None:
         """Something is new in the chat. From any thread."""
-        if self._file is not None and self.runs:
+        if self._file is not None and self._branches.began:  # for every chunk: the runs are not listed for it
             self._file.wake()
 
     @property
@@ -111,7 +111,7 @@ class Chat:
         """The file that `record` asks for, once something was said; None without, and where its disk failed, which is
         told as a warning.
         """
-        return None if self._file is None or not self.runs else self._file.path
+        return None if self._file is None or not self._branches.began else self._file.path
 
     @property
     def _vertex(self) -> bool:
@@ -409,6 +409,7 @@ class Chat:
         return run
 
     def _start(self, run: Run, loop: AbstractEventLoop) -> None:
+        run._record.keep(self._note)  # of a run that is restored and over, nothing is new
         run._start(loop)
         run._record.ended.add_done_callback(self._advance)
 
@@ -418,7 +419,6 @@ class Chat:
         """
         options, branches = self.options, self._branches
         record = Record(header, f"r{next(_run_numbers)}", clock=options.clock)
-        record.keep(self._note)
 
         def request(said: list[Wire]) -> Request:
             self._check_tokens()

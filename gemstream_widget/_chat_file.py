@@ -41,9 +41,9 @@ class ChatLines:
             yield {"kind": "chat", **about}
         head = self._branches.head  # before the nodes: it is among them
         for node in self._branches.nodes[len(self._places) :]:
+            yield from self._entries()  # whatever came before the node is above it: a cut file lacks the end only
             place = self._places[id(node)] = self._head = len(self._places)
             yield self._node_line(place, node)
-            yield from self._entries()
         yield from self._entries()
         if self._places[id(head)] != self._head:
             self._head = self._places[id(head)]
@@ -136,7 +136,7 @@ class StoredChat:
                 header = header_of(line)
                 self._journals[self._head] = Journal(header)
                 self.about = self.about or {"model": header.model, "system": None}
-        elif place is None:  # of a kind that goes with a chat, and that this version does not know
+        elif place is None and "run" in line:  # one without is a chat's, of a kind not known here
             add_line(self._journals[int(line["run"])], line)
 
     def restore(self, branches: Branches, run_of: Callable[[Journal, Node], Run]) -> None:
@@ -151,6 +151,8 @@ class StoredChat:
             except Exception as error:
                 raise self._unreadable(f"what was said at place {place}", error) from error
         if self._head is not None:
+            if self._head not in nodes:
+                raise RecordingError(f"{self._path} cannot be read: nothing was said at place {self._head}, its head.")
             branches.head = nodes[self._head]
 
     def _node(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import gemstream_widget as gem
+from gemstream_widget._engine.calls import Calls
 from gemstream_widget._engine.retry import LONGEST_S, retry_wait_s
 from gemstream_widget._engine.source import ListSource
 from gemstream_widget._request.rules import violations
@@ -112,6 +113,39 @@ def test_retries_are_bounded_and_the_error_says_how_often_it_was_tried() -> None
         assert raised.value.__notes__ == ["It was tried 3 times."]
         assert run.contents() == []
 
+    play(main)
+
+
+def test_a_loaded_error_says_as_well_how_often_it_was_tried(tmp_path: Path) -> None:
+    told = {"error": {"code": 503, "message": "busy", "details": [{"retryDelay": "0.01s"}]}}
+
+    async def main() -> None:
+        for busy in (told, api_error()):
+            chat = gem.Chat(source=ListSource([busy], [busy]), retries=1)
+            run = await chat.send("hi").wait()
+            async for _ in run:
+                pass
+            chat.save(tmp_path / "chat.jsonl")
+            (loaded,) = gem.load_chat(tmp_path / "chat.jsonl").runs
+            assert run.error is not None
+            assert loaded.error is not None
+            assert run.error.__notes__ == loaded.error.__notes__ == ["It was tried 2 times."]
+
+    play(main)
+
+
+def test_what_breaks_after_a_request_that_was_tried_again_was_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(calls: Calls) -> None:
+        raise KeyError("on purpose")
+
+    async def main() -> None:
+        asked = [chunk(call("look", {}), finish="STOP")]
+        run = await gem.Chat(source=ListSource([api_error()], asked), retries=1, tools=[look]).send("hi").wait()
+        assert run.retries
+        assert "on purpose" in str(run.error)
+        assert not hasattr(run.error, "__notes__")
+
+    monkeypatch.setattr(Calls, "wait", broken)
     play(main)
 
 

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.genai.types import GenerateContentConfig
 
 import gemstream_widget as gem
+from gemstream_widget._engine.source import Request
 from gemstream_widget._redact import redact
 from tests.clients import OURS, TRANSPORTS, client_of
 from tests.conftest import corpus_root
@@ -55,6 +57,31 @@ def test_the_request_is_what_the_user_asked_for_and_never_calls_functions_by_its
     assert body["generationConfig"]["maxOutputTokens"] == 7
     assert body["contents"] == [{"role": "user", "parts": [{"text": "@say hi"}]}]
     assert "thinkingConfig" in body["generationConfig"]
+
+
+SECRETS: list[Any] = [
+    {"http_options": {"headers": {"x": "hidden"}}},
+    {"httpOptions": {"headers": {"x": "hidden"}}},
+    {
+        "tools": [
+            {"mcp_servers": [{"name": "m", "streamable_http_transport": {"headers": {"Authorization": "hidden"}}}]}
+        ]
+    },
+    {"tools": [{"googleMaps": {"authConfig": {"apiKeyConfig": {"apiKeyString": "hidden"}}}}]},
+    {"tools": [{"retrieval": {"external_api": {"api_auth": {"api_key_config": {"api_key_string": "hidden"}}}}}]},
+]
+
+
+@pytest.mark.parametrize("config", SECRETS)
+def test_the_journal_keeps_the_config_without_what_connections_are_made_with(config: dict[str, Any]) -> None:
+    schema = {"type": "object", "properties": {"headers": {"type": "string"}}}
+    config = {**config, "temperature": 0.5, "response_schema": schema}
+    told = Request("m", [], config=config).beside()["config"]
+    assert "hidden" not in json.dumps(told)
+    assert (told["temperature"], told["response_schema"]) == (0.5, schema)
+    typed = Request("m", [], config=GenerateContentConfig(**config)).beside()["config"]
+    assert "hidden" not in json.dumps(typed)
+    assert typed["temperature"] == 0.5
 
 
 def test_older_models_are_not_asked_for_thoughts() -> None:

@@ -104,9 +104,11 @@ def _without_keys(lines: Iterable[Json]) -> Iterator[Json]:
 
 def read_lines(path: str | Path) -> Iterator[Json]:
     """The lines after the first, up to the last whole one. Raises RecordingError for any other file, and OSError."""
-    with Path(path).open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+    with Path(path).open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:
         began = False
         for number, text in enumerate(file, 1):
+            if text.isspace():  # an editor left it
+                continue
             line = _parsed(text)
             if not began:
                 _require_format(path, line)

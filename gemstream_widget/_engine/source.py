@@ -38,8 +38,8 @@ class Request:
     token: str | None = None
 
     def beside(self) -> Json:
-        """What it asks for beside the contents, for the journal: plain JSON, without the settings of the connection,
-        which may hold a key.
+        """What it asks for beside the contents, for the journal: plain JSON, without the settings of connections, also
+        of Gemini's own to somebody else's server: they may hold keys that nobody here knows.
         """
         names = [declared.get("name") for tool in self.tools for declared in tool.get("functionDeclarations") or ()]
         return {"model": self.model, "system": self.system, "tools": clean(names), "config": _fields(self.config)}
@@ -48,9 +48,26 @@ class Request:
 def _fields(config: Any) -> Json:
     try:
         fields = dumped(config) if hasattr(config, "model_dump") else config or {}
-        return {name: clean(value) for name, value in fields.items() if camel(str(name)) != "httpOptions"}
+        return dict(_without_secrets(clean(fields)))
     except Exception as error:  # somebody else's objects
         return {"unreadable": words_of(error)}
+
+
+_SECRET = frozenset({"httpOptions", "headers", "authConfig", "apiAuth", "apiKeyConfig"})
+"""Fields of the SDK's config, at any depth, that hold keys: of an MCP server, of maps, of an external API."""
+_SCHEMAS = frozenset({"functionDeclarations", "responseSchema", "responseJsonSchema"})
+"""What the user calls as he likes: there is no such field in it."""
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        named = {name: camel(name) for name in value}
+        return {
+            name: held if named[name] in _SCHEMAS else _without_secrets(held)
+            for name, held in value.items()
+            if named[name] not in _SECRET
+        }
+    return [_without_secrets(held) for held in value] if isinstance(value, list) else value
 
 
 class Source(Protocol):

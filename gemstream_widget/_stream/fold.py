@@ -36,6 +36,7 @@ from .values import TAKEN_BACK, Receipt, Retry, StopAsked
 __all__ = ["Fold"]
 
 _BROKEN = ("failed", "cancelled")
+_WELL = ("completed", "truncated", "calls")  # outcomes of a step after which its run goes on or ends well
 
 
 class Fold:
@@ -201,6 +202,7 @@ class Fold:
         ended = next_state(RUN_TABLE, state.status, entry.event)
         if ended == "failed":
             self.error = entry.error or self.failure
+            self._note_attempts()
         if self.error is not None and entry.offers.hint is not None:
             self.error.hint = entry.offers.hint
         self.repairs = tuple(entry.offers.repairs)
@@ -214,6 +216,16 @@ class Fold:
             *closed,
             RunEnded(entry.at_s, ended, entry.stopped_by, entry.notice, error, receipt, entry.offers.names),
         ]
+
+    def _note_attempts(self) -> None:
+        """Where it was the last request that failed, the error says how often it was tried."""
+        step = self.state.steps[-1] if self.state.steps else None
+        if self.error is None or step is None or step.outcome in _WELL:
+            return
+        note = f"It was tried {self.state.attempts_before(step.index) + 1} times."
+        is_new = note not in getattr(self.error, "__notes__", ())  # others who read the journal hold the same error
+        if self.state.attempts_before(step.index) and is_new:
+            self.error.add_note(note)
 
     def _receipt(self, entry: entries.End) -> Receipt | None:
         stop = self.state.stop
