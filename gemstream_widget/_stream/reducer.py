@@ -157,8 +157,10 @@ def _call_state_changed(state: State, event: CallStateChanged) -> list[Op]:
     ops: list[Op] = []
     for name, value in {**event.fields, "state": event.state}.items():
         setattr(part.call, "live_used_args" if name == "used_args" else name, value)
+        if name == "decision":
+            state.next_otid()  # the decision's
         if name != "model_side":
-            ops.append(("=", (*here, name), value.to_json() if isinstance(value, Decision) else value))
+            ops.append(("=", (*here, name), clean(value.to_json() if isinstance(value, Decision) else value)))
     return ops
 
 

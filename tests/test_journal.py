@@ -1,0 +1,44 @@
+"""The journal is the one truth about a run: live, late, in a file and in another kernel it reads the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gemstream_widget as gem
+from gemstream_widget._engine.source import ListSource
+from gemstream_widget._stream.chunks import Frame
+from proof.judge import Watcher
+from tests.conftest import corpus_streams
+from tests.gates import GatedSource
+from tests.told import state_of, told
+from tests.wire import call, chunk, text, tokens
+
+DONE = [chunk(text("done"), finish="STOP")]
+BUSY = {"error": {"code": 503, "message": "busy", "details": [{"@type": "x/google.rpc.RetryInfo", "retryDelay": "0s"}]}}
+
+
+def lines_of(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n")[:-1]]
+
+
+def add(a: int, b: int = 1) -> int:
+    """Add."""
+    print("adding")
+    return a + b
+
+
+def test_events_alone_lead_to_the_same_numbers() -> None:
+    async def main() -> None:
+        chat = gem.Chat(
+            source=ListSource([chunk(call("add", {"a": 1}), call("add", {"a": 2}), finish="STOP")], DONE), tools=[add]
+        )
+        run = await chat.send("go")
+        assert state_of(run, told(run)[0]).snapshot() == run.snapshot()
+        assert [decision.otid for decision in run.decisions] == [5, 6]  # behind two parts and their calls
+
+    asyncio.run(main())
