@@ -42,3 +42,19 @@ def test_events_alone_lead_to_the_same_numbers() -> None:
         assert [decision.otid for decision in run.decisions] == [5, 6]  # behind two parts and their calls
 
     asyncio.run(main())
+
+
+def test_how_often_a_failed_request_was_tried_is_told_wherever_it_is_read(tmp_path: Path) -> None:
+    async def main() -> None:
+        chat = gem.Chat(source=ListSource([BUSY], [BUSY], [BUSY]), retries=2)
+        run = await chat.send("go").wait()
+        chat.save(tmp_path / "chat.jsonl")
+        errors = [
+            run.error,
+            told(run)[1].error,
+            told(run)[1].error,
+            gem.load_chat(tmp_path / "chat.jsonl").runs[0].error,
+        ]
+        assert [error.__notes__ for error in errors if error] == [["It was tried 3 times."]] * 4
+
+    asyncio.run(main())

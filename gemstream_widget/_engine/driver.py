@@ -341,8 +341,6 @@ class Driver:
             if not first:
                 return
             self._close_step("error")
-            if self._attempts.failed:
-                error.add_note(f"It was tried {self._attempts.failed + 1} times.")
             self._end("failed", error=error)
 
     def _end_cancelled(self) -> None:

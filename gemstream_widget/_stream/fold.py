@@ -194,8 +194,8 @@ class Fold:
         ended = next_state(RUN_TABLE, state.status, entry.event)
         if ended == "failed":
             self.error = entry.error or self.failure
-        if self.error is not None and entry.offers.hint is not None:
-            self.error.hint = entry.offers.hint
+        if self.error is not None:
+            self._complete(self.error, entry.offers.hint)
         self.repairs = tuple(entry.offers.repairs)
         closed = [
             CallStateChanged(p.call.id, p.index, next_state(CALL_TABLE, p.call.state, "stop"))
@@ -207,6 +207,16 @@ class Fold:
             *closed,
             RunEnded(entry.at_s, ended, entry.stopped_by, entry.notice, error, receipt, entry.offers.names),
         ]
+
+    def _complete(self, error: RunFailed, hint: str | None) -> None:
+        """Say in an error what only the run knows. It may be told already: the journal's own error is."""
+        if hint is not None:
+            error.hint = hint
+        steps = self.state.steps
+        failed = self.state.attempts_before(steps[-1].index) if steps else 0
+        note = f"It was tried {failed + 1} times."
+        if failed and note not in getattr(error, "__notes__", ()):
+            error.add_note(note)
 
     def _receipt(self, entry: entries.End) -> Receipt | None:
         stop = self.state.stop
