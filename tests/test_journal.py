@@ -58,3 +58,17 @@ def test_how_often_a_failed_request_was_tried_is_told_wherever_it_is_read(tmp_pa
         assert [error.__notes__ for error in errors if error] == [["It was tried 3 times."]] * 4
 
     asyncio.run(main())
+
+
+def test_a_run_taken_back_before_its_turn_comes_back(tmp_path: Path) -> None:
+    async def main() -> None:
+        chat = gem.Chat(source=GatedSource())
+        going, queued = chat.queue("a"), chat.queue("b")
+        queued.stop()
+        chat.save(tmp_path / "chat.jsonl")  # its end is at 0.0 s
+        going.stop()
+        await going.wait()
+        loaded = gem.load_chat(tmp_path / "chat.jsonl")
+        assert [run.stopped_by for run in loaded.runs] == [None, "taken_back"]
+
+    asyncio.run(main())

@@ -70,9 +70,9 @@ def entry_line(run: int, item: Entry | Chunk) -> Json:
         if (f.default is MISSING and f.default_factory is MISSING) or value != f.default:
             told[f.name] = value
     if isinstance(item, entries.End):
-        offers = {name: value for name, value in item.offers._asdict().items() if value}
-        told |= {"offers": offers, "error": None if item.error is None else error_to_json(item.error)}
-        told = {name: value for name, value in told.items() if value}
+        offers = {name: value for name, value in told.pop("offers")._asdict().items() if value}
+        told |= {"offers": offers} if offers else {}
+        told |= {} if item.error is None else {"error": error_to_json(item.error)}
     return {"kind": item.kind, "run": run, **told}
 
 
