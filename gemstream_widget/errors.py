@@ -34,6 +34,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._plain import clean, clean_text
 from ._redact import redact, redact_all
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class RunFailed(GemstreamError):
     hint = "Send the prompt again."
 
     def __init__(self, message: str = "", *, title: str | None = None, hint: str | None = None) -> None:
+        message = clean_text(message)  # it may be somebody else's words, and goes to the page
         self.message = message
         self.title = type(self).title if title is None else title
         self.hint = type(self).hint if hint is None else hint
@@ -109,7 +111,7 @@ class RunFailed(GemstreamError):
 
     def to_json(self) -> dict[str, Any]:
         """The error as the page shows it: type, title, message, hint, code, status."""
-        return {
+        told = {
             "type": type(self).__name__,
             "title": self.title,
             "message": self.message,
@@ -117,6 +119,7 @@ class RunFailed(GemstreamError):
             "code": getattr(self, "code", None),
             "status": getattr(self, "status", None),
         }
+        return {name: clean(value) for name, value in told.items()}
 
 
 class MissingKey(RunFailed):

@@ -72,3 +72,31 @@ def test_a_run_taken_back_before_its_turn_comes_back(tmp_path: Path) -> None:
         assert [run.stopped_by for run in loaded.runs] == [None, "taken_back"]
 
     asyncio.run(main())
+
+
+def test_half_a_surrogate_pair_reaches_no_page(tmp_path: Path) -> None:
+    """JSON may escape one; a message that holds one breaks the comm of every widget in the kernel."""
+    half = "half \ud83d"
+
+    def say(a: str) -> str:
+        """Say."""
+        print(half)
+        return half
+
+    async def main() -> None:
+        asked = [chunk(*(call("say", {"a": "x"}) for _ in range(2)), finish="STOP")]
+        chat = gem.Chat(source=ListSource(asked, [ValueError(half)]), tools=[say], approve="ask")
+        run = chat.send([half, {"text": half}])
+        watcher = Watcher(run)
+        denied, approved = await run.next_pending()
+        run.deny(denied, half)
+        run.approve(approved, {"a": half})
+        await run.wait()
+        await watcher.over()
+        assert watcher.page == json.loads(json.dumps(run.snapshot()))
+        for state in (watcher.page, run.snapshot(), run.contents(), list(watcher.feed.take())):
+            json.dumps(state, ensure_ascii=False).encode()
+        assert "half \ufffd" in watcher.page["parts"][1]["call"]["printed"]
+        assert "half \ufffd" in str(run.error)
+
+    asyncio.run(main())

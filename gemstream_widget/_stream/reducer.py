@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._plain import Wire, clean
+from .._plain import Wire, clean, clean_text
 from .events import (
     ArgsChanged,
     CallStateChanged,
@@ -165,8 +165,9 @@ def _call_state_changed(state: State, event: CallStateChanged) -> list[Op]:
 
 
 def _printed(state: State, event: Printed) -> list[Op]:
-    state.calls[event.call_id].call.printed += event.text
-    return [("+", ("parts", event.part, "call", "printed"), event.text)]
+    text = clean_text(event.text)
+    state.calls[event.call_id].call.printed += text
+    return [("+", ("parts", event.part, "call", "printed"), text)]
 
 
 def _rules_changed(state: State, event: RulesChanged) -> list[Op]:
