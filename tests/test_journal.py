@@ -100,3 +100,13 @@ def test_half_a_surrogate_pair_reaches_no_page(tmp_path: Path) -> None:
         assert "half \ufffd" in str(run.error)
 
     asyncio.run(main())
+
+
+def test_only_an_event_streams_own_line_ends_end_a_line_of_a_frame() -> None:
+    said = "a\u2028b\u2029c\x85d\x0be\x0cf\x1cg"
+    for end in ("\n", "\r\n", "\r"):
+        raw = Frame(f"\ufeff: note{end}data: {json.dumps({'text': said}, ensure_ascii=False)}{end}{end}")
+        assert raw.wire == {"text": said}
+    assert Frame('data: {"a":\rdata: 1}\r\r').wire == {"a": 1}
+    assert Frame("data: {no json\n\n").wire == "{no json"
+    assert Frame(": keep-alive\n\n").wire is Frame("data: [DONE]\n\n").wire is None

@@ -7,14 +7,17 @@ unpacked when someone reads them. What is read is the reader's own: changing it 
 from __future__ import annotations
 
 import json
+import re
 import threading
 import zlib
 from array import array
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, overload
 
 __all__ = ["Chunk", "ChunkLog", "Frame"]
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+"""Of an event stream, where no other character ends a line: https://html.spec.whatwg.org/multipage/server-sent-events.html"""
 
 
 class Frame(str):
@@ -25,7 +28,8 @@ class Frame(str):
     @property
     def wire(self) -> Any:
         """The JSON of its data; None where it holds none, its data as text where that is no JSON."""
-        data = "\n".join(line[5:].removeprefix(" ") for line in self.splitlines() if line.startswith("data:"))
+        lines = _LINE_END.split(self.removeprefix("\ufeff"))
+        data = "\n".join(line[5:].removeprefix(" ") for line in lines if line.startswith("data:"))
         if not data or data == "[DONE]":
             return None
         try:
@@ -69,10 +73,6 @@ class ChunkLog(Sequence[Chunk]):
                 self._full.append(_pack(self._block))
                 self._block = []
             return len(self._at_s) - 1
-
-    def arrived_since(self, at_s: float) -> int:
-        """How many chunks arrived at `at_s` or later."""
-        return len(self._at_s) - bisect_left(self._at_s, at_s)
 
     def __len__(self) -> int:
         return len(self._at_s)
