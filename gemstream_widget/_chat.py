@@ -194,12 +194,14 @@ class Chat:
         return {"model": self.model, "system": self.system}
 
     def _restore(self, stored: StoredChat) -> None:
-        """Take over earlier turns and runs. The last one goes on, where it waits for decisions."""
+        """Take over earlier turns and runs. Those that wait for decisions go on."""
         self._branches = Branches(stored.history)
+        self._appender = None  # until all of it is there
         stored.restore(self._branches, self._restored_run)
         self._record_anew()
-        if (waiting := self._going) is not None:
-            self._start(waiting, loop_for(self.options.runner))
+        for run in self.runs:
+            if not run.done:
+                self._start(run, loop_for(self.options.runner))
 
     def _restored_run(self, journal: Journal, parent: Node) -> Run:
         run = self._new_run(journal.header, parent)

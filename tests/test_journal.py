@@ -110,3 +110,20 @@ def test_only_an_event_streams_own_line_ends_end_a_line_of_a_frame() -> None:
     assert Frame('data: {"a":\rdata: 1}\r\r').wire == {"a": 1}
     assert Frame("data: {no json\n\n").wire == "{no json"
     assert Frame(": keep-alive\n\n").wire is Frame("data: [DONE]\n\n").wire is None
+
+
+def test_a_loaded_chat_that_records_makes_one_file(tmp_path: Path) -> None:
+    async def main() -> None:
+        chat = gem.Chat(source=ListSource(DONE, DONE))
+        await chat.send("one")
+        await chat.send("two")
+        chat.save(tmp_path / "chat.jsonl")
+        loaded = gem.load_chat(tmp_path / "chat.jsonl", record=tmp_path / "folder")
+        assert loaded._appender is not None
+        assert await asyncio.to_thread(loaded._appender.close, 5)
+        (only,) = (tmp_path / "folder").iterdir()
+        assert only == loaded.recording
+        assert lines_of(only)[1:] == lines_of(tmp_path / "chat.jsonl")[1:]
+
+    asyncio.run(main())
+
