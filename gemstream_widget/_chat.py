@@ -41,6 +41,7 @@ from .errors import (
     InvalidOption,
     InvalidPrompt,
     NothingToRepeat,
+    RecordingError,
     RunFailed,
     RunInProgress,
     TokenLimitReached,
@@ -479,7 +480,10 @@ def load_chat(path: str | Path, **options: Unpack[ChatOptions]) -> Chat:
         raise InvalidOption("history is in the file: load_chat takes none.")
     given["tools"] = Options.of("load_chat", given).tools  # what does not fit is no fault of the file's
     stored = StoredChat(path)
-    chat = Chat(**stored.about | given)
+    try:
+        chat = Chat(**stored.about | given)
+    except InvalidOption as error:  # what was given is checked
+        raise RecordingError(f"{path} cannot be read: {error}") from error
     chat._restore(stored)
     return chat
 

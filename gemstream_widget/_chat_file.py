@@ -15,6 +15,9 @@ from .errors import RecordingError
 
 __all__ = ["ChatLines", "StoredChat"]
 
+_KEPT = ("model", "system")
+"""The options that a file may set. It may be anybody's: who is asked, and where it is recorded, is not in it."""
+
 
 class ChatLines:
     """The lines of a chat's file, as they come: each call of `new` gives those that are new since the last one. For one
@@ -92,13 +95,13 @@ class StoredChat:
         for line in read_lines(path):
             try:
                 self._add(line)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except Exception as error:  # whatever the values are that somebody wrote there
                 raise self._unreadable(f"its line {shorten(str(line))}", error) from error
 
     def _add(self, line: Json) -> None:
         kind, place = line.get("kind"), line.get("place")
         if kind == "chat":
-            self.about = {name: value for name, value in line.items() if name != "kind"}
+            self.about = {name: line[name] for name in _KEPT if name in line}
         elif kind == "head":
             self._head = int(line["place"])
         elif kind == "history":
@@ -118,15 +121,15 @@ class StoredChat:
         """Let the branches of a new chat say what this one said; they have its history already. `run_of` makes the run
         that a journal tells of, said after a node.
         """
-        nodes: dict[int | None, Node] = {}
+        nodes: dict[int | None, Node] = {None: branches.root}
         for place, line in self._nodes.items():
-            parent = nodes.get(line.get("parent"), branches.root)
             try:
-                nodes[place] = self._node(branches, place, line, parent, nodes, run_of)
+                nodes[place] = self._node(branches, place, line, nodes[line.get("parent")], nodes, run_of)
             except Exception as error:
                 raise self._unreadable(f"what was said at place {place}", error) from error
-        if self._head is not None:
-            branches.head = nodes[self._head]
+        if self._head not in nodes:
+            raise RecordingError(f"{self._path} cannot be read: nothing was said at place {self._head}.")
+        branches.head = nodes[self._head]
 
     def _node(
         self,

@@ -342,8 +342,9 @@ def error_from_json(told: dict[str, Any]) -> RunFailed:
     """The error that `error_to_json` was given. One of a class that is not ours comes back as a RunFailed."""
     kind = globals().get(str(told.get("type")))
     kind = kind if isinstance(kind, type) and issubclass(kind, RunFailed) else RunFailed
-    held = {name: value for name, value in told.items() if name not in ("type", "notes")}
     texts = {"message": "", "title": kind.title, "hint": kind.hint}
+    held = {name: value for name, value in told.items() if name in texts or not hasattr(kind, name)}
+    held = {name: value for name, value in held.items() if name not in ("type", "notes", "__notes__")}
     texts = {name: str(held.get(name, value)) for name, value in texts.items()}
     error = _rebuilt(kind, (texts["message"],), {**held, **texts, "run": None})
     for note in told.get("notes") or ():

@@ -12,7 +12,9 @@ import pytest
 import gemstream_widget as gem
 from gemstream_widget._engine.source import ListSource
 from gemstream_widget._stream.chunks import Frame
+from proof import journal
 from proof.judge import Watcher
+from proof.sessions import frame
 from tests.conftest import corpus_streams
 from tests.gates import GatedSource
 from tests.told import state_of, told
@@ -30,6 +32,26 @@ def add(a: int, b: int = 1) -> int:
     """Add."""
     print("adding")
     return a + b
+
+
+# -- the same, however it is read -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_session_reads_the_same_live_late_saved_loaded_and_recorded(seed: int, tmp_path: Path) -> None:
+    assert asyncio.run(journal._session(seed, tmp_path)) == []
+
+
+def test_the_control_readers_that_lose_something_are_noticed(tmp_path: Path) -> None:
+    assert journal._control(tmp_path).noticed
+
+
+def test_every_recorded_stream_reads_the_same(corpus: Path, tmp_path: Path) -> None:
+    streams = corpus_streams()
+    faults = [fault for path in streams for fault in journal._stream(path, tmp_path, raw=False)]
+    faults += [fault for path in streams[::4] for fault in journal._stream(path, tmp_path, raw=True)]
+    assert len(streams) > 100
+    assert faults == []
 
 
 def test_events_alone_lead_to_the_same_numbers() -> None:
@@ -112,6 +134,18 @@ def test_only_an_event_streams_own_line_ends_end_a_line_of_a_frame() -> None:
     assert Frame(": keep-alive\n\n").wire is Frame("data: [DONE]\n\n").wire is None
 
 
+def test_raw_text_and_its_objects_lead_to_the_same_run() -> None:
+    async def main() -> None:
+        wires = [chunk(text("a\u2028b")), chunk(text("c\x85d"), usage=tokens(3)), chunk(finish="STOP")]
+        raw = gem.Chat(source=ListSource([frame(wire) for wire in wires]))
+        run = await raw.send("go")
+        assert (run.text, run.usage.total_token_count, run.finish_reason) == ("a\u2028bc\x85d", 3, "STOP")
+        assert [one.wire for one in run.chunks] == wires
+        assert run.chunks[0].raw == frame(wires[0])
+
+    asyncio.run(main())
+
+
 def test_a_loaded_chat_that_records_makes_one_file(tmp_path: Path) -> None:
     async def main() -> None:
         chat = gem.Chat(source=ListSource(DONE, DONE))
@@ -126,4 +160,3 @@ def test_a_loaded_chat_that_records_makes_one_file(tmp_path: Path) -> None:
         assert lines_of(only)[1:] == lines_of(tmp_path / "chat.jsonl")[1:]
 
     asyncio.run(main())
-
