@@ -41,6 +41,7 @@ from .errors import (
     InvalidOption,
     InvalidPrompt,
     NothingToRepeat,
+    RecordingError,
     RunFailed,
     RunInProgress,
     TokenLimitReached,
@@ -188,12 +189,14 @@ class Chat:
         return {"model": self.model, "system": self.system}
 
     def _restore(self, stored: StoredChat) -> None:
-        """Take over earlier turns and runs. The last one goes on, where it waits for decisions."""
+        """Take over earlier turns and runs. Those that wait for decisions go on."""
         self._branches = Branches(stored.history)
+        self._appender = None  # until all of it is there
         stored.restore(self._branches, self._restored_run)
         self._record_anew()
-        if (waiting := self._going) is not None:
-            self._start(waiting, loop_for(self.options.runner))
+        for run in self.runs:
+            if not run.done:
+                self._start(run, loop_for(self.options.runner))
 
     def _restored_run(self, journal: Journal, parent: Node) -> Run:
         run = self._new_run(journal.header, parent)
@@ -474,7 +477,10 @@ def load_chat(path: str | Path, **options: Unpack[ChatOptions]) -> Chat:
         raise InvalidOption("history is in the file: load_chat takes none.")
     given["tools"] = Options.of("load_chat", given).tools  # what does not fit is no fault of the file's
     stored = StoredChat(path)
-    chat = Chat(**stored.about | given)
+    try:
+        chat = Chat(**stored.about | given)
+    except InvalidOption as error:  # what was given is checked
+        raise RecordingError(f"{path} cannot be read: {error}") from error
     chat._restore(stored)
     return chat
 

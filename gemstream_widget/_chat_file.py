@@ -117,7 +117,7 @@ class StoredChat:
         for line in read_lines(path):
             try:
                 self._add(line)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except Exception as error:  # whatever the values are that somebody wrote there
                 raise self._unreadable(f"its line {shorten(str(line))}", error) from error
 
     def _add(self, line: Json) -> None:
@@ -143,17 +143,15 @@ class StoredChat:
         """Let the branches of a new chat say what this one said; they have its history already. `run_of` makes the run
         that a journal tells of, said after a node.
         """
-        nodes: dict[int | None, Node] = {}
+        nodes: dict[int | None, Node] = {None: branches.root}
         for place, line in self._nodes.items():
-            parent = nodes.get(line.get("parent"), branches.root)
             try:
-                nodes[place] = self._node(branches, place, line, parent, nodes, run_of)
+                nodes[place] = self._node(branches, place, line, nodes[line.get("parent")], nodes, run_of)
             except Exception as error:
                 raise self._unreadable(f"what was said at place {place}", error) from error
-        if self._head is not None:
-            if self._head not in nodes:
-                raise RecordingError(f"{self._path} cannot be read: nothing was said at place {self._head}, its head.")
-            branches.head = nodes[self._head]
+        if self._head not in nodes:
+            raise RecordingError(f"{self._path} cannot be read: nothing was said at place {self._head}.")
+        branches.head = nodes[self._head]
 
     def _node(
         self,

@@ -80,4 +80,4 @@ def words_of(error: BaseException) -> str:
         said = str(error)
     except Exception:  # somebody else's class
         said = "it cannot be shown"
-    return redact(f"{type(error).__name__}: {said}")
+    return redact(clean_text(f"{type(error).__name__}: {said}"))

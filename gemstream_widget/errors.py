@@ -34,6 +34,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._plain import clean, clean_text
 from ._redact import redact, redact_all
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class RunFailed(GemstreamError):
     hint = "Send the prompt again."
 
     def __init__(self, message: str = "", *, title: str | None = None, hint: str | None = None) -> None:
+        message = clean_text(message)  # it may be somebody else's words, and goes to the page
         self.message = message
         self.title = type(self).title if title is None else title
         self.hint = type(self).hint if hint is None else hint
@@ -109,7 +111,7 @@ class RunFailed(GemstreamError):
 
     def to_json(self) -> dict[str, Any]:
         """The error as the page shows it: type, title, message, hint, code, status."""
-        return {
+        told = {
             "type": type(self).__name__,
             "title": self.title,
             "message": self.message,
@@ -117,6 +119,7 @@ class RunFailed(GemstreamError):
             "code": getattr(self, "code", None),
             "status": getattr(self, "status", None),
         }
+        return {name: clean(value) for name, value in told.items()}
 
 
 class MissingKey(RunFailed):
@@ -339,8 +342,9 @@ def error_from_json(told: dict[str, Any]) -> RunFailed:
     """The error that `error_to_json` was given. One of a class that is not ours comes back as a RunFailed."""
     kind = globals().get(str(told.get("type")))
     kind = kind if isinstance(kind, type) and issubclass(kind, RunFailed) else RunFailed
-    held = {name: value for name, value in told.items() if name not in ("type", "notes")}
     texts = {"message": "", "title": kind.title, "hint": kind.hint}
+    held = {name: value for name, value in told.items() if name in texts or not hasattr(kind, name)}
+    held = {name: value for name, value in held.items() if name not in ("type", "notes", "__notes__")}
     texts = {name: str(held.get(name, value)) for name, value in texts.items()}
     error = _rebuilt(kind, (texts["message"],), {**held, **texts, "run": None})
     for note in told.get("notes") or ():

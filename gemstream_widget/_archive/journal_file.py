@@ -11,6 +11,7 @@ whole line. Known keys are not in it (key_filter.py); bytes and signatures are, 
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, fields
@@ -18,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
-from .._plain import Json
+from .._plain import Json, clean, shorten
 from .._stream import entries
 from .._stream.chunks import Chunk, Frame
 from .._stream.entries import Entry, Header
@@ -70,9 +71,9 @@ def entry_line(run: int, item: Entry | Chunk) -> Json:
         if (f.default is MISSING and f.default_factory is MISSING) or value != f.default:
             told[f.name] = value
     if isinstance(item, entries.End):
-        offers = {name: value for name, value in item.offers._asdict().items() if value}
-        told |= {"offers": offers, "error": None if item.error is None else error_to_json(item.error)}
-        told = {name: value for name, value in told.items() if value}
+        offers = {name: value for name, value in told.pop("offers")._asdict().items() if value}
+        told |= {"offers": offers} if offers else {}
+        told |= {} if item.error is None else {"error": error_to_json(item.error)}
     return {"kind": item.kind, "run": run, **told}
 
 
@@ -139,7 +140,7 @@ def _require_format(path: str | Path, line: Json | None) -> None:
 def header_of(line: Json) -> Header:
     """The header that a run's line gives. Raises ValueError."""
     known = {f.name for f in fields(Header)}
-    header: Header = _checked(Header)({name: value for name, value in line.items() if name in known})
+    header: Header = _made(Header, clean({name: value for name, value in line.items() if name in known}))
     return header
 
 
@@ -152,17 +153,26 @@ def add_line(journal: Journal, line: Json) -> None:
     elif (kind := _KINDS.get(str(line.get("kind")))) is None:
         journal.append(entries.Unknown(_seconds(told), line))
     else:
+        told = clean(told)  # a run that this was written of had nothing else in it
         if kind is entries.End:
             told["error"] = error_from_json(told["error"]) if isinstance(told.get("error"), dict) else None
             told["offers"] = told.get("offers") or {}
-        journal.append(_checked(kind)(told))
+        journal.append(_made(kind, told))
 
 
 def _seconds(told: Json) -> float:
     at_s = told.get("at_s")
-    if not isinstance(at_s, int | float) or isinstance(at_s, bool):
+    if not isinstance(at_s, int | float) or isinstance(at_s, bool) or not math.isfinite(at_s):
         raise ValueError(f"at_s is a number of seconds, not {at_s!r}")
     return float(at_s)
+
+
+def _made(kind: type, told: Json) -> Any:
+    """One of a kind. Raises ValueError where a field does not fit."""
+    made = _checked(kind)(told)
+    if any(isinstance(value := getattr(made, f.name), float) and not math.isfinite(value) for f in fields(kind)):
+        raise ValueError(f"a time without end in {shorten(str(told))}")
+    return made
 
 
 @cache

@@ -21,11 +21,14 @@ _INTERRUPTED = "The kernel ended while the tool ran; nobody knows what it did."
 def restore(record: Record, journal: Journal, offers: Callable[[str, RunFailed | None], Offers]) -> None:
     """Let a new record tell what `journal` tells. Where it stops while calls wait for decisions, the run is left
     "acting", for a driver to go on with; anything else that was going has ended. `offers` says what may follow then.
+    Raises ValueError, IllegalTransition and others where the entries are not those of a run.
     """
     now_s = _play(record, journal)
     record.restart_clock(now_s)
     state = record.state
     if record.done:
+        if not record.ended.done():  # somebody else wrote that: whoever waits for it would wait for ever
+            raise ValueError(f"the run is {state.status}, and nothing tells of its end")
         return
     if state.status == "queued":
         record.add(entries.End(now_s, "stop", TAKEN_BACK, _LEFT_BEHIND))

@@ -19,7 +19,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Literal
 
-from .._plain import Json
+from .._plain import Json, clean_text
 from .._redact import redact, redact_all, words_of
 from .._stream.entries import Ask, Decide, Print, Refuse, Result, Rules
 from .._stream.entries import Tool as ToolEntry
@@ -109,11 +109,11 @@ class Calls:
         args: Json | None = None,
     ) -> None:
         """The one place where a call is decided: state, decision and, for a denial, the response change together."""
-        call = part.call
+        call, reason = part.call, clean_text(reason or "") or None
         approved = event in ("approve", "auto")
         used = args if approved and args is not None else None
         denied = None if approved else error_response(_denied(by, reason))
-        self._record.add(Decide(self._record.now(), call.id, event, by, reason or None, scope, deepcopy(used), denied))
+        self._record.add(Decide(self._record.now(), call.id, event, by, reason, scope, deepcopy(used), denied))
         if used is not None:
             self._args[call.id] = used
         future = self._decided.get(call.id)

@@ -11,14 +11,13 @@ import re
 import threading
 import zlib
 from array import array
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, overload
 
 __all__ = ["Chunk", "ChunkLog", "Frame"]
 
-
-_LINE_END = re.compile(r"\r\n|\n|\r")  # str.splitlines knows more, which may stand in a JSON text
+_LINE_END = re.compile(r"\r\n|\r|\n")
+"""Of an event stream, where no other character ends a line: https://html.spec.whatwg.org/multipage/server-sent-events.html"""
 
 
 def _data_of(event: str) -> str:
@@ -85,10 +84,6 @@ class ChunkLog(Sequence[Chunk]):
                 self._full.append(_pack(self._block))
                 self._block = []
             return len(self._at_s) - 1
-
-    def arrived_since(self, at_s: float) -> int:
-        """How many chunks arrived at `at_s` or later."""
-        return len(self._at_s) - bisect_left(self._at_s, at_s)
 
     def __len__(self) -> int:
         return len(self._at_s)

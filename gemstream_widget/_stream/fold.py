@@ -162,7 +162,7 @@ class Fold:
         approved = entry.event in ("approve", "auto")
         decision = Decision(
             call=entry.call,
-            otid=self.state.next_otid(),
+            otid=self.state.last_otid + 1,  # which is given when the event is applied
             verdict="approved" if approved else "denied",
             by=entry.by,
             reason=entry.reason,

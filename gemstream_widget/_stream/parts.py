@@ -240,7 +240,7 @@ class ToolCall:
     def to_json(self) -> Json:
         names = (name for name in self.__slots__ if name not in ("step", "model_side"))
         out = {name.removeprefix("live_"): clean(getattr(self, name)) for name in names}
-        return out | {"decision": None if self.decision is None else self.decision.to_json()}
+        return out | {"decision": None if self.decision is None else clean(self.decision.to_json())}
 
 
 @dataclass(slots=True, kw_only=True, repr=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._plain import Wire, clean
+from .._plain import Wire, clean, clean_text
 from .events import (
     ArgsChanged,
     CallStateChanged,
@@ -161,14 +161,17 @@ def _call_state_changed(state: State, event: CallStateChanged) -> list[Op]:
     ops: list[Op] = []
     for name, value in {**event.fields, "state": event.state}.items():
         setattr(part.call, "live_used_args" if name == "used_args" else name, value)
+        if name == "decision":
+            state.next_otid()  # the decision's
         if name != "model_side":
-            ops.append(("=", (*here, name), value.to_json() if isinstance(value, Decision) else value))
+            ops.append(("=", (*here, name), clean(value.to_json() if isinstance(value, Decision) else value)))
     return ops
 
 
 def _printed(state: State, event: Printed) -> list[Op]:
-    state.calls[event.call_id].call.printed += event.text
-    return [("+", ("parts", event.part, "call", "printed"), event.text)]
+    text = clean_text(event.text)
+    state.calls[event.call_id].call.printed += text
+    return [("+", ("parts", event.part, "call", "printed"), text)]
 
 
 def _rules_changed(state: State, event: RulesChanged) -> list[Op]:

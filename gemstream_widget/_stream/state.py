@@ -53,7 +53,7 @@ class State:
         self.retries: list[Retry] = []
         self.offers: list[str] = []
         self.tokens: int | None = None
-        self._otid = 0
+        self.last_otid = 0
         self.text_paths: list[Path | None] = []  # one tuple per text part, made once: appends are the hot path
         self.calls: dict[str, CallPart] = {}
 
@@ -141,5 +141,5 @@ class State:
 
     def next_otid(self) -> int:
         """The next number of the one row that parts, calls and decisions share."""
-        self._otid += 1
-        return self._otid
+        self.last_otid += 1
+        return self.last_otid

@@ -8,7 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from .._plain import Json, Wire
+from .._plain import Json, Wire, clean
 
 __all__ = ["Receipt", "Retry", "Step", "Timing", "Usage"]
 
@@ -214,4 +214,4 @@ class Retry:
     until_s: float
 
     def to_json(self) -> Json:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: clean(getattr(self, name)) for name in self.__slots__}

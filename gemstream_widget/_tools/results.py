@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .._plain import Wire
+from .._plain import Wire, clean
 from .._request.item import Unsendable
 from .._request.picture import drawn, figure_of
 
@@ -58,6 +58,7 @@ def error_response(message: str) -> Wire:
 
 
 def _cut_response(response: Wire) -> Wire:
+    response = clean(response)  # a request cannot hold what JSON in UTF-8 cannot
     text = json.dumps(response, ensure_ascii=False)
     if len(text) <= MODEL_LIMIT:
         return response
