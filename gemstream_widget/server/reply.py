@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,8 @@ class Reply:
     response_id: str
     model_version: str
     prompt_tokens: int
+    token: Callable[[int], str]
+    """Gives a continuation token for a place in what the model says (`hops`)."""
     call_ids: bool = True
     """Whether calls get ids: Gemini 3 gives them, 2.x does not."""
     vertex: bool = False

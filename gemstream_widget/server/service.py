@@ -15,6 +15,7 @@ from .actions import Actions
 from .demo import answer as demo
 from .errors import Refusal
 from .faults import Fault
+from .hops import Hops, digest
 from .models import DEMO_MODELS
 from .question import Question, read_question
 from .recordings import Recordings, read_lines, recorded_model, replay
@@ -46,6 +47,7 @@ class Service:
     keep: int
     """How many request records are kept."""
     issuer: Issuer = field(default_factory=Issuer)
+    hops: Hops = field(default_factory=Hops)
     faults: deque[Fault] = field(default_factory=deque)
     requests: list[RequestRecord] = field(default_factory=list)
     open_connections: int = 0
@@ -77,12 +79,16 @@ class Service:
         lines = read_lines(recorded) if recorded else []
         self._check(body, recorded_model(lines) if recorded else model, vertex)
         question = read_question(body)
+        token, request = get(body, "continuationToken"), digest(body, model)
         if recorded and (part := self.recordings.find(model, question.step)):
-            return replay(read_lines(part) if question.step else lines, self.pace_s), Fault()
+            return replay(read_lines(part) if question.step else lines, self.pace_s, token), Fault()
+        place = 0 if token is None else self.hops.place(token, request)
+        reply = self._reply(question, request, model, vertex)
         try:
-            return demo.answer(question, self._reply(question, body, model, vertex), self.pace_s)
+            actions, fault = demo.answer(question, reply, self.pace_s, place)
         except ScriptError as error:
             raise Refusal(400, str(error)) from error
+        return actions if token is None else self.hops.once(token, actions), fault
 
     def count(self, body: Json, *, model: str, version: str, vertex: bool) -> Json:
         """What is answered to a `countTokens` body. Raises Refusal.
@@ -124,14 +130,14 @@ class Service:
         if found:
             raise Refusal(400, found[0].message)
 
-    def _reply(self, question: Question, body: Json, model: str, vertex: bool) -> Reply:
+    def _reply(self, question: Question, request: bytes, model: str, vertex: bool) -> Reply:
         known = DEMO_MODELS.get(model, DEMO_MODELS["demo"])
-        request = json.dumps(get(body, "contents"), sort_keys=True).encode()
         return Reply(
             issuer=self.issuer,
             response_id=self.issuer.response_id(request),
             model_version=model,
             prompt_tokens=question.prompt_tokens,
+            token=lambda place: self.hops.token(request, place),
             call_ids=known.call_ids,
             vertex=vertex,
         )

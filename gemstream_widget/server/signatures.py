@@ -14,7 +14,7 @@ from typing import Any
 
 from .._request.wire import DATA_FIELDS, decode_base64, get, snake
 
-__all__ = ["Issuer"]
+__all__ = ["Issuer", "canonical"]
 
 
 _MARK = b"gemstream_widget.server"
@@ -82,14 +82,15 @@ def _fingerprint(part: Mapping[str, Any], *, streamed: bool = False) -> bytes:
     """
     if call := get(part, "functionCall"):
         streamed = streamed or get(call, "partialArgs") is not None or get(call, "willContinue") is not None
-        return _canonical(["functionCall", get(call, "name"), None if streamed else get(call, "args") or {}])
+        return canonical(["functionCall", get(call, "name"), None if streamed else get(call, "args") or {}])
     data = {name: get(part, name) for name in DATA_FIELDS if get(part, name) is not None}
     if blob := data.get("inlineData"):
         data["inlineData"] = hashlib.sha256(decode_base64(get(blob, "data")) or b"").hexdigest()
-    return _canonical([data or {"text": ""}, bool(get(part, "thought"))])
+    return canonical([data or {"text": ""}, bool(get(part, "thought"))])
 
 
-def _canonical(value: Any) -> bytes:
+def canonical(value: Any) -> bytes:
+    """The JSON value as bytes that do not depend on how its keys are spelled and ordered."""
     return json.dumps(_normal(value), sort_keys=True, separators=(",", ":")).encode()
 
 

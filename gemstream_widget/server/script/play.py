@@ -23,11 +23,18 @@ __all__ = ["play", "png"]
 
 
 DEFAULT_EVERY_S = 0.02
+_SETTINGS = {"every", "chunk", "usage"}
+"""What holds from its line on, in later hops too."""
+_BREAKS = {"cut", "stall", "error"}
+"""What is over and done with once the answer goes on from a checkpoint."""
 
 
-def play(section: Section, question: Question, reply: Reply) -> Actions:
-    """The actions of a section. Lazy: a script of a million chunks needs no memory."""
-    return _Player(question, reply).play(section.cues)
+def play(section: Section, question: Question, reply: Reply, place: int = 0) -> Actions:
+    """The actions of a section, up to the next `@hop`. Lazy: a script of a million chunks needs no memory.
+
+    `place` is where in its cues to begin: 0, or behind the `@hop` or `@checkpoint` that a token stands for.
+    """
+    return _Player(question, reply).play(section.cues, place)
 
 
 class _Player:
@@ -43,9 +50,19 @@ class _Player:
         self._sent = 0
         self._ends_itself = False
 
-    def play(self, cues: tuple[Cue, ...]) -> Actions:
-        for cue in cues:
-            yield from self._cue(cue)
+    def play(self, cues: tuple[Cue, ...], place: int) -> Actions:
+        for cue in cues[:place]:
+            if cue.name in _SETTINGS:
+                yield from self._cue(cue)
+        mended = place > 0 and cues[place - 1].name == "checkpoint"
+        for behind, cue in enumerate(cues[place:], place + 1):
+            if cue.name == "hop":
+                yield from self._finish("CONTINUATION", cue.joined, continuationToken=self._reply.token(behind))
+                return
+            if cue.name == "checkpoint":
+                yield from self._checkpoint(cue.joined, self._reply.token(behind))
+            elif not (mended and cue.name in _BREAKS):
+                yield from self._cue(cue)
         if not self._reply.finished and not self._ends_itself:
             yield from self._flush()
             yield from self._send(self._reply.final(**self._candidate))
@@ -81,7 +98,7 @@ class _Player:
             case Cue("usage", counters):
                 self._reply.usage = counters
             case Cue("finish", (reason, message)):
-                yield from self._finish(reason, message, cue.joined)
+                yield from self._finish(reason, cue.joined, **({"finishMessage": message} if message else {}))
             case Cue("every", seconds):
                 self._every_s = seconds
             case Cue("chunk", size):
@@ -116,15 +133,20 @@ class _Player:
             case _:
                 raise AssertionError(f"no action for {cue}")
 
-    def _finish(self, reason: str, message: str, joined: bool) -> Actions:
-        candidate = self._candidate | ({"finishMessage": message} if message else {})
-        self._candidate = {}
+    def _finish(self, reason: str, joined: bool, **candidate: Any) -> Actions:
+        candidate, self._candidate = self._candidate | candidate, {}
         if joined and self._waiting:
             parts, self._waiting = self._waiting, []
             yield from self._send(self._reply.chunk(*parts, finish=reason, **candidate))
         else:
             yield from self._flush()
             yield from self._send(self._reply.final(reason, **candidate))
+
+    def _checkpoint(self, joined: bool, token: str) -> Actions:
+        if not joined:
+            yield from self._flush()
+        parts, self._waiting = self._waiting, []
+        yield from self._send(self._reply.chunk(*parts, continuationToken=token))
 
     def _parts(self, parts: Iterator[Json] | list[Json], joined: bool) -> Actions:
         """Each part in a chunk of its own, the first with the parts before it when it is joined."""
