@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +32,8 @@ class Reply:
     call_ids: bool = True
     """Whether calls get ids: Gemini 3 gives them, 2.x does not."""
     vertex: bool = False
+    streams_arguments: bool = False
+    """Whether calls come in fragments."""
     usage: Json = field(default_factory=dict)
     """Counters of the script's own, instead of counted ones."""
     finished: bool = False
@@ -71,6 +75,24 @@ class Reply:
         self._calls += 1
         return self.signed(part) if self._calls == 1 else part
 
+    def streamed_call(self, name: str, args: Json) -> Iterator[Json]:
+        """A call whose arguments arrive in fragments, as Vertex AI streams them.
+
+        https://googleapis.github.io/js-genai/release_docs/interfaces/types.FunctionCall.html
+        """
+        yield self.call(name, None, willContinue=True)
+        for path, value in _leaves("$", args):
+            for fragment in _fragments(path, value):
+                yield {"functionCall": {"partialArgs": [fragment], "willContinue": True}}
+        yield {"functionCall": {}}
+
+    def calling(self, name: str, args: Json) -> Iterator[Json]:
+        """The parts of a call: one, or fragments where the request asked for them."""
+        if self.streams_arguments:
+            yield from self.streamed_call(name, args)
+        else:
+            yield self.call(name, args)
+
     def signed(self, part: Json) -> Json:
         """The part with a signature of its own."""
         return {**part, "thoughtSignature": self.issuer.signature(part)}
@@ -95,6 +117,32 @@ class Reply:
         if self._thought_tokens:
             counters["thoughtsTokenCount"] = self._thought_tokens
         return counters | self.usage
+
+
+def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            step = f".{key}" if re.fullmatch(r"[A-Za-z_]\w*", key) else f"[{json.dumps(key)}]"
+            yield from _leaves(path + step, item)
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            yield from _leaves(f"{path}[{index}]", item)
+    elif path != "$":
+        yield path, value
+
+
+def _fragments(path: str, value: Any) -> Iterator[Json]:
+    match value:
+        case bool():
+            yield {"jsonPath": path, "boolValue": value}
+        case int() | float():
+            yield {"jsonPath": path, "numberValue": value}
+        case str():
+            for piece in slices(value, 4, 24):
+                yield {"jsonPath": path, "stringValue": piece, "willContinue": True}
+            yield {"jsonPath": path, "stringValue": ""}
+        case _:
+            yield {"jsonPath": path, "nullValue": "NULL_VALUE"}
 
 
 def slices(text: str, low: int = 20, high: int = 120) -> Iterator[str]:

@@ -24,7 +24,7 @@ from .script.language import ScriptError
 from .signatures import Issuer
 from .tokens import tokens_of
 
-__all__ = ["Service", "read_body"]
+__all__ = ["Address", "Service", "read_body"]
 
 
 _UNREADABLE = ("no_contents", "wrong_type", "empty_content")
@@ -33,6 +33,22 @@ _COUNTED = {
     True: {"contents", "systemInstruction", "tools", "generationConfig", "model"},
 }
 """What a `countTokens` body may hold, on the Developer API and on Vertex (True)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a request's address says."""
+
+    version: str
+    model: str
+    method: str
+    place: str | None = None
+    """On Vertex, what stands before `/models`: `projects/p/locations/l/publishers/google`."""
+
+    @property
+    def vertex(self) -> bool:
+        """Whether Vertex is asked, not the Developer API."""
+        return self.place is not None
 
 
 @dataclass
@@ -67,39 +83,40 @@ class Service:
         demo_models = (name for name, model in DEMO_MODELS.items() if model.answers(version))
         return [*demo_models, *(f"recordings/{name}" for name in self.recordings.names())]
 
-    def has_model(self, name: str, version: str) -> bool:
-        """Whether requests to this model are answered."""
-        return (name in DEMO_MODELS and DEMO_MODELS[name].answers(version)) or self.recordings.find(name) is not None
+    def check_model(self, address: Address) -> None:
+        """Raises Refusal when requests to this model are not answered."""
+        model = address.model
+        if not ((model in DEMO_MODELS and DEMO_MODELS[model].answers(address.version)) or self.recordings.find(model)):
+            raise Refusal.unknown_model(model, address.version, address.place)
 
-    def answer(self, body: Json, *, model: str, version: str, vertex: bool) -> tuple[Actions, Fault]:
+    def answer(self, body: Json, address: Address) -> tuple[Actions, Fault]:
         """What is answered to a `generateContent` body, and how it travels. Raises Refusal."""
-        if not self.has_model(model, version):
-            raise Refusal.unknown_model(model, version)
+        self.check_model(address)
+        model = address.model
         recorded = self.recordings.find(model)
         lines = read_lines(recorded) if recorded else []
-        self._check(body, recorded_model(lines) if recorded else model, vertex)
+        self._check(body, recorded_model(lines) if recorded else model, address.vertex)
         question = read_question(body)
         token, request = get(body, "continuationToken"), digest(body, model)
         if recorded and (part := self.recordings.find(model, question.step)):
             return replay(read_lines(part) if question.step else lines, self.pace_s, token), Fault()
         place = 0 if token is None else self.hops.place(token, request)
-        reply = self._reply(question, request, model, vertex)
+        reply = self._reply(question, request, address)
         try:
             actions, fault = demo.answer(question, reply, self.pace_s, place)
         except ScriptError as error:
             raise Refusal(400, str(error)) from error
         return actions if token is None else self.hops.once(token, actions), fault
 
-    def count(self, body: Json, *, model: str, version: str, vertex: bool) -> Json:
+    def count(self, body: Json, address: Address) -> Json:
         """What is answered to a `countTokens` body. Raises Refusal.
 
         The Developer API takes the contents, or a whole request as `generateContentRequest`, whose contents count then;
         Vertex takes system instruction and tools beside the contents.
         """
-        if not self.has_model(model, version):
-            raise Refusal.unknown_model(model, version)
+        self.check_model(address)
         for name in body:
-            if body[name] is not None and camel(name) not in _COUNTED[vertex]:
+            if body[name] is not None and camel(name) not in _COUNTED[address.vertex]:
                 raise Refusal(400, f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.')
         asked = get(body, "generateContentRequest")
         if asked is None and not get(body, "contents"):  # https://github.com/zed-industries/zed/issues/17343
@@ -114,7 +131,7 @@ class Service:
             if missing:
                 raise Refusal(400, "".join(said))
             body = {name: value for name, value in asked.items() if name != "model"}
-        found = [v for v in rules.violations(body, model=model, vertex=vertex) if v.code in _UNREADABLE]
+        found = [v for v in rules.violations(body, model=address.model, vertex=address.vertex) if v.code in _UNREADABLE]
         if found:
             raise Refusal(400, found[0].message)
         tokens = tokens_of(body)
@@ -130,16 +147,17 @@ class Service:
         if found:
             raise Refusal(400, found[0].message)
 
-    def _reply(self, question: Question, request: bytes, model: str, vertex: bool) -> Reply:
-        known = DEMO_MODELS.get(model, DEMO_MODELS["demo"])
+    def _reply(self, question: Question, request: bytes, address: Address) -> Reply:
+        known = DEMO_MODELS.get(address.model, DEMO_MODELS["demo"])
         return Reply(
             issuer=self.issuer,
             response_id=self.issuer.response_id(request),
-            model_version=model,
+            model_version=address.model,
             prompt_tokens=question.prompt_tokens,
             token=lambda place: self.hops.token(request, place),
             call_ids=known.call_ids,
-            vertex=vertex,
+            vertex=address.vertex,
+            streams_arguments=address.vertex and question.streams_arguments and address.method != "generateContent",
         )
 
 

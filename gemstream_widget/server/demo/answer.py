@@ -57,7 +57,8 @@ def _chunks(question: Question, reply: Reply) -> Iterator[Json]:
             if question.wants_thoughts or not kind:
                 yield reply.chunk({"text": piece, **kind})
     for name in calls:
-        yield reply.chunk(reply.call(name, _arguments(question, name)))
+        for part in reply.calling(name, _arguments(question, name)):
+            yield reply.chunk(part)
     yield reply.final()
 
 

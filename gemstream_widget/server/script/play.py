@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -80,9 +79,9 @@ class _Player:
                 for n in range(1, count + 1):
                     yield from self._cue(_numbered(repeated, n))
             case Cue("call", (name, args)):
-                yield from self._parts([self._reply.call(name, self._args(name, args))], cue.joined)
+                yield from self._parts(self._reply.calling(name, self._args(name, args)), cue.joined)
             case Cue("partial", (name, args)):
-                yield from self._parts(_streamed_call(self._reply, name, self._args(name, args)), cue.joined)
+                yield from self._parts(self._reply.streamed_call(name, self._args(name, args)), cue.joined)
             case Cue("code", text):
                 yield from self._parts([{"executableCode": {"language": "PYTHON", "code": text}}], cue.joined)
             case Cue("result", text):
@@ -190,44 +189,6 @@ def _equal(text: str, count: int) -> Iterator[str]:
     """The text in exactly `count` pieces of nearly the same length."""
     for n in range(count):
         yield text[len(text) * n // count : len(text) * (n + 1) // count]
-
-
-def _streamed_call(reply: Reply, name: str, args: Json) -> Iterator[Json]:
-    """A call whose arguments arrive in fragments, as Vertex AI streams them.
-
-    https://googleapis.github.io/js-genai/release_docs/interfaces/types.FunctionCall.html
-    """
-    yield reply.call(name, None, willContinue=True)
-    for path, value in _leaves("$", args):
-        for fragment in _fragments(path, value):
-            yield {"functionCall": {"partialArgs": [fragment], "willContinue": True}}
-    yield {"functionCall": {}}
-
-
-def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            step = f".{key}" if re.fullmatch(r"[A-Za-z_]\w*", key) else f"[{json.dumps(key)}]"
-            yield from _leaves(path + step, item)
-    elif isinstance(value, list) and value:
-        for index, item in enumerate(value):
-            yield from _leaves(f"{path}[{index}]", item)
-    elif path != "$":
-        yield path, value
-
-
-def _fragments(path: str, value: Any) -> Iterator[Json]:
-    match value:
-        case bool():
-            yield {"jsonPath": path, "boolValue": value}
-        case int() | float():
-            yield {"jsonPath": path, "numberValue": value}
-        case str():
-            for piece in slices(value, 4, 24):
-                yield {"jsonPath": path, "stringValue": piece, "willContinue": True}
-            yield {"jsonPath": path, "stringValue": ""}
-        case _:
-            yield {"jsonPath": path, "nullValue": "NULL_VALUE"}
 
 
 def _grounding(query: str) -> Json:
