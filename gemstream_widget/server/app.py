@@ -133,8 +133,18 @@ class BaseHandler(RequestHandler):
         """Answer with an HTTP error."""
         self.record.note_end("refused")
         self.set_status(refusal.code)
-        self.set_header("Content-Type", "application/json; charset=UTF-8")
-        self.finish(refusal.json())
+        self.put_json(refusal.json())
+        self.finish()
+
+    def put(self, data: bytes, kind: str) -> None:
+        """These bytes of this content type, and a note of them."""
+        self.set_header("Content-Type", kind)
+        self.write(data)
+        self.record.note_bytes(len(data), data)
+
+    def put_json(self, data: bytes) -> None:
+        """JSON, all of the body."""
+        self.put(data, "application/json; charset=UTF-8")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """What tornado says when a handler breaks: a bug here, told the way Gemini tells its own."""
@@ -160,8 +170,7 @@ class GenerateHandler(BaseHandler):
             raise Refusal(404, f"This server has no method {method}; it has {', '.join(METHODS)}.")
         body = self.record.body = read_body(self.request.body)
         if method == "countTokens":
-            self.set_header("Content-Type", "application/json; charset=UTF-8")
-            self.write(to_json(self.service.count(body, address)))
+            self.put_json(to_json(self.service.count(body, address)))
             return
         faults = self.service.faults
         fault = faults.popleft() if faults else None
@@ -187,8 +196,8 @@ class GenerateHandler(BaseHandler):
             raise refusal
         self.record.note_end("refused")
         self.set_status(refusal.code)
-        self.set_header("Content-Type", "text/html")
-        self.finish(_HTML_ERROR if fault.body == "html" else b"")
+        self.put(_HTML_ERROR if fault.body == "html" else b"", "text/html")
+        self.finish()
 
 
 class ModelsHandler(BaseHandler):
@@ -201,9 +210,8 @@ class ModelsHandler(BaseHandler):
         self.check_key()
         if model is not None:
             self.service.check_model(Address(version, model, "get", place))
-        self.set_header("Content-Type", "application/json; charset=UTF-8")
         names = self.service.model_names(version)
-        self.write(to_json(describe(model) if model else {"models": [describe(name) for name in names]}))
+        self.put_json(to_json(describe(model) if model else {"models": [describe(name) for name in names]}))
 
 
 class NothingHandler(BaseHandler):

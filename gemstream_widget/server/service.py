@@ -62,6 +62,8 @@ class Service:
     speed: float
     keep: int
     """How many request records are kept."""
+    keep_sent: int = 0
+    """How many bytes of its answer each of them may keep."""
     issuer: Issuer = field(default_factory=Issuer)
     hops: Hops = field(default_factory=Hops)
     faults: deque[Fault] = field(default_factory=deque)
@@ -73,7 +75,7 @@ class Service:
     def open_record(self, **known: Any) -> RequestRecord:
         """The account of a new request; the oldest ones are let go."""
         self._count += 1
-        record = RequestRecord(number=self._count, **known)
+        record = RequestRecord(number=self._count, keep_sent=self.keep_sent, **known)
         self.requests.append(record)
         del self.requests[: -self.keep]
         return record
@@ -141,7 +143,7 @@ class Service:
     def _check(self, body: Json, model: str, vertex: bool) -> None:
         """Refuse what Gemini would refuse; without `check_history`, only what cannot be read at all."""
         issued = self.issuer.issued if self.check_signatures else None
-        found = rules.violations(body, model=model, vertex=vertex, issued=issued)
+        found = rules.violations(self.issuer.plain(body), model=model, vertex=vertex, issued=issued)
         if not self.check_history:
             found = [violation for violation in found if violation.code in _UNREADABLE]
         if found:

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from ..._plain import Json
-from ..faults import Ending, Fault
+from ..faults import FRAMES, Ending, Fault
 
 __all__ = ["Cue", "ScriptError", "Section", "is_script", "parse"]
 
@@ -148,6 +148,8 @@ def _fault(cue: Cue) -> dict[str, Any] | None:
             return {"headers_after_s": seconds}
         case Cue(name="split", value=sizes):
             return {"split": sizes}
+        case Cue(name="frames", value=words):
+            return {"frames": words}
         case Cue(name="cut", value=(int(after), ending)):
             return {"cut_after_bytes": after, "ending": ending}
     return None
@@ -240,6 +242,12 @@ def _sizes(argument: str) -> tuple[int, ...]:
     return tuple(_number(word, 1, 10**9 - 1) for word in argument.split()) or (1,)
 
 
+def _frames(argument: str) -> str:
+    if not {*argument.split()} <= {*FRAMES} or not argument.strip():
+        raise ValueError(f"knows the words {', '.join(FRAMES)}, not {argument!r}")
+    return argument
+
+
 def _chunks(argument: str) -> tuple[int, str]:
     count, _, text = argument.partition(" ")
     pieces, text = _number(count, 1), _text(text)
@@ -300,6 +308,7 @@ DIRECTIVES = {
     "fail": Directive(_failure, "429, or 503 html"),
     "headers": Directive(_seconds, "2"),
     "split": Directive(_sizes, "1 7 3"),
+    "frames": Directive(_frames, "lf, or cr tight done"),
     "usage": Directive(_object, '{"candidatesTokenCount": 7}'),
     "then": Directive(_nothing, ""),
 }

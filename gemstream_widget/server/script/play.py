@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..._plain import Json
-from ..actions import Actions, Cut, Pause, Raw, Send, Stall
+from ..actions import Actions, Cut, Frame, Pause, Raw, Send, Stall
 from ..errors import error_body
 from ..example import example
-from ..framing import GARBAGE, frame
+from ..framing import GARBAGE, to_json
 from ..question import Question
 from ..reply import Reply, slices
 from .language import Cue, Section
@@ -119,9 +119,9 @@ class _Player:
             case Cue("error", (status, raw)):
                 self._ends_itself = True
                 body = error_body(status)
-                yield Raw(json.dumps(body, indent=2).encode() + b"\n") if raw else Raw(frame(body))
+                yield Raw(json.dumps(body, indent=2).encode() + b"\n") if raw else Frame(to_json(body))
             case Cue("garbage", text):
-                yield Raw(text.encode("utf-8", "surrogatepass") or GARBAGE)
+                yield Raw(text.encode("utf-8", "surrogatepass")) if text else Frame(GARBAGE)
             case Cue("pause", seconds):
                 yield Pause(seconds)
             case Cue("stall"):
