@@ -61,7 +61,23 @@ def test_each_hop_counts_its_own_tokens(server: LocalGemini) -> None:
     heard = hops(server, '@say aaaa\n@hop\n@say bbbbbbbb\n@hop\n@usage {"candidatesTokenCount": 70}\n@say c')
     usage = [hop[-1]["usageMetadata"] for hop in heard]
     assert [one["candidatesTokenCount"] for one in usage] == [1, 2, 70]
-    assert {one["promptTokenCount"] for one in usage} == {usage[0]["promptTokenCount"]}
+    first = usage[0]["promptTokenCount"]
+    assert [one["promptTokenCount"] for one in usage] == [first, first + 1, first + 3]
+
+
+def test_what_was_said_up_to_a_token_counts_wherever_the_token_is(server: LocalGemini) -> None:
+    prompt = "@say aaaa\n@+checkpoint\n@think bbbb\n@+hop\n@say cccc"
+    whole = play(server, prompt)
+    before = whole[-1]["usageMetadata"]["promptTokenCount"]
+    later = [play(server, ask(prompt, continuationToken=token(whole[:end])))[-1] for end in (1, 2)]
+    assert [chunk["usageMetadata"]["promptTokenCount"] - before for chunk in later] == [1, 2]
+
+
+def test_a_spent_budget_has_a_token_too(server: LocalGemini) -> None:
+    prompt = "@say a\n@hop MAX_TOKENS\n@say b"
+    first = play(server, prompt)
+    assert reasons(first) == ["MAX_TOKENS"]
+    assert said(play(server, ask(prompt, continuationToken=token(first)))) == "b"
 
 
 @pytest.mark.parametrize(
@@ -184,7 +200,13 @@ def test_each_hop_has_its_own_trouble(server: LocalGemini) -> None:
     assert (first.fault().split, first.fault().cut_after_bytes) == ((3,), None)
     assert (first.fault(2).split, first.fault(2).cut_after_bytes, first.fault(2).headers_after_s) == (None, 9, 1.0)
     assert second.fault().split is None
-    for wrong in ("@say a\n@hop\n@say b\n@fail 429", "@repeat 2 @hop", "@hop 3", "@checkpoint\n@headers 1"):
+    for wrong in (
+        "@say a\n@hop\n@say b\n@fail 429",
+        "@repeat 2 @hop",
+        "@hop 3",
+        "@hop later",
+        "@checkpoint\n@headers 1",
+    ):
         with pytest.raises(ScriptError):
             parse(wrong)
 

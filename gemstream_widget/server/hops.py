@@ -1,7 +1,9 @@
 """Continuation tokens: where an answer that takes several HTTP streams (hops) goes on.
 
 Gemini ends a long stream with `finishReason: CONTINUATION` and a token; the same request with that token gets what
-comes next. What is refused here, and in which words, is ours: nobody has published what Gemini says to a bad token.
+comes next. https://ai.google.dev/gemini-api/docs/generate-content/long-decode
+
+What is refused here, and in which words, is ours: nobody has published what Gemini says to a bad token.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._plain import Json
 from .._request.wire import decode_base64, get
@@ -17,14 +19,23 @@ from .actions import Actions
 from .errors import Refusal
 from .signatures import canonical
 
-__all__ = ["Hops", "digest"]
+__all__ = ["Hops", "Place", "digest"]
 
 
 _MARK = b"gemstream_widget.server/hop"
 _NONCE_BYTES = 8
-_PLACE_BYTES = 4
+_COUNT_BYTES = 4
 _TAG_BYTES = 16
-_HEAD_BYTES = _NONCE_BYTES + _PLACE_BYTES
+_HEAD_BYTES = _NONCE_BYTES + 2 * _COUNT_BYTES
+
+
+class Place(NamedTuple):
+    """Where an answer goes on."""
+
+    cue: int = 0
+    """The place in the script's section."""
+    tokens: int = 0
+    """What was said before it."""
 
 
 def digest(body: Json, model: str) -> bytes:
@@ -44,12 +55,13 @@ class Hops:
         self._nonces = itertools.count(1)
         self._spent: set[bytes] = set()
 
-    def token(self, request: bytes, place: int) -> str:
+    def token(self, request: bytes, place: Place) -> str:
         """A new token, as base64 text: the answer to this request (its `digest`) goes on at this place."""
-        head = next(self._nonces).to_bytes(_NONCE_BYTES) + place.to_bytes(_PLACE_BYTES)
+        numbers = b"".join(number.to_bytes(_COUNT_BYTES) for number in place)
+        head = next(self._nonces).to_bytes(_NONCE_BYTES) + numbers
         return base64.b64encode(head + _tag(head) + _tag(head + request)).decode()
 
-    def place(self, token: Any, request: bytes) -> int:
+    def place(self, token: Any, request: bytes) -> Place:
         """Where the answer to this request goes on. Raises Refusal for a token that is not good for it."""
         data = decode_base64(token) or b""  # in either alphabet: the SDK writes the other one
         head = data[:_HEAD_BYTES]
@@ -67,7 +79,8 @@ class Hops:
                 "Invalid continuation token: it has been used, and what it stood for was sent to its end. Ask with the "
                 "newest one.",
             )
-        return int.from_bytes(head[_NONCE_BYTES:])
+        cue, tokens = head[_NONCE_BYTES:-_COUNT_BYTES], head[-_COUNT_BYTES:]
+        return Place(int.from_bytes(cue), int.from_bytes(tokens))
 
     def once(self, token: Any, actions: Actions) -> Actions:
         """The actions of the hop this token opened; the token is used up when the last of them is done.

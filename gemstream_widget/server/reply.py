@@ -27,8 +27,9 @@ class Reply:
     response_id: str
     model_version: str
     prompt_tokens: int
-    token: Callable[[int], str]
-    """Gives a continuation token for a place in what the model says (`hops`)."""
+    """Of the request, and in a later hop of what was said before, too: Gemini reads both again."""
+    token: Callable[[int, int], str]
+    """Gives a continuation token for a place in what the model says, from how much this hop has said (`hops`)."""
     call_ids: bool = True
     """Whether calls get ids: Gemini 3 gives them, 2.x does not."""
     vertex: bool = False
@@ -42,10 +43,15 @@ class Reply:
     _answer_tokens: int = 0
     _calls: int = 0
 
-    def chunk(self, *parts: Json, finish: str | None = None, **candidate: Any) -> Json:
-        """One GenerateContentResponse with these parts; without parts the candidate has no content."""
+    def chunk(self, *parts: Json, finish: str | None = None, place: int | None = None, **candidate: Any) -> Json:
+        """One GenerateContentResponse with these parts; without parts the candidate has no content.
+
+        `place` is where the answer goes on, for a chunk with a continuation token.
+        """
         for part in parts:
             self._count(part)
+        if place is not None:
+            candidate["continuationToken"] = self.token(place, self._answer_tokens + self._thought_tokens)
         content = {"content": {"parts": list(parts), "role": "model"}} if parts else {}
         ending = {"finishReason": finish} if finish else {}
         self.finished = self.finished or finish is not None

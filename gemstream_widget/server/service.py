@@ -15,7 +15,7 @@ from .actions import Actions
 from .demo import answer as demo
 from .errors import Refusal
 from .faults import Fault
-from .hops import Hops, digest
+from .hops import Hops, Place, digest
 from .models import DEMO_MODELS
 from .question import Question, read_question
 from .recordings import Recordings, read_lines, recorded_model, replay
@@ -102,10 +102,10 @@ class Service:
         token, request = get(body, "continuationToken"), digest(body, model)
         if recorded and (part := self.recordings.find(model, question.step)):
             return replay(read_lines(part) if question.step else lines, self.pace_s, token), Fault()
-        place = 0 if token is None else self.hops.place(token, request)
-        reply = self._reply(question, request, address)
+        place = Place() if token is None else self.hops.place(token, request)
+        reply = self._reply(question, request, address, place)
         try:
-            actions, fault = demo.answer(question, reply, self.pace_s, place)
+            actions, fault = demo.answer(question, reply, self.pace_s, place.cue)
         except ScriptError as error:
             raise Refusal(400, str(error)) from error
         return actions if token is None else self.hops.once(token, actions), fault
@@ -149,14 +149,14 @@ class Service:
         if found:
             raise Refusal(400, found[0].message)
 
-    def _reply(self, question: Question, request: bytes, address: Address) -> Reply:
+    def _reply(self, question: Question, request: bytes, address: Address, place: Place) -> Reply:
         known = DEMO_MODELS.get(address.model, DEMO_MODELS["demo"])
         return Reply(
             issuer=self.issuer,
             response_id=self.issuer.response_id(request),
             model_version=address.model,
-            prompt_tokens=question.prompt_tokens,
-            token=lambda place: self.hops.token(request, place),
+            prompt_tokens=question.prompt_tokens + place.tokens,
+            token=lambda cue, said: self.hops.token(request, Place(cue, place.tokens + said)),
             call_ids=known.call_ids,
             vertex=address.vertex,
             streams_arguments=address.vertex and question.streams_arguments and address.method != "generateContent",

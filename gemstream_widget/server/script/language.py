@@ -297,7 +297,7 @@ DIRECTIVES = {
     "error": Directive(_error, "503, or 503 raw"),
     "finish": Directive(_reason, "MAX_TOKENS"),
     "nofinish": Directive(_nothing, ""),
-    "hop": Directive(_nothing, ""),
+    "hop": Directive(lambda argument: _word(argument or "CONTINUATION"), "CONTINUATION, or MAX_TOKENS"),
     "checkpoint": Directive(_nothing, ""),
     "block": Directive(_word, "SAFETY"),
     "pause": Directive(_seconds, "0.5"),

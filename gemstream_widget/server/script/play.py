@@ -56,10 +56,10 @@ class _Player:
         mended = place > 0 and cues[place - 1].name == "checkpoint"
         for behind, cue in enumerate(cues[place:], place + 1):
             if cue.name == "hop":
-                yield from self._finish("CONTINUATION", cue.joined, continuationToken=self._reply.token(behind))
+                yield from self._finish(cue.value, cue.joined, place=behind)
                 return
             if cue.name == "checkpoint":
-                yield from self._checkpoint(cue.joined, self._reply.token(behind))
+                yield from self._checkpoint(cue.joined, behind)
             elif not (mended and cue.name in _BREAKS):
                 yield from self._cue(cue)
         if not self._reply.finished and not self._ends_itself:
@@ -141,11 +141,11 @@ class _Player:
             yield from self._flush()
             yield from self._send(self._reply.final(reason, **candidate))
 
-    def _checkpoint(self, joined: bool, token: str) -> Actions:
+    def _checkpoint(self, joined: bool, place: int) -> Actions:
         if not joined:
             yield from self._flush()
         parts, self._waiting = self._waiting, []
-        yield from self._send(self._reply.chunk(*parts, continuationToken=token))
+        yield from self._send(self._reply.chunk(*parts, place=place))
 
     def _parts(self, parts: Iterator[Json] | list[Json], joined: bool) -> Actions:
         """Each part in a chunk of its own, the first with the parts before it when it is joined."""
