@@ -268,7 +268,10 @@ def asked(server: LocalGemini, prompt: str, **config: Any) -> tuple[list[Any], l
         stream = await client.aio.models.generate_content_stream(
             model="demo", contents=prompt, config=types.GenerateContentConfig(**config)
         )
-        return [chunk async for chunk in stream]
+        heard = [chunk async for chunk in stream]
+        await client.aio.aclose()
+        client.close()
+        return heard
 
     chunks = asyncio.run(main())
     return chunks, [record.body or {} for record in server.requests[before:]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._plain import Json
@@ -16,7 +16,7 @@ from .demo import answer as demo
 from .errors import Refusal
 from .faults import Fault
 from .hops import Hops, Place, digest
-from .models import DEMO_MODELS
+from .models import DEMO_MODELS, SUCCESSORS
 from .question import Question, read_question
 from .recordings import Recordings, read_lines, recorded_model, replay
 from .reply import Reply
@@ -91,9 +91,16 @@ class Service:
         if not ((model in DEMO_MODELS and DEMO_MODELS[model].answers(address.version)) or self.recordings.find(model)):
             raise Refusal.unknown_model(model, address.version, address.place)
 
+    def answering(self, address: Address) -> Address:
+        """The address of the model that answers: the one asked for, or its successor. Raises Refusal."""
+        if not address.vertex and address.model in SUCCESSORS and not self.recordings.find(address.model):
+            return replace(address, model=SUCCESSORS[address.model])
+        self.check_model(address)
+        return address
+
     def answer(self, body: Json, address: Address) -> tuple[Actions, Fault]:
         """What is answered to a `generateContent` body, and how it travels. Raises Refusal."""
-        self.check_model(address)
+        address = self.answering(address)
         model = address.model
         recorded = self.recordings.find(model)
         lines = read_lines(recorded) if recorded else []
@@ -116,7 +123,7 @@ class Service:
         The Developer API takes the contents, or a whole request as `generateContentRequest`, whose contents count then;
         Vertex takes system instruction and tools beside the contents.
         """
-        self.check_model(address)
+        address = self.answering(address)
         for name in body:
             if body[name] is not None and camel(name) not in _COUNTED[address.vertex]:
                 raise Refusal(400, f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.')
