@@ -90,7 +90,8 @@ def _refused(server: gem.LocalGemini) -> Row:
         told = _answer(server, body)
         if code not in [v.code for v in found] or told != found[0].message:
             failures.append(f"{number} {code}: {told or 'accepted'}")
-    wellformed = [(body, model) for _, model, body in ACCEPTED if model in DEMO_MODELS]
+    listed = [(body, model) for _, model, body in ACCEPTED if model in DEMO_MODELS]
+    wellformed = [(body, model) for body, model in listed if "continuationToken" not in body]  # a token made up there
     noticed = not any(_answer(server, body, model) for body, model in wellformed)
     return Row("negatives of every rule are refused, as told before sending", len(REFUSED), failures,
                Control("bodies without a fault", noticed))  # fmt: skip

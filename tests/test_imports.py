@@ -24,7 +24,7 @@ BESIDE = {"server": {"_plain", "_request", "_engine", "errors"}, "events": {"_st
 """Rooms that nothing imports but by name, inside a function, and what they may import."""
 SERVER = (
     "account errors example faults framing models signatures tokens", "question", "actions reply",
-    "exchange recordings script", "demo", "service", "app", "local", "__init__ __main__",
+    "hops exchange recordings script", "demo", "service", "app", "local", "__init__ __main__",
 )  # fmt: skip
 """The local Gemini's own rooms, from the ground up."""
 UPWARDS = {("_run", "_notebook"): "displaying a run asks the room that draws it"}

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from google.genai import errors, types
 
+from gemstream_widget._request.wire import get
 from gemstream_widget.server import LocalGemini
 
 from .clients import TRANSPORTS, client_of
@@ -106,7 +107,9 @@ def test_aliases_are_known_on_v1beta_only(server: LocalGemini) -> None:
     with Raw(server) as raw:
         raw.post(ask("@say hi"), path.format("v1beta"))
         assert raw.read_response()[0] == 200
-    assert refusal(server, ask("@say hi"), path=path.format("v1"))["code"] == 404
+    told = refusal(server, ask("@say hi"), path=path.format("v1"))
+    assert (told["code"], told["status"]) == (404, "NOT_FOUND")
+    assert told["message"].startswith("models/gemini-flash-latest is not found for API version v1, or is not supported")
     listed = {}
     for version in ("v1", "v1beta"):
         with Raw(server) as raw:
@@ -114,6 +117,46 @@ def test_aliases_are_known_on_v1beta_only(server: LocalGemini) -> None:
             listed[version] = {model["name"] for model in json.loads(raw.read_response()[2][0])["models"]}
     assert listed["v1beta"] - listed["v1"] == {"models/gemini-flash-latest", "models/gemini-pro-latest"}
     assert listed["v1"] < listed["v1beta"]
+
+
+def test_a_model_that_is_shut_down_has_a_successor(server: LocalGemini) -> None:
+    for asked, answers in (("gemini-2.5-flash", "gemini-3.5-flash-lite"), ("gemini-2.5-pro", "gemini-3.8-flash")):
+        chunks = play(server, "@call f {}", model=asked)
+        assert {chunk["modelVersion"] for chunk in chunks} == {answers}
+        assert "id" in parts(chunks)[0]["functionCall"]
+        assert asked not in server.models
+        with Raw(server) as raw:
+            raw.request("GET", f"/v1beta/models/{asked}")
+            assert raw.read_response()[0] == 404
+        vertex = f"/v1/publishers/google/models/{asked}:generateContent"
+        assert refusal(server, ask("@say hi"), path=vertex)["code"] == 404
+    assert refusal(server, ask("hi"), path="/v1/models/gemini-2.0-flash:generateContent")["code"] == 404
+
+
+@pytest.mark.parametrize("model", ["gemini-4-argon", "gemini-4-hydrogen"])
+def test_gemini_4_thinks_extra_high(server: LocalGemini, model: str) -> None:
+    client = server.client()
+    thinking = types.ThinkingConfig(thinking_level=types.ThinkingLevel.XHIGH)
+    answer = client.models.generate_content(
+        model=model, contents="@say hi", config=types.GenerateContentConfig(thinking_config=thinking)
+    )
+    assert (answer.text, answer.model_version) == ("hi", model)
+    assert get((server.requests[-1].body or {})["generationConfig"]["thinkingConfig"], "thinkingLevel") == "XHIGH"
+    assert client.models.get(model=model).output_token_limit == client.models.get(model=model).input_token_limit
+    client.close()
+
+
+def test_gemini_4_needs_signatures(server: LocalGemini) -> None:
+    called = play(server, "@call f {}", model="gemini-4-hydrogen")
+    call = {key: value for key, value in parts(called)[0].items() if key != "thoughtSignature"}
+    response = {"id": call["functionCall"]["id"], "name": "f", "response": {}}
+    contents = [
+        {"role": "user", "parts": [{"text": "@call f {}"}]},
+        {"role": "model", "parts": [call]},
+        {"role": "user", "parts": [{"functionResponse": response}]},
+    ]
+    path = "/v1/models/gemini-4-hydrogen:generateContent"
+    assert "missing a thought_signature" in refusal(server, {"contents": contents}, path=path)["message"]
 
 
 def test_connections_are_reused(server: LocalGemini) -> None:

@@ -119,8 +119,8 @@ def test_every_usage_is_right() -> None:
 def test_sections_and_faults() -> None:
     first, second = parse("hello\n@headers 2\n@say a\n@cut 120 close\n@then\n@fail 429\n")
     assert first.cues == (Cue("say", "a"),)
-    assert first.fault == Fault(headers_after_s=2, cut_after_bytes=120, ending="close")
-    assert second.fault == Fault(status=429)
+    assert first.fault() == Fault(headers_after_s=2, cut_after_bytes=120, ending="close")
+    assert second.fault() == Fault(status=429)
 
 
 # --- what is sent -----------------------------------------------------------------------------------------------------

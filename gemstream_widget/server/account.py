@@ -46,8 +46,12 @@ class RequestRecord:
     finished: float | None = None
     """When the answer was over, in whatever way."""
     outcome: Outcome | None = None
+    keep_sent: int = field(default=0, repr=False)
+    """How many bytes of the answer `sent` may hold."""
     client_closed_at: float | None = None
     """When the client was seen to close (FIN or RST) before the answer was complete."""
+    _sent: bytearray = field(default_factory=bytearray, repr=False)
+    _said: int = 0
     _done: threading.Event = field(default_factory=threading.Event, repr=False)
     _closed: threading.Event = field(default_factory=threading.Event, repr=False)
 
@@ -55,6 +59,13 @@ class RequestRecord:
     def chunks_sent(self) -> int:
         """How many chunks were handed to the socket."""
         return len(self.sent_at)
+
+    @property
+    def sent(self) -> bytes | None:
+        """The body handed to the socket, byte for byte, before content encoding; of a cut gzip stream, what can be read
+        of it. None when it is longer than `keep_sent`: LocalGemini(keep_sent=...) says how much is kept.
+        """
+        return bytes(self._sent) if 0 < self.keep_sent >= self._said else None
 
     def chunks_since(self, at: float) -> int:
         """How many chunks were handed to the socket after this `time.perf_counter()` moment."""
@@ -73,6 +84,15 @@ class RequestRecord:
         self.sent_at.append(time.perf_counter())
         if self.client_closed_at is not None:
             self.chunks_after_close += 1
+
+    def note_bytes(self, size: int, said: bytes) -> None:
+        """So many bytes went out, and they say this."""
+        self.bytes_sent += size
+        self._said += len(said)
+        if self._said <= self.keep_sent:
+            self._sent += said
+        else:
+            self._sent.clear()
 
     def note_closed(self) -> None:
         """The client is gone."""

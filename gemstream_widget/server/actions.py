@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .._plain import Json
 from .faults import Ending
 
-__all__ = ["Action", "Actions", "Cut", "Pause", "Raw", "Send", "Stall"]
+__all__ = ["Action", "Actions", "Cut", "Frame", "Pause", "Raw", "Send", "Stall"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,13 @@ class Send:
     """Send one GenerateContentResponse (or error object) as one frame."""
 
     payload: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Send one frame that is no chunk: its data, which need not be JSON."""
+
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,5 +55,5 @@ class Cut:
     ending: Ending = "reset"
 
 
-Action = Send | Raw | Pause | Stall | Cut
+Action = Send | Frame | Raw | Pause | Stall | Cut
 Actions = Iterator[Action]

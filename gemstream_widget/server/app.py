@@ -20,7 +20,7 @@ from .exchange import CutOff, Exchange, reset
 from .faults import Fault
 from .framing import to_json
 from .models import METHODS, describe
-from .service import Service, read_body
+from .service import Address, Service, read_body
 
 __all__ = ["Server", "application"]
 
@@ -28,21 +28,20 @@ __all__ = ["Server", "application"]
 _HTML_ERROR = b"<html><head><title>Service Unavailable</title></head><body>Please try again later.</body></html>"
 _SECRET_HEADERS = {"x-goog-api-key", "authorization", "cookie"}
 _VERSION = r"/(?P<version>v1|v1beta|v1beta1|v1alpha)"
-_VERTEX_PLACE = r"(?:projects/[^/]+/locations/[^/]+/)?publishers/[^/]+/"
+_VERTEX = r"(?P<place>(?:projects/[^/]+/locations/[^/]+/)?publishers/[^/]+)/"
 _GENERATE = r"models/(?P<model>[^:]+):(?P<method>\w+)"
 
 
 def application(service: Service) -> Application:
     """The web application over this service."""
-    routes: list[tuple[str, type[RequestHandler], dict[str, Any]]] = [
-        (f"{_VERSION}/{_GENERATE}", GenerateHandler, {"vertex": False}),
-        (f"{_VERSION}/{_VERTEX_PLACE}{_GENERATE}", GenerateHandler, {"vertex": True}),
-        (f"{_VERSION}/models", ModelsHandler, {}),
-        (f"{_VERSION}/(?:{_VERTEX_PLACE})?models/(?P<model>[^:]+)", ModelsHandler, {}),
-        (r".*", NothingHandler, {}),
+    routes: list[tuple[str, type[RequestHandler]]] = [
+        (f"{_VERSION}/(?:{_VERTEX})?{_GENERATE}", GenerateHandler),
+        (f"{_VERSION}/models", ModelsHandler),
+        (f"{_VERSION}/(?:{_VERTEX})?models/(?P<model>[^:]+)", ModelsHandler),
+        (r".*", NothingHandler),
     ]
     return Application(
-        [(path, handler, {"service": service, **more}) for path, handler, more in routes],
+        [(path, handler, {"service": service}) for path, handler in routes],
         log_function=lambda handler: None,
         compress_response=False,
     )
@@ -134,8 +133,18 @@ class BaseHandler(RequestHandler):
         """Answer with an HTTP error."""
         self.record.note_end("refused")
         self.set_status(refusal.code)
-        self.set_header("Content-Type", "application/json; charset=UTF-8")
-        self.finish(refusal.json())
+        self.put_json(refusal.json())
+        self.finish()
+
+    def put(self, data: bytes, kind: str) -> None:
+        """These bytes of this content type, and a note of them."""
+        self.set_header("Content-Type", kind)
+        self.write(data)
+        self.record.note_bytes(len(data), data)
+
+    def put_json(self, data: bytes) -> None:
+        """JSON, all of the body."""
+        self.put(data, "application/json; charset=UTF-8")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """What tornado says when a handler breaks: a bug here, told the way Gemini tells its own."""
@@ -150,27 +159,23 @@ class BaseHandler(RequestHandler):
 class GenerateHandler(BaseHandler):
     """`:streamGenerateContent?alt=sse`, `:generateContent` and `:countTokens`."""
 
-    def initialize(self, service: Service, vertex: bool = False) -> None:
-        super().initialize(service)
-        self._vertex = vertex
-
-    async def post(self, version: str, model: str, method: str) -> None:
+    async def post(self, version: str, model: str, method: str, place: str | None = None) -> None:
         self.record.model = model
-        await self.attend(self._answer(version, model, method))
+        await self.attend(self._answer(Address(version, model, method, place)))
 
-    async def _answer(self, version: str, model: str, method: str) -> None:
+    async def _answer(self, address: Address) -> None:
         self.check_key()
+        method = address.method
         if method not in METHODS:
             raise Refusal(404, f"This server has no method {method}; it has {', '.join(METHODS)}.")
         body = self.record.body = read_body(self.request.body)
         if method == "countTokens":
-            self.set_header("Content-Type", "application/json; charset=UTF-8")
-            self.write(to_json(self.service.count(body, model=model, version=version, vertex=self._vertex)))
+            self.put_json(to_json(self.service.count(body, address)))
             return
         faults = self.service.faults
         fault = faults.popleft() if faults else None
         if fault is None or fault.status is None:
-            actions, scripted = self.service.answer(body, model=model, version=version, vertex=self._vertex)
+            actions, scripted = self.service.answer(body, address)
             fault = fault or scripted
         exchange = Exchange(self, self.record, fault, self.service.speed, self.service.issuer.remember)
         if fault.status is not None:
@@ -191,23 +196,22 @@ class GenerateHandler(BaseHandler):
             raise refusal
         self.record.note_end("refused")
         self.set_status(refusal.code)
-        self.set_header("Content-Type", "text/html")
-        self.finish(_HTML_ERROR if fault.body == "html" else b"")
+        self.put(_HTML_ERROR if fault.body == "html" else b"", "text/html")
+        self.finish()
 
 
 class ModelsHandler(BaseHandler):
     """`GET models` and `GET models/{name}`."""
 
-    async def get(self, version: str, model: str | None = None) -> None:
-        await self.attend(self._list(version, model))
+    async def get(self, version: str, model: str | None = None, place: str | None = None) -> None:
+        await self.attend(self._list(version, model, place))
 
-    async def _list(self, version: str, model: str | None) -> None:
+    async def _list(self, version: str, model: str | None, place: str | None) -> None:
         self.check_key()
-        if model is not None and not self.service.has_model(model, version):
-            raise Refusal.unknown_model(model, version)
-        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        if model is not None:
+            self.service.check_model(Address(version, model, "get", place))
         names = self.service.model_names(version)
-        self.write(to_json(describe(model) if model else {"models": [describe(name) for name in names]}))
+        self.put_json(to_json(describe(model) if model else {"models": [describe(name) for name in names]}))
 
 
 class NothingHandler(BaseHandler):

@@ -100,8 +100,18 @@ class Refusal(Exception):
         )
 
     @classmethod
-    def unknown_model(cls, model: str, version: str) -> Refusal:
-        """There is no such model."""
+    def unknown_model(cls, model: str, version: str, place: str | None = None) -> Refusal:
+        """There is no such model; `place` is where Vertex was asked for it, `projects/p/locations/l/publishers/google`.
+
+        Vertex's words: https://github.com/genkit-ai/genkit/issues/4688
+        """
+        if place is not None:
+            return cls(
+                404,
+                f"Publisher Model `{place}/models/{model}` was not found or your project does not have access to it. "
+                "Please ensure you are using a valid model version. For more information, see: "
+                "https://cloud.google.com/vertex-ai/generative-ai/docs/learn/model-versions",
+            )
         return cls(
             404,
             f"models/{model} is not found for API version {version}, or is not supported for generateContent. Call "

@@ -6,11 +6,28 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Ending", "Fault"]
+__all__ = ["FRAMES", "Ending", "Fault"]
 
 
 Ending = Literal["reset", "close", "end"]
 """How a connection is cut: TCP reset; closed in the middle of the body; the body ended as if it were complete."""
+
+FRAMES = {
+    "crlf": "lines end with CR LF, as Gemini's do; of several line ends each frame takes the next",
+    "lf": "lines end with LF",
+    "cr": "lines end with CR",
+    "tight": "`data:` without the space",
+    "spread": "the JSON of a chunk over several `data:` lines",
+    "fields": "`event:` and `id:` before the data, `retry:` behind it",
+    "comments": "a comment by itself before each frame, as proxies keep connections alive, and one within it",
+    "done": "`data: [DONE]` at the end",
+    "open": "the last frame without its blank line",
+    "bare": "the last frame without its line end, too",
+    "gzip": "content encoding gzip, if the client accepts it",
+    "numbers": "finish and block reasons as numbers",
+    "unknown": "a field nobody knows at every level of a chunk, and a part of a kind nobody knows",
+}
+"""Words for how chunks are put on the wire, and what each does. They go together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +56,8 @@ class Fault:
     """How it is cut."""
     split: int | tuple[int, ...] | None = None
     """Bytes per HTTP chunk; a tuple is used in turn. Frames, lines and UTF-8 sequences are cut wherever that falls."""
+    frames: str = ""
+    """How chunks are framed: words of `FRAMES` with spaces between them."""
 
     def __post_init__(self) -> None:
         sizes = self.sizes
@@ -46,6 +65,8 @@ class Fault:
             raise ValueError(f"split must be sizes of at least 1 byte, not {self.split!r}")
         if self.status is not None and not 400 <= self.status <= 599:
             raise ValueError(f"status must be an HTTP error (400 to 599), not {self.status}")
+        if unknown := {*self.frames.split()} - {*FRAMES}:
+            raise ValueError(f"frames must be words of {', '.join(FRAMES)}, not {' '.join(sorted(unknown))!r}")
         if math.isnan(self.headers_after_s) or self.headers_after_s < 0:
             raise ValueError(f"headers_after_s must be 0 or more seconds, not {self.headers_after_s}")
 

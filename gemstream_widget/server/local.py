@@ -61,7 +61,8 @@ class LocalGemini:
     `streams` is a folder of recordings (`recordings`), `pace_s` the seconds between chunks of recordings and of plain
     prompts (None: as recorded traffic has them), `check_history` whether to refuse what Gemini would refuse (`rules`),
     `check_signatures` whether that includes thought signatures that this server did not give out, `speed` divides every
-    wait (`math.inf`: no waiting), `port` 0 means any free one, `keep` is how many request records are kept.
+    wait (`math.inf`: no waiting), `port` 0 means any free one, `keep` is how many request records are kept, and
+    `keep_sent` how many bytes of its answer each of them may keep (0: none; a longer answer is not kept at all).
 
     It runs on a thread and a loop of its own, so that a busy kernel does not slow the model. Every method may be
     called from any thread.
@@ -77,12 +78,13 @@ class LocalGemini:
         check_signatures: bool = True,
         port: int = 0,
         keep: int = 1000,
+        keep_sent: int = 0,
     ) -> None:
         if not speed > 0:
             raise ValueError(f"speed must be above 0, not {speed}; 2 is twice as fast, math.inf does not wait at all.")
         if pace_s is not None and not pace_s >= 0:
             raise ValueError(f"pace_s must be 0 or more seconds, not {pace_s}.")
-        self._service = Service(Recordings(streams), pace_s, check_history, check_signatures, speed, keep)
+        self._service = Service(Recordings(streams), pace_s, check_history, check_signatures, speed, keep, keep_sent)
         self._port = port
         self._address: tuple[str, int] | None = None
         self._life: _Life | None = None

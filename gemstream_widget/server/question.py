@@ -41,6 +41,8 @@ class Question:
     """Whether a tool has answered anywhere in the conversation."""
     calling_mode: str
     """AUTO, ANY, NONE or VALIDATED."""
+    streams_arguments: bool
+    """Whether calls shall come in fragments (Vertex has that)."""
     wants_thoughts: bool
     max_tokens: int | None
     json_schema: Json | None
@@ -66,6 +68,7 @@ def read_question(body: Json) -> Question:
         descriptions={name: get(declaration, "description") or "" for name, declaration in declarations.items()},
         tools_used=any(True for _ in _responses(contents)),
         calling_mode=get(calling, "mode") or "AUTO",
+        streams_arguments=get(calling, "streamFunctionCallArguments") is True,
         wants_thoughts=include_thoughts is not False,
         max_tokens=get(config, "maxOutputTokens"),
         json_schema=_json_schema(config),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,9 +27,14 @@ class Reply:
     response_id: str
     model_version: str
     prompt_tokens: int
+    """Of the request, and in a later hop of what was said before, too: Gemini reads both again."""
+    token: Callable[[int, int], str]
+    """Gives a continuation token for a place in what the model says, from how much this hop has said (`hops`)."""
     call_ids: bool = True
     """Whether calls get ids: Gemini 3 gives them, 2.x does not."""
     vertex: bool = False
+    streams_arguments: bool = False
+    """Whether calls come in fragments."""
     usage: Json = field(default_factory=dict)
     """Counters of the script's own, instead of counted ones."""
     finished: bool = False
@@ -36,10 +43,15 @@ class Reply:
     _answer_tokens: int = 0
     _calls: int = 0
 
-    def chunk(self, *parts: Json, finish: str | None = None, **candidate: Any) -> Json:
-        """One GenerateContentResponse with these parts; without parts the candidate has no content."""
+    def chunk(self, *parts: Json, finish: str | None = None, place: int | None = None, **candidate: Any) -> Json:
+        """One GenerateContentResponse with these parts; without parts the candidate has no content.
+
+        `place` is where the answer goes on, for a chunk with a continuation token.
+        """
         for part in parts:
             self._count(part)
+        if place is not None:
+            candidate["continuationToken"] = self.token(place, self._answer_tokens + self._thought_tokens)
         content = {"content": {"parts": list(parts), "role": "model"}} if parts else {}
         ending = {"finishReason": finish} if finish else {}
         self.finished = self.finished or finish is not None
@@ -69,6 +81,24 @@ class Reply:
         self._calls += 1
         return self.signed(part) if self._calls == 1 else part
 
+    def streamed_call(self, name: str, args: Json) -> Iterator[Json]:
+        """A call whose arguments arrive in fragments, as Vertex AI streams them.
+
+        https://googleapis.github.io/js-genai/release_docs/interfaces/types.FunctionCall.html
+        """
+        yield self.call(name, None, willContinue=True)
+        for path, value in _leaves("$", args):
+            for fragment in _fragments(path, value):
+                yield {"functionCall": {"partialArgs": [fragment], "willContinue": True}}
+        yield {"functionCall": {}}
+
+    def calling(self, name: str, args: Json) -> Iterator[Json]:
+        """The parts of a call: one, or fragments where the request asked for them."""
+        if self.streams_arguments:
+            yield from self.streamed_call(name, args)
+        else:
+            yield self.call(name, args)
+
     def signed(self, part: Json) -> Json:
         """The part with a signature of its own."""
         return {**part, "thoughtSignature": self.issuer.signature(part)}
@@ -93,6 +123,32 @@ class Reply:
         if self._thought_tokens:
             counters["thoughtsTokenCount"] = self._thought_tokens
         return counters | self.usage
+
+
+def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            step = f".{key}" if re.fullmatch(r"[A-Za-z_]\w*", key) else f"[{json.dumps(key)}]"
+            yield from _leaves(path + step, item)
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            yield from _leaves(f"{path}[{index}]", item)
+    elif path != "$":
+        yield path, value
+
+
+def _fragments(path: str, value: Any) -> Iterator[Json]:
+    match value:
+        case bool():
+            yield {"jsonPath": path, "boolValue": value}
+        case int() | float():
+            yield {"jsonPath": path, "numberValue": value}
+        case str():
+            for piece in slices(value, 4, 24):
+                yield {"jsonPath": path, "stringValue": piece, "willContinue": True}
+            yield {"jsonPath": path, "stringValue": ""}
+        case _:
+            yield {"jsonPath": path, "nullValue": "NULL_VALUE"}
 
 
 def slices(text: str, low: int = 20, high: int = 120) -> Iterator[str]:

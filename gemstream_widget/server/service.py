@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._plain import Json
@@ -15,7 +15,8 @@ from .actions import Actions
 from .demo import answer as demo
 from .errors import Refusal
 from .faults import Fault
-from .models import DEMO_MODELS
+from .hops import Hops, Place, digest
+from .models import DEMO_MODELS, SUCCESSORS
 from .question import Question, read_question
 from .recordings import Recordings, read_lines, recorded_model, replay
 from .reply import Reply
@@ -23,7 +24,7 @@ from .script.language import ScriptError
 from .signatures import Issuer
 from .tokens import tokens_of
 
-__all__ = ["Service", "read_body"]
+__all__ = ["Address", "Service", "read_body"]
 
 
 _UNREADABLE = ("no_contents", "wrong_type", "empty_content")
@@ -32,6 +33,22 @@ _COUNTED = {
     True: {"contents", "systemInstruction", "tools", "generationConfig", "model"},
 }
 """What a `countTokens` body may hold, on the Developer API and on Vertex (True)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a request's address says."""
+
+    version: str
+    model: str
+    method: str
+    place: str | None = None
+    """On Vertex, what stands before `/models`: `projects/p/locations/l/publishers/google`."""
+
+    @property
+    def vertex(self) -> bool:
+        """Whether Vertex is asked, not the Developer API."""
+        return self.place is not None
 
 
 @dataclass
@@ -45,7 +62,10 @@ class Service:
     speed: float
     keep: int
     """How many request records are kept."""
+    keep_sent: int = 0
+    """How many bytes of its answer each of them may keep."""
     issuer: Issuer = field(default_factory=Issuer)
+    hops: Hops = field(default_factory=Hops)
     faults: deque[Fault] = field(default_factory=deque)
     requests: list[RequestRecord] = field(default_factory=list)
     open_connections: int = 0
@@ -55,7 +75,7 @@ class Service:
     def open_record(self, **known: Any) -> RequestRecord:
         """The account of a new request; the oldest ones are let go."""
         self._count += 1
-        record = RequestRecord(number=self._count, **known)
+        record = RequestRecord(number=self._count, keep_sent=self.keep_sent, **known)
         self.requests.append(record)
         del self.requests[: -self.keep]
         return record
@@ -65,35 +85,47 @@ class Service:
         demo_models = (name for name, model in DEMO_MODELS.items() if model.answers(version))
         return [*demo_models, *(f"recordings/{name}" for name in self.recordings.names())]
 
-    def has_model(self, name: str, version: str) -> bool:
-        """Whether requests to this model are answered."""
-        return (name in DEMO_MODELS and DEMO_MODELS[name].answers(version)) or self.recordings.find(name) is not None
+    def check_model(self, address: Address) -> None:
+        """Raises Refusal when requests to this model are not answered."""
+        model = address.model
+        if not ((model in DEMO_MODELS and DEMO_MODELS[model].answers(address.version)) or self.recordings.find(model)):
+            raise Refusal.unknown_model(model, address.version, address.place)
 
-    def answer(self, body: Json, *, model: str, version: str, vertex: bool) -> tuple[Actions, Fault]:
+    def answering(self, address: Address) -> Address:
+        """The address of the model that answers: the one asked for, or its successor. Raises Refusal."""
+        if not address.vertex and address.model in SUCCESSORS and not self.recordings.find(address.model):
+            return replace(address, model=SUCCESSORS[address.model])
+        self.check_model(address)
+        return address
+
+    def answer(self, body: Json, address: Address) -> tuple[Actions, Fault]:
         """What is answered to a `generateContent` body, and how it travels. Raises Refusal."""
-        if not self.has_model(model, version):
-            raise Refusal.unknown_model(model, version)
+        address = self.answering(address)
+        model = address.model
         recorded = self.recordings.find(model)
         lines = read_lines(recorded) if recorded else []
-        self._check(body, recorded_model(lines) if recorded else model, vertex)
+        self._check(body, recorded_model(lines) if recorded else model, address.vertex)
         question = read_question(body)
+        token, request = get(body, "continuationToken"), digest(body, model)
         if recorded and (part := self.recordings.find(model, question.step)):
-            return replay(read_lines(part) if question.step else lines, self.pace_s), Fault()
+            return replay(read_lines(part) if question.step else lines, self.pace_s, token), Fault()
+        place = Place() if token is None else self.hops.place(token, request)
+        reply = self._reply(question, request, address, place)
         try:
-            return demo.answer(question, self._reply(question, body, model, vertex), self.pace_s)
+            actions, fault = demo.answer(question, reply, self.pace_s, place.cue)
         except ScriptError as error:
             raise Refusal(400, str(error)) from error
+        return actions if token is None else self.hops.once(token, actions), fault
 
-    def count(self, body: Json, *, model: str, version: str, vertex: bool) -> Json:
+    def count(self, body: Json, address: Address) -> Json:
         """What is answered to a `countTokens` body. Raises Refusal.
 
         The Developer API takes the contents, or a whole request as `generateContentRequest`, whose contents count then;
         Vertex takes system instruction and tools beside the contents.
         """
-        if not self.has_model(model, version):
-            raise Refusal.unknown_model(model, version)
+        address = self.answering(address)
         for name in body:
-            if body[name] is not None and camel(name) not in _COUNTED[vertex]:
+            if body[name] is not None and camel(name) not in _COUNTED[address.vertex]:
                 raise Refusal(400, f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.')
         asked = get(body, "generateContentRequest")
         if asked is None and not get(body, "contents"):  # https://github.com/zed-industries/zed/issues/17343
@@ -108,7 +140,7 @@ class Service:
             if missing:
                 raise Refusal(400, "".join(said))
             body = {name: value for name, value in asked.items() if name != "model"}
-        found = [v for v in rules.violations(body, model=model, vertex=vertex) if v.code in _UNREADABLE]
+        found = [v for v in rules.violations(body, model=address.model, vertex=address.vertex) if v.code in _UNREADABLE]
         if found:
             raise Refusal(400, found[0].message)
         tokens = tokens_of(body)
@@ -118,22 +150,23 @@ class Service:
     def _check(self, body: Json, model: str, vertex: bool) -> None:
         """Refuse what Gemini would refuse; without `check_history`, only what cannot be read at all."""
         issued = self.issuer.issued if self.check_signatures else None
-        found = rules.violations(body, model=model, vertex=vertex, issued=issued)
+        found = rules.violations(self.issuer.plain(body), model=model, vertex=vertex, issued=issued)
         if not self.check_history:
             found = [violation for violation in found if violation.code in _UNREADABLE]
         if found:
             raise Refusal(400, found[0].message)
 
-    def _reply(self, question: Question, body: Json, model: str, vertex: bool) -> Reply:
-        known = DEMO_MODELS.get(model, DEMO_MODELS["demo"])
-        request = json.dumps(get(body, "contents"), sort_keys=True).encode()
+    def _reply(self, question: Question, request: bytes, address: Address, place: Place) -> Reply:
+        known = DEMO_MODELS.get(address.model, DEMO_MODELS["demo"])
         return Reply(
             issuer=self.issuer,
             response_id=self.issuer.response_id(request),
-            model_version=model,
-            prompt_tokens=question.prompt_tokens,
+            model_version=address.model,
+            prompt_tokens=question.prompt_tokens + place.tokens,
+            token=lambda cue, said: self.hops.token(request, Place(cue, place.tokens + said)),
             call_ids=known.call_ids,
-            vertex=vertex,
+            vertex=address.vertex,
+            streams_arguments=address.vertex and question.streams_arguments and address.method != "generateContent",
         )
 
 

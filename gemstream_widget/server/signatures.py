@@ -12,14 +12,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .._request.wire import DATA_FIELDS, decode_base64, get, snake
+from .._plain import Json
+from .._request.rules import SKIP_SIGNATURE
+from .._request.wire import DATA_FIELDS, FIELDS, camel, decode_base64, get, snake
 
-__all__ = ["Issuer"]
+__all__ = ["Issuer", "canonical"]
 
 
 _MARK = b"gemstream_widget.server"
 _NONCE_BYTES = 8
 _SIGNATURE_BYTES = 180
+_TEXT = {"text", "thought"}
 _ID_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -37,6 +40,7 @@ class Issuer:
         self._signatures = itertools.count(1)
         self._responses = itertools.count(1)
         self._foreign: set[tuple[bytes, bytes]] = set()
+        self._odd: set[bytes] = set()
 
     def signature(self, part: Mapping[str, Any]) -> str:
         """A new signature for this part (wire form), as base64 text."""
@@ -44,12 +48,32 @@ class Issuer:
         return base64.b64encode(_sign(nonce, _fingerprint(part))).decode()
 
     def remember(self, chunk: Mapping[str, Any]) -> None:
-        """Accept the signatures in this chunk from now on, on the parts they are on."""
+        """Accept the signatures in this chunk from now on, on the parts they are on, and parts that hold what the
+        rules do not know, as they are.
+        """
         for candidate in chunk.get("candidates") or ():
             for part in (candidate.get("content") or {}).get("parts") or ():
                 signature = decode_base64(get(part, "thoughtSignature"))
                 if signature and not self.issued(signature, part):
                     self._foreign.add((signature, _fingerprint(part)))
+                if not part.keys() <= _TEXT and _plain(part) != part:
+                    self._odd.add(_whole(part))
+
+    def plain(self, body: Json) -> Json:
+        """The body for the rules: of a part that went out from here, only what they know. A server takes back what it
+        gave, unchanged, whatever it is.
+        """
+        contents = get(body, "contents")
+        if not self._odd or not isinstance(contents, list):
+            return body
+        return {**body, "contents": [self._plain_content(content) for content in contents]}
+
+    def _plain_content(self, content: Any) -> Any:
+        parts = content.get("parts") if isinstance(content, dict) else None
+        if not isinstance(parts, list):
+            return content
+        known = [_plain(part) if isinstance(part, dict) and _whole(part) in self._odd else part for part in parts]
+        return {**content, "parts": known}
 
     def issued(self, signature: bytes, part: Mapping[str, Any]) -> bool:
         """Whether this signature was given out with this part, or with the beginning of this streamed call."""
@@ -82,14 +106,39 @@ def _fingerprint(part: Mapping[str, Any], *, streamed: bool = False) -> bytes:
     """
     if call := get(part, "functionCall"):
         streamed = streamed or get(call, "partialArgs") is not None or get(call, "willContinue") is not None
-        return _canonical(["functionCall", get(call, "name"), None if streamed else get(call, "args") or {}])
+        return canonical(["functionCall", get(call, "name"), None if streamed else get(call, "args") or {}])
     data = {name: get(part, name) for name in DATA_FIELDS if get(part, name) is not None}
     if blob := data.get("inlineData"):
         data["inlineData"] = hashlib.sha256(decode_base64(get(blob, "data")) or b"").hexdigest()
-    return _canonical([data or {"text": ""}, bool(get(part, "thought"))])
+    return canonical([data or {"text": ""}, bool(get(part, "thought"))])
 
 
-def _canonical(value: Any) -> bytes:
+def _whole(part: Mapping[str, Any]) -> bytes:
+    return hashlib.sha256(canonical(part)).digest()
+
+
+def _plain(part: Json) -> Json:
+    """The part without what the rules do not know. What is left of an unknown kind is an empty text, and of a signature
+    that is no base64 the one that asks not to be checked.
+    """
+    plain = _known(part, "part")
+    for name, value in plain.items():
+        if name in FIELDS and isinstance(value, dict):
+            plain[name] = _known(value, name)
+    signature = get(plain, "thoughtSignature")
+    if signature is not None and decode_base64(signature) is None:
+        plain["thoughtSignature"] = SKIP_SIGNATURE.decode()
+    elif signature is None and all(get(plain, name) is None for name in DATA_FIELDS):
+        plain["text"] = ""
+    return plain
+
+
+def _known(message: Json, kind: str) -> Json:
+    return {name: value for name, value in message.items() if name in FIELDS[kind] or camel(name) in FIELDS[kind]}
+
+
+def canonical(value: Any) -> bytes:
+    """The JSON value as bytes that do not depend on how its keys are spelled and ordered."""
     return json.dumps(_normal(value), sort_keys=True, separators=(",", ":")).encode()
 
 

@@ -22,16 +22,16 @@ from .prose import Seed, compose, keywords
 __all__ = ["answer"]
 
 
-def answer(question: Question, reply: Reply, pace_s: float | None = None) -> tuple[Actions, Fault]:
+def answer(question: Question, reply: Reply, pace_s: float | None = None, place: int = 0) -> tuple[Actions, Fault]:
     """What the demo model does with a request, and how it travels. Raises ScriptError.
 
-    `pace_s` is the pause between chunks in seconds; None for Gemini's own rhythm.
+    `pace_s` is the pause between chunks in seconds; None for Gemini's own rhythm. `place` is where a script goes on.
     """
     if is_script(question.prompt):
         sections = parse(question.prompt)
         if question.step < len(sections):
             section = sections[question.step]
-            return play(section, question, reply), section.fault
+            return play(section, question, reply, place), section.fault(place)
     return _paced(list(_chunks(question, reply)), Seed(question.prompt), pace_s), Fault()
 
 
@@ -57,7 +57,8 @@ def _chunks(question: Question, reply: Reply) -> Iterator[Json]:
             if question.wants_thoughts or not kind:
                 yield reply.chunk({"text": piece, **kind})
     for name in calls:
-        yield reply.chunk(reply.call(name, _arguments(question, name)))
+        for part in reply.calling(name, _arguments(question, name)):
+            yield reply.chunk(part)
     yield reply.final()
 
 

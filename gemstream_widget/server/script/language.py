@@ -19,12 +19,12 @@ import difflib
 import json
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from ..._plain import Json
-from ..faults import Ending, Fault
+from ..faults import FRAMES, Ending, Fault
 
 __all__ = ["Cue", "ScriptError", "Section", "is_script", "parse"]
 
@@ -59,7 +59,12 @@ class Section:
     """What the model does when it speaks once."""
 
     cues: tuple[Cue, ...]
-    fault: Fault
+    faults: Mapping[int, Fault]
+    """How each hop travels, by the place in `cues` where it begins: 0, and behind every `@hop`."""
+
+    def fault(self, place: int = 0) -> Fault:
+        """How what begins at this place travels. A hop that goes on from a checkpoint has its trouble behind it."""
+        return self.faults.get(place, Fault())
 
 
 def is_script(prompt: str) -> bool:
@@ -74,7 +79,8 @@ def parse(prompt: str) -> list[Section]:
     """The sections of a script, at least one. Raises ScriptError for the first line it does not understand."""
     sections: list[Section] = []
     cues: list[Cue] = []
-    fault = Fault()
+    faults = {0: Fault()}
+    begin = 0
     lines = deque(enumerate(re.split(r"\r?\n", prompt), start=1))
     while lines:
         number, line = lines.popleft()
@@ -85,15 +91,18 @@ def parse(prompt: str) -> list[Section]:
         except ValueError as error:
             raise ScriptError(number, str(error)) from error
         if cue.name == "then":
-            sections.append(Section(tuple(cues), fault))
-            cues, fault = [], Fault()
+            sections.append(Section(tuple(cues), faults))
+            cues, faults, begin = [], {0: Fault()}, 0
         elif (change := _fault(cue)) is not None:
-            if cue.name in ("fail", "headers") and any(earlier.name in _SENDS for earlier in cues):
+            if cue.name in ("fail", "headers") and any(earlier.name in _SENDS for earlier in cues[begin:]):
                 raise ScriptError(number, f"@{cue.name} must come before anything that is sent.")
-            fault = replace(fault, **change)
+            faults[begin] = replace(faults[begin], **change)
         else:
             cues.append(cue)
-    return [*sections, Section(tuple(cues), fault)]
+        if cue.name == "hop":
+            begin = len(cues)
+            faults[begin] = Fault()
+    return [*sections, Section(tuple(cues), faults)]
 
 
 def _cue(line: str, following: deque[tuple[int, str]]) -> Cue:
@@ -139,6 +148,8 @@ def _fault(cue: Cue) -> dict[str, Any] | None:
             return {"headers_after_s": seconds}
         case Cue(name="split", value=sizes):
             return {"split": sizes}
+        case Cue(name="frames", value=words):
+            return {"frames": words}
         case Cue(name="cut", value=(int(after), ending)):
             return {"cut_after_bytes": after, "ending": ending}
     return None
@@ -231,6 +242,12 @@ def _sizes(argument: str) -> tuple[int, ...]:
     return tuple(_number(word, 1, 10**9 - 1) for word in argument.split()) or (1,)
 
 
+def _frames(argument: str) -> str:
+    if not {*argument.split()} <= {*FRAMES} or not argument.strip():
+        raise ValueError(f"knows the words {', '.join(FRAMES)}, not {argument!r}")
+    return argument
+
+
 def _chunks(argument: str) -> tuple[int, str]:
     count, _, text = argument.partition(" ")
     pieces, text = _number(count, 1), _text(text)
@@ -245,7 +262,7 @@ def _repeat(argument: str) -> tuple[int, Cue]:
     if not rest.startswith("@"):
         return times, Cue("say", _text(rest))
     cue = _cue(rest, deque())
-    if cue.name not in _SENDS - {"repeat"} and cue.name != "pause":
+    if cue.name not in _SENDS - _MARKS - {"repeat"} and cue.name != "pause":
         raise ValueError(f"cannot repeat @{cue.name}")
     return times, cue
 
@@ -280,6 +297,8 @@ DIRECTIVES = {
     "error": Directive(_error, "503, or 503 raw"),
     "finish": Directive(_reason, "MAX_TOKENS"),
     "nofinish": Directive(_nothing, ""),
+    "hop": Directive(lambda argument: _word(argument or "CONTINUATION"), "CONTINUATION, or MAX_TOKENS"),
+    "checkpoint": Directive(_nothing, ""),
     "block": Directive(_word, "SAFETY"),
     "pause": Directive(_seconds, "0.5"),
     "every": Directive(_seconds, "0.02"),
@@ -289,6 +308,7 @@ DIRECTIVES = {
     "fail": Directive(_failure, "429, or 503 html"),
     "headers": Directive(_seconds, "2"),
     "split": Directive(_sizes, "1 7 3"),
+    "frames": Directive(_frames, "lf, or cr tight done"),
     "usage": Directive(_object, '{"candidatesTokenCount": 7}'),
     "then": Directive(_nothing, ""),
 }
@@ -296,6 +316,7 @@ DIRECTIVES = {
 
 _TEXTS = {"think", "say", "code", "result"}
 _BLOCKS = _TEXTS | {"part", "raw"}
-_SENDS = _BLOCKS | {
+_MARKS = {"hop", "checkpoint"}
+_SENDS = _BLOCKS | _MARKS | {
     "call", "partial", "image", "search", "chunks", "repeat", "garbage", "error", "finish", "block",
 }  # fmt: skip

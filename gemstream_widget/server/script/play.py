@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import struct
 import zlib
 from collections.abc import Iterator
 from typing import Any
 
 from ..._plain import Json
-from ..actions import Actions, Cut, Pause, Raw, Send, Stall
+from ..actions import Actions, Cut, Frame, Pause, Raw, Send, Stall
 from ..errors import error_body
 from ..example import example
-from ..framing import GARBAGE, frame
+from ..framing import GARBAGE, to_json
 from ..question import Question
 from ..reply import Reply, slices
 from .language import Cue, Section
@@ -23,11 +22,18 @@ __all__ = ["play", "png"]
 
 
 DEFAULT_EVERY_S = 0.02
+_SETTINGS = {"every", "chunk", "usage"}
+"""What holds from its line on, in later hops too."""
+_BREAKS = {"cut", "stall", "error"}
+"""What is over and done with once the answer goes on from a checkpoint."""
 
 
-def play(section: Section, question: Question, reply: Reply) -> Actions:
-    """The actions of a section. Lazy: a script of a million chunks needs no memory."""
-    return _Player(question, reply).play(section.cues)
+def play(section: Section, question: Question, reply: Reply, place: int = 0) -> Actions:
+    """The actions of a section, up to the next `@hop`. Lazy: a script of a million chunks needs no memory.
+
+    `place` is where in its cues to begin: 0, or behind the `@hop` or `@checkpoint` that a token stands for.
+    """
+    return _Player(question, reply).play(section.cues, place)
 
 
 class _Player:
@@ -43,9 +49,19 @@ class _Player:
         self._sent = 0
         self._ends_itself = False
 
-    def play(self, cues: tuple[Cue, ...]) -> Actions:
-        for cue in cues:
-            yield from self._cue(cue)
+    def play(self, cues: tuple[Cue, ...], place: int) -> Actions:
+        for cue in cues[:place]:
+            if cue.name in _SETTINGS:
+                yield from self._cue(cue)
+        mended = place > 0 and cues[place - 1].name == "checkpoint"
+        for behind, cue in enumerate(cues[place:], place + 1):
+            if cue.name == "hop":
+                yield from self._finish(cue.value, cue.joined, place=behind)
+                return
+            if cue.name == "checkpoint":
+                yield from self._checkpoint(cue.joined, behind)
+            elif not (mended and cue.name in _BREAKS):
+                yield from self._cue(cue)
         if not self._reply.finished and not self._ends_itself:
             yield from self._flush()
             yield from self._send(self._reply.final(**self._candidate))
@@ -63,9 +79,9 @@ class _Player:
                 for n in range(1, count + 1):
                     yield from self._cue(_numbered(repeated, n))
             case Cue("call", (name, args)):
-                yield from self._parts([self._reply.call(name, self._args(name, args))], cue.joined)
+                yield from self._parts(self._reply.calling(name, self._args(name, args)), cue.joined)
             case Cue("partial", (name, args)):
-                yield from self._parts(_streamed_call(self._reply, name, self._args(name, args)), cue.joined)
+                yield from self._parts(self._reply.streamed_call(name, self._args(name, args)), cue.joined)
             case Cue("code", text):
                 yield from self._parts([{"executableCode": {"language": "PYTHON", "code": text}}], cue.joined)
             case Cue("result", text):
@@ -81,7 +97,7 @@ class _Player:
             case Cue("usage", counters):
                 self._reply.usage = counters
             case Cue("finish", (reason, message)):
-                yield from self._finish(reason, message, cue.joined)
+                yield from self._finish(reason, cue.joined, **({"finishMessage": message} if message else {}))
             case Cue("every", seconds):
                 self._every_s = seconds
             case Cue("chunk", size):
@@ -103,9 +119,9 @@ class _Player:
             case Cue("error", (status, raw)):
                 self._ends_itself = True
                 body = error_body(status)
-                yield Raw(json.dumps(body, indent=2).encode() + b"\n") if raw else Raw(frame(body))
+                yield Raw(json.dumps(body, indent=2).encode() + b"\n") if raw else Frame(to_json(body))
             case Cue("garbage", text):
-                yield Raw(text.encode("utf-8", "surrogatepass") or GARBAGE)
+                yield Raw(text.encode("utf-8", "surrogatepass")) if text else Frame(GARBAGE)
             case Cue("pause", seconds):
                 yield Pause(seconds)
             case Cue("stall"):
@@ -116,15 +132,20 @@ class _Player:
             case _:
                 raise AssertionError(f"no action for {cue}")
 
-    def _finish(self, reason: str, message: str, joined: bool) -> Actions:
-        candidate = self._candidate | ({"finishMessage": message} if message else {})
-        self._candidate = {}
+    def _finish(self, reason: str, joined: bool, **candidate: Any) -> Actions:
+        candidate, self._candidate = self._candidate | candidate, {}
         if joined and self._waiting:
             parts, self._waiting = self._waiting, []
             yield from self._send(self._reply.chunk(*parts, finish=reason, **candidate))
         else:
             yield from self._flush()
             yield from self._send(self._reply.final(reason, **candidate))
+
+    def _checkpoint(self, joined: bool, place: int) -> Actions:
+        if not joined:
+            yield from self._flush()
+        parts, self._waiting = self._waiting, []
+        yield from self._send(self._reply.chunk(*parts, place=place))
 
     def _parts(self, parts: Iterator[Json] | list[Json], joined: bool) -> Actions:
         """Each part in a chunk of its own, the first with the parts before it when it is joined."""
@@ -168,44 +189,6 @@ def _equal(text: str, count: int) -> Iterator[str]:
     """The text in exactly `count` pieces of nearly the same length."""
     for n in range(count):
         yield text[len(text) * n // count : len(text) * (n + 1) // count]
-
-
-def _streamed_call(reply: Reply, name: str, args: Json) -> Iterator[Json]:
-    """A call whose arguments arrive in fragments, as Vertex AI streams them.
-
-    https://googleapis.github.io/js-genai/release_docs/interfaces/types.FunctionCall.html
-    """
-    yield reply.call(name, None, willContinue=True)
-    for path, value in _leaves("$", args):
-        for fragment in _fragments(path, value):
-            yield {"functionCall": {"partialArgs": [fragment], "willContinue": True}}
-    yield {"functionCall": {}}
-
-
-def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            step = f".{key}" if re.fullmatch(r"[A-Za-z_]\w*", key) else f"[{json.dumps(key)}]"
-            yield from _leaves(path + step, item)
-    elif isinstance(value, list) and value:
-        for index, item in enumerate(value):
-            yield from _leaves(f"{path}[{index}]", item)
-    elif path != "$":
-        yield path, value
-
-
-def _fragments(path: str, value: Any) -> Iterator[Json]:
-    match value:
-        case bool():
-            yield {"jsonPath": path, "boolValue": value}
-        case int() | float():
-            yield {"jsonPath": path, "numberValue": value}
-        case str():
-            for piece in slices(value, 4, 24):
-                yield {"jsonPath": path, "stringValue": piece, "willContinue": True}
-            yield {"jsonPath": path, "stringValue": ""}
-        case _:
-            yield {"jsonPath": path, "nullValue": "NULL_VALUE"}
 
 
 def _grounding(query: str) -> Json:
