@@ -191,9 +191,10 @@ async def _session(seed: int, folder: Path) -> list[str]:
     """What is read differently of the session that a seed makes, in the middle of it and at its end."""
     try:
         session, faults = await _played(seed, folder)
-        chat, appender = session.chat, session.chat._appender
+        chat, file = session.chat, session.chat._file
         chat.save(folder / "saved.jsonl")
-        assert appender is not None
+        assert file is not None
+        appender = file._appender
         if not await asyncio.to_thread(appender.close, _LATEST_S):
             return [*faults, f"the recording was not written: {appender.error}"]
         faults += differences(chat, session.watchers, folder / "saved.jsonl", appender.path)
