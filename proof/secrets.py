@@ -150,6 +150,8 @@ def _everything_logged() -> Iterator[list[str]]:
 
     class Keeping(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
+            if record.name.startswith("httpcore") and "response_headers" in record.getMessage():
+                return  # the HTTP library's own account, at DEBUG, of what a server answered
             told.append(f"{self.format(record)} {record.args!r}")
 
     handler = Keeping()

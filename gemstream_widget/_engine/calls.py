@@ -154,6 +154,8 @@ class Calls:
     async def _await_decision(self, part: CallPart, tool: Tool) -> None:
         """Return when the call is decided: by a rule, by its policy, by a person, or by the time that ran out."""
         call, timeout_s = part.call, self._options.approval_timeout_s
+        if call.decision is not None:  # of a restored run: decided before it was asked about again
+            return
         ruled = self._rules.verdict(call.name, self._record.id)
         seen = replace(call, live_args=deepcopy(self._args[call.id]))  # a policy may keep it, and change it
         verdict, reason = (ruled, None) if ruled else judge(tool.approve or self._options.approve, seen)
