@@ -129,6 +129,8 @@ class Decoder:
                     self._detail("other", value, name)
             elif name == "usageMetadata" and isinstance(value, dict):
                 self._events.append(UsageReported(self._step, _counts(value)))
+            elif name in _PLAIN_DETAILS and value and value == self._seen.get(_PLAIN_DETAILS[name]):
+                continue  # most chunks tell their model and response anew
             elif name in ("error", "$error") and isinstance(value, dict) and "candidates" not in chunk:
                 raise _api_error(clean(value))
             else:

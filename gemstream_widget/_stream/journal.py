@@ -33,7 +33,7 @@ class Journal:
 
     def append_frame(self, at_s: float, chunk: object) -> int:
         """Keep what came of the last request, a wire dict or a Frame; its number."""
-        return self.chunks.append(max(0, self._steps - 1), at_s, chunk)
+        return self.chunks.append(self._steps - 1 if self._steps else 0, at_s, chunk)
 
 
 class Cursor:

@@ -25,6 +25,8 @@ from .patch import Op, Path
 __all__ = ["EventReader", "PatchReader"]
 
 
+_CONTAINERS = (dict, list)
+
 _SLICE_S = 0.008
 """How long a reader may go through a journal before others on its loop get their turn."""
 
@@ -119,20 +121,18 @@ class PatchReader:
         """Add operations, in order. Called by the record, under its lock."""
         latest = self._latest
         for op, path, value in ops:
-            held = latest.get(path)
-            container = op == "=" and isinstance(value, dict | list)
-            if held is not None and held[0] == op and not container:
-                if op == "+":
-                    held[2].append(value)
-                else:
-                    held[2] = value
-                continue
-            entry = [op, path, [value] if op == "+" else value]
-            self._waiting.append(entry)
-            if container:
+            if op == "=" and isinstance(value, _CONTAINERS):
+                self._waiting.append([op, path, value])
                 latest.clear()  # others may reach into this value: nothing joins across it
+                continue
+            held = latest.get(path)
+            if held is None or held[0] != op:
+                latest[path] = entry = [op, path, [value] if op == "+" else value]
+                self._waiting.append(entry)
+            elif op == "+":
+                held[2].append(value)
             else:
-                latest[path] = entry
+                held[2] = value
 
     def _seal(self) -> None:
         if self._waiting:

@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
-from weakref import WeakSet
+from weakref import ref
 
 from .._plain import Json
 from ..errors import RunFailed
@@ -31,7 +30,7 @@ from .state import State
 __all__ = ["Record"]
 
 
-_QUIET = (TextAdded, ArgsChanged, UsageReported, StepDetail)  # events that may wait for the next flush
+_QUIET = frozenset({TextAdded, ArgsChanged, UsageReported, StepDetail})  # events that may wait for the next flush
 
 _log = logging.getLogger(__name__)
 
@@ -54,8 +53,8 @@ class Record:
         self.state = self._fold.state
         self._clock = clock
         self._t0 = clock()
-        self._feeds: list[PatchReader] = []
-        self._readers: WeakSet[EventReader] = WeakSet()
+        self._feeds: tuple[PatchReader, ...] = ()  # replaced, never changed, as the readers: nobody locks to read them
+        self._readers: tuple[ref[EventReader], ...] = ()
         self._keeper: Callable[[], None] | None = None
 
     @property
@@ -146,25 +145,28 @@ class Record:
         return self._fold.stream_error
 
     def _take(self, events: list[Event]) -> None:
-        for event in events:
-            ops = apply(self.state, event)
-            for feed in self._feeds:
-                feed.push(ops)
+        ops = [op for event in events for op in apply(self.state, event)]
+        for feed in self._feeds:
+            feed.push(ops)
 
     # -- who is told ------------------------------------------------------------------------------------------------
 
     def _tell(self, events: list[Event]) -> None:
-        urgent = not all(isinstance(event, _QUIET) for event in events)
-        with self.lock:
-            readers, feeds = list(self._readers), list(self._feeds) if events else []
-            keeper = [] if self._keeper is None else [self._keeper]
-        tells: list[Callable[[], None]] = [*keeper, *(r.wake for r in readers)]
-        tells += [partial(feed.changed, urgent) for feed in feeds]
-        for tell in tells:
-            try:
-                tell()
-            except Exception:  # who cannot be told must not decide how the run goes
-                _log.exception("a reader of run %s could not be told", self.id)
+        if self._keeper is not None:
+            self._call(self._keeper)
+        for held in self._readers:
+            if (reader := held()) is not None:
+                self._call(reader.wake)
+        if self._feeds and events:
+            urgent = not _QUIET.issuperset(map(type, events))
+            for feed in self._feeds:
+                self._call(feed.changed, urgent)
+
+    def _call(self, tell: Callable[..., None], *told: bool) -> None:
+        try:
+            tell(*told)
+        except Exception:  # who cannot be told must not decide how the run goes
+            _log.exception("a reader of run %s could not be told", self.id)
 
     def keep(self, keeper: Callable[[], None]) -> None:
         """Call this, on whatever thread, after each entry. It must return at once."""
@@ -174,17 +176,17 @@ class Record:
         """All events from the run's start, for a reader on the loop that is running."""
         reader = EventReader(self.journal, Fold(self.journal.header, self.id))
         with self.lock:
-            self._readers.add(reader)
+            self._readers = (*(held for held in self._readers if held() is not None), ref(reader))
         return reader
 
     def feed(self) -> PatchReader:
         """A new feed of patches for a card. From any thread."""
         with self.lock:
             feed = PatchReader(self.id, self.lock, lambda: (self.state.snapshot(), self.now()))
-            self._feeds.append(feed)
+            self._feeds = (*self._feeds, feed)
         return feed
 
     def drop_feed(self, feed: PatchReader) -> None:
         """Stop telling a feed. From any thread."""
         with self.lock:
-            self._feeds = [f for f in self._feeds if f is not feed]
+            self._feeds = tuple(f for f in self._feeds if f is not feed)

@@ -46,9 +46,8 @@ class Usage:
     def report(self, raw: Wire) -> None:
         """Take over what one usageMetadata object reports."""
         self.raw = raw
-        for wire_name, name in USAGE_FIELDS.items():
-            value = raw.get(wire_name)
-            if isinstance(value, int):
+        for wire_name, value in raw.items():
+            if isinstance(value, int) and (name := USAGE_FIELDS.get(wire_name)) is not None:
                 setattr(self, name, value)
 
     def __add__(self, other: Usage) -> Usage:
