@@ -67,12 +67,13 @@ def _text_added(state: State, event: TextAdded) -> list[Op]:
 
 
 def _usage_reported(state: State, event: UsageReported) -> list[Op]:
-    state.steps[event.step].hops[-1].report(event.raw)
-    tokens = state.usage.total_token_count if len(state.steps) > 1 else state.steps[0].usage.total_token_count
-    if tokens == state.tokens:
+    usage = state.steps[event.step].hops[-1]
+    before = usage.total_token_count
+    usage.report(event.raw)
+    if usage.total_token_count == before:
         return []
-    state.tokens = tokens
-    return [("=", ("tokens",), tokens)]
+    state.tokens = (state.tokens or 0) + (usage.total_token_count or 0) - (before or 0)  # over all steps and hops
+    return [("=", ("tokens",), state.tokens)]
 
 
 def _part_started(state: State, event: PartStarted) -> list[Op]:
