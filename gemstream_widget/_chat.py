@@ -191,7 +191,7 @@ class Chat:
     def _restore(self, stored: StoredChat) -> None:
         """Take over earlier turns and runs. Those that wait for decisions go on."""
         self._branches = Branches(stored.history)
-        self._appender = None  # until all of it is there
+        self._file = None  # until all of it is there
         stored.restore(self._branches, self._restored_run)
         self._record_anew()
         for run in self.runs:

@@ -63,7 +63,7 @@ def violations(body: Json, *, model: str, vertex: bool = False, issued: Issued |
 def needs_signatures(model: str) -> bool:
     """Whether this model refuses calls without a thought signature: Gemini 3 and newer, and `-latest` names."""
     name = model.rsplit("/", 1)[-1]
-    if version := re.match(r"gemini-(\d+)", name):
+    if version := re.match(r"gemini-(\d{1,9})", name):
         return int(version[1]) >= 3
     return name == "demo" or re.fullmatch(r"gemini-.*-latest", name) is not None
 
