@@ -27,6 +27,7 @@ from gemstream_widget.errors import RunFailed
 from tests.conftest import corpus_streams
 from tests.told import state_of, told
 
+from .growth import growth_faults
 from .judge import Watcher
 from .report import Control, Found, Row
 from .sessions import Session, frame
@@ -42,6 +43,7 @@ def measure(setting: Setting) -> Found:
     """Live state, late and early readers, pages, saved, loaded and recorded chats agree; broken files are refused."""
     with tempfile.TemporaryDirectory() as folder:
         rows = [_sessions(setting, Path(folder)), _spoiled(setting, Path(folder)), _cut(setting, Path(folder))]
+        rows.append(_long(setting, Path(folder)))
         if corpus_streams():
             rows.append(_recorded(setting, Path(folder)))
     return Found(rows, skipped=() if corpus_streams() else (_NO_CORPUS,))
@@ -206,7 +208,7 @@ async def _session(seed: int, folder: Path) -> list[str]:
 
 def _sessions(setting: Setting, folder: Path) -> Row:
     failures: list[str] = []
-    count = setting.count(1500, 25)
+    count = setting.count(1500, 15)
     for seed in range(count):
         failures += asyncio.run(_session(seed, folder))
     return Row("whole sessions read the same live, late, saved, loaded, recorded", count, failures, _control(folder))
@@ -282,7 +284,7 @@ def _spoiled(setting: Setting, folder: Path) -> Row:
     chance = random.Random(13)
     files = [[json.loads(line) for line in data.splitlines()] for data in _files(setting.count(60, 8), folder)]
     failures: list[str] = []
-    count = setting.count(20_000, 400)
+    count = setting.count(20_000, 200)
     path = folder / "spoiled.jsonl"
     for _ in range(count):
         write(edited(chance.choice(files), chance), path)
@@ -307,7 +309,19 @@ def _cut(setting: Setting, folder: Path) -> Row:
         noticed = bool(cut_faults(data, range(len(data) - 200, len(data), 20), path))
     count = sum(len(data) + 1 for data in files) // setting.count(1, 5)
     return Row(
-        "files cut at every byte: read up to the last whole line", count, failures, Control("one line less", noticed)
+        "files cut at every byte: read up to the last whole line",
+        count,
+        failures,
+        Control("a reader that gives one line less", noticed),
+    )
+
+
+def _long(setting: Setting, folder: Path) -> Row:
+    turns, path = setting.count(500, 50), folder / "long.jsonl"
+    noticed = bool(growth_faults(50, path, keep=True))
+    control = Control("a list that keeps every history", noticed)
+    return Row(
+        "turns, the first with a picture: file and memory grow linearly", turns, growth_faults(turns, path), control
     )
 
 
