@@ -133,6 +133,8 @@ def test_half_a_surrogate_pair_reaches_no_page(tmp_path: Path) -> None:
             json.dumps(state, ensure_ascii=False).encode()
         assert "half \ufffd" in watcher.page["parts"][1]["call"]["printed"]
         assert "half \ufffd" in str(run.error)
+        kept = [entry for _, entry in run._record.journal.entries if entry.kind == "print"]
+        assert "half \ufffd" in str(kept)  # as it is read from a file
 
     asyncio.run(main())
 

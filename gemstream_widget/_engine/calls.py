@@ -200,7 +200,7 @@ class Calls:
         def printed(text: str) -> None:
             nonlocal room
             if text and room > 0:
-                text = redact(text, addresses=False)
+                text = redact(clean_text(text), addresses=False)
                 text, room = text[:room], room - len(text)
                 text = text if room > 0 else f"{text}\n(more output is not kept)"
                 with suppress(RuntimeError):  # a tool that was abandoned outlives even its loop
