@@ -122,6 +122,8 @@ def _texts(chunk: Any) -> Iterator[str]:
 
 def _differ(a: Any, b: Any) -> bool:
     """Whether two values are not the same, however deep or large what they hold is."""
+    if a is b or not _no_json([a, b]):
+        return a is not b and json.dumps(a) != json.dumps(b)
     pairs = [(a, b)]
     while pairs:
         one, other = pairs.pop()
@@ -141,9 +143,9 @@ def _differ(a: Any, b: Any) -> bool:
 
 
 def _no_json(value: Any) -> bool:
-    """Whether it cannot be written as JSON: too deep, or too large a number. Then it is kept as the object it is."""
+    """Whether it cannot be written as JSON: too deep, too large a number, or none at all (NaN)."""
     try:
-        json.dumps(value)
+        json.dumps(value, allow_nan=False)
     except (RecursionError, ValueError):
         return True
     return False
@@ -310,7 +312,7 @@ async def _save_and_load(chunks: list[Any], path: Path) -> list[str]:
         same = _plain(loaded.snapshot()) | {"id": run.id}
         for part in same["parts"]:
             part["run"] = run.id
-        if _no_json(chunks):  # what is too deep is cut where the file begins
+        if _no_json(chunks):  # a file holds what can be shown of it
             return faults
         if same != _plain(run.snapshot()):
             faults.append("the saved chat came back different")
