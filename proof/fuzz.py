@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import json
+import marshal
 import math
 import os
 import random
@@ -121,25 +122,8 @@ def _texts(chunk: Any) -> Iterator[str]:
 
 
 def _differ(a: Any, b: Any) -> bool:
-    """Whether two values are not the same, however deep or large what they hold is."""
-    if a is b or not _no_json([a, b]):
-        return a is not b and json.dumps(a) != json.dumps(b)
-    pairs = [(a, b)]
-    while pairs:
-        one, other = pairs.pop()
-        if type(one) is not type(other):
-            return True
-        if isinstance(one, dict):
-            if list(one) != list(other):
-                return True
-            pairs += [(one[name], other[name]) for name in one]
-        elif isinstance(one, list):
-            if len(one) != len(other):
-                return True
-            pairs += zip(one, other, strict=True)
-        elif one != other and one == one:  # NaN is not itself
-            return True
-    return False
+    """However deep or large they are. In a form of Python's own that tells no strings apart by identity."""
+    return a is not b and marshal.dumps(a, 0) != marshal.dumps(b, 0)
 
 
 def _no_json(value: Any) -> bool:
