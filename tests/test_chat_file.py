@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,3 +104,15 @@ def test_what_came_before_a_place_stands_above_it() -> None:
 
     kinds = asyncio.run(main())
     assert kinds.index("end") < [place for place, kind in enumerate(kinds) if kind == "run"][1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes and links are POSIX's")
+def test_saving_over_a_private_file_keeps_it_private_and_a_link_a_link(tmp_path: Path) -> None:
+    path, link = saved(tmp_path / "chat.jsonl", 1), tmp_path / "link.jsonl"
+    path.chmod(0o600)
+    link.symlink_to(path)
+    saved(link, 2)
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(gem.load_chat(path).runs) == 2
+    assert sorted(tmp_path.iterdir()) == [path, link]

@@ -13,7 +13,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import MISSING, fields
 from functools import cache
 from pathlib import Path
@@ -78,17 +80,21 @@ def entry_line(run: int, item: Entry | Chunk) -> Json:
 
 
 def write_lines(path: str | Path, lines: Iterable[Json]) -> None:
-    """Write a file whole, or not at all: what was there before is not lost in the middle. Raises OSError."""
-    target = Path(path)
+    """Write a file whole, or not at all: what was there before is not lost in the middle. Who may read a file that is
+    there may read the new one, and nobody else; a link goes on to lead there. Raises OSError.
+    """
+    target = Path(os.path.realpath(path))
     beside = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
         with beside.open("wb") as file:
+            with suppress(FileNotFoundError):
+                shutil.copymode(target, beside)  # before anything is in it
             for ready in _without_keys(lines):
                 encode(ready, text := bytearray())
                 file.write(text)
         os.replace(beside, target)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(target)) from error  # the file that the caller knows of
+        raise OSError(error.errno, error.strerror, str(path)) from error  # the file that the caller knows of
     finally:
         beside.unlink(missing_ok=True)
 
