@@ -338,6 +338,23 @@ def test_the_thread_rests_as_long_as_it_works_until_it_must_hurry(
     assert set(rests) == {0}
 
 
+def test_lines_that_cannot_be_had_are_told_as_a_disk_that_fails_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def pull() -> list[Line]:
+        raise KeyError("on purpose")
+
+    appender = Appender(tmp_path / "a.jsonl", pull)
+    appender.wake()
+    until(lambda: not threads())
+    appender.wake()
+    assert not appender.close(1)
+    assert isinstance(appender.error, KeyError)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "on purpose" in caplog.text
+    assert not threads()
+
+
 def test_a_disk_that_fails_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("")
     journal = Journal(tmp_path / "file" / "a.jsonl")

@@ -42,14 +42,13 @@ class Appender:
     line; a file that is there goes on, on a new line.
 
     `pull` gives the lines that are new since it was last asked, `[]` where none is; the list is the appender's from
-    then on. It is called on the thread of the appender only. A disk that fails is told once, as a warning; nothing more
-    is written then, and nobody is disturbed.
-    A forked child writes nothing.
+    then on. It is called on the thread of the appender only. A disk or `pull` that fails is told once, as a
+    warning; nothing more is written then, and nobody is disturbed. A forked child writes nothing.
     """
 
     def __init__(self, path: str | Path, pull: Callable[[], list[Json]]) -> None:
         self.path = Path(path)
-        self.error: OSError | None = None
+        self.error: Exception | None = None
         """Why nothing is written any more."""
         self._pull = pull
         self._pid = os.getpid()
@@ -114,10 +113,9 @@ class Appender:
                     self._rings(_GATHER_S)  # cut short where the file is closed
                 last = self._closed or not rung
                 self._rung = False  # before the lines are taken: whoever rings from here on is heard
-                lines = self._pull()
                 try:
-                    self._append(lines, last)
-                except OSError as error:
+                    self._append(self._pull(), last)
+                except Exception as error:  # also a fault of ours: a thread that ended for it would say nothing
                     self._fail(error)
                     return
                 if last and self._leave():
@@ -174,7 +172,7 @@ class Appender:
             left = left[self._file.write(left) :]
         self._pace.begin()  # the disk is waited for without the interpreter
 
-    def _fail(self, error: OSError) -> None:
+    def _fail(self, error: Exception) -> None:
         self.error = error
         self._closed = True
         if self._file is not None:
