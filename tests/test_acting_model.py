@@ -103,7 +103,7 @@ async def play(count: int, tokens: list[Token]) -> list[Wire]:
             run.stop()
         elif token[0] == "timeout" and (acting := run._driver._calls) is not None:
             for waiting in run.pending:
-                part = run._record.state.call_part(waiting.id)
+                part = run._record.state.calls.get(waiting.id)
                 assert part is not None
                 acting._record_decision(part, "timeout", "timeout")
         elif token[0] == "decide":

@@ -94,10 +94,6 @@ class State:
     def tool_calls(self) -> list[ToolCall]:
         return [part.call for part in self.calls.values()]
 
-    def call_part(self, call_id: str) -> CallPart | None:
-        """The part of a call, by our id."""
-        return self.calls.get(call_id)
-
     def parts_of(self, step: int) -> list[Part]:
         return [part for part in self.parts if part.step == step]
 
