@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gemstream_widget._stream.chunks import Chunk, ChunkLog
+from gemstream_widget._stream.chunks import Chunk, ChunkLog, Frame
 from tests.wire import chunk, text
 
 
@@ -42,3 +42,24 @@ def test_what_is_no_json_is_kept_too() -> None:
         log.append(0, n, odd if n == 5 else n)
     assert repr(log[5].wire) == repr(odd)
     assert [c.wire for c in log[64:]] == list(range(64, 130))
+
+
+@pytest.mark.parametrize("count", [3, 64, 100])
+def test_a_source_may_go_on_using_the_chunk_it_gave(count: int) -> None:
+    log, one = ChunkLog(), chunk(text(""))
+    for n in range(count):
+        one["candidates"][0]["content"]["parts"][0]["text"] = str(n)
+        log.append(0, n, one)
+    one.clear()
+    assert [c.wire["candidates"][0]["content"]["parts"][0]["text"] for c in log] == [str(n) for n in range(count)]
+
+
+def test_texts_frames_and_what_is_no_json_come_back_as_what_they_are() -> None:
+    log = ChunkLog()
+    given = ["{}", Frame('data: {"a": 1}\r\n\r\n'), None, float("inf"), '"', {1, 2}]
+    for n in range(130):
+        log.append(0, n, given[n % len(given)] if n >= 64 else given[n % 4])
+    for n, one in enumerate(log):
+        wanted = given[n % len(given)] if n >= 64 else given[n % 4]
+        assert (one.raw or one.wire) == wanted
+        assert log[n] == one

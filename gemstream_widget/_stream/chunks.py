@@ -1,7 +1,8 @@
 """The log of every chunk a run received, with its arrival: nothing the model sent is ever lost.
 
-A parsed chunk takes many times the memory of its text, so full blocks are packed and compressed. They are
-unpacked when someone reads them. What is read is the reader's own: changing it changes nothing here.
+A parsed chunk takes many times the memory of its text, so it is kept in Python's own packed form, compressed in full
+blocks, and parsed when someone reads it. So a source may go on using the chunk it gave, and what is read is the
+reader's own: changing either changes nothing here.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class ChunkLog(Sequence[Chunk]):
 
     def __init__(self) -> None:
         self._full: list[bytes | list[Any]] = []  # packed; as they are where they cannot be written as JSON
-        self._block: list[Any] = []
+        self._block: list[Any] = []  # what `_kept` makes of each
         self._at_s = array("d")
         self._steps = array("L")
         self._unpacked: tuple[int, list[Any]] = (-1, [])
@@ -78,7 +79,7 @@ class ChunkLog(Sequence[Chunk]):
     def append(self, step: int, at_s: float, chunk: Any) -> int:
         """Keep a chunk, a wire dict or a Frame; its number."""
         block, number = self._block, len(self._at_s)
-        block.append(chunk)
+        block.append(_kept(chunk))
         self._steps.append(step)
         self._at_s.append(at_s)  # last: from now on it is there
         if len(block) == self._BLOCK:
@@ -97,19 +98,19 @@ class ChunkLog(Sequence[Chunk]):
         with self._lock:
             is_full = block < len(self._full)
             held = self._full[block] if is_full else self._block[place:]
-        chunks = _unpack(held)[place:] if is_full else [_copy(chunk) for chunk in held]
-        return [self._chunk(number + n, chunk) for n, chunk in enumerate(chunks)]
+        kept = _unpack(held)[place:] if is_full else held
+        return [self._chunk(number + n, _read(one)) for n, one in enumerate(kept)]
 
     def _held(self, number: int) -> Any:
         block, place = divmod(number, self._BLOCK)
         with self._lock:
             if block >= len(self._full):
-                return _copy(self._block[place])
-            held, chunks = self._unpacked
+                return _read(self._block[place])
+            held, kept = self._unpacked
             if held != block:  # reading in order unpacks each block once
-                chunks = _unpack(self._full[block])
-                self._unpacked = (block, chunks)
-            return _copy(chunks[place])
+                kept = _unpack(self._full[block])
+                self._unpacked = (block, kept)
+            return _read(kept[place])
 
     def _chunk(self, number: int, held: Any) -> Chunk:
         wire, raw = (held.wire, held) if isinstance(held, Frame) else (held, None)
@@ -135,33 +136,38 @@ class ChunkLog(Sequence[Chunk]):
             yield from chunks
 
 
-def _copy(chunk: Any) -> Any:
-    """A copy that shares nothing with it; the chunk itself where it is nothing that can be packed."""
+def _kept(chunk: Any) -> Any:
+    """A chunk's packed form, which costs a fraction of JSON's and stays in this process; a Frame, and what cannot be
+    packed, as it is.
+    """
     if isinstance(chunk, Frame):
         return chunk
     try:
-        return marshal.loads(_dumped(chunk))
-    except (TypeError, ValueError, RecursionError):
-        return chunk
-
-
-def _dumped(value: Any) -> bytes:
-    """In Python's own form, which costs a fraction of JSON's: it stays in this process."""
-    try:
-        return marshal.dumps(value)
+        return marshal.dumps(chunk)
     except ValueError:  # of a class of somebody's, perhaps a kind of dict
-        return marshal.dumps(json.loads(json.dumps(value)))
+        return _kept_as_json(chunk)
 
 
-def _pack(chunks: list[Any]) -> bytes | list[Any]:
-    """What reads back as the same; the chunks themselves where they cannot be packed."""
+def _kept_as_json(chunk: Any) -> Any:
     try:
-        return zlib.compress(_dumped([str(c) if isinstance(c, Frame) else [c] for c in chunks]), 1)
+        return marshal.dumps(json.loads(json.dumps(chunk)))
     except (TypeError, ValueError, RecursionError):
-        return chunks
+        return chunk  # no bytes: those can be packed
+
+
+def _read(kept: Any) -> Any:
+    """The chunk that `_kept` was given."""
+    return marshal.loads(kept) if isinstance(kept, bytes) else kept
+
+
+def _pack(block: list[Any]) -> bytes | list[Any]:
+    """What is kept of a block, compressed; as it is where not all of it is packed."""
+    if not all(isinstance(kept, bytes | Frame) for kept in block):
+        return block
+    return zlib.compress(marshal.dumps([str(kept) if isinstance(kept, Frame) else kept for kept in block]), 1)
 
 
 def _unpack(packed: bytes | list[Any]) -> list[Any]:
     if isinstance(packed, list):
-        return [_copy(chunk) for chunk in packed]
-    return [Frame(one) if isinstance(one, str) else one[0] for one in marshal.loads(zlib.decompress(packed))]
+        return packed
+    return [Frame(one) if isinstance(one, str) else one for one in marshal.loads(zlib.decompress(packed))]
