@@ -23,6 +23,7 @@ from typing import Any
 import gemstream_widget as gem
 from gemstream_widget._engine.source import ListSource
 from gemstream_widget._stream import entries
+from gemstream_widget._stream.journal import Journal
 from gemstream_widget._stream.record import Record
 
 from .setting import Setting
@@ -41,7 +42,7 @@ class Pipeline:
 
     def __init__(self) -> None:
         header = entries.Header(run="benchmark", model="m", demo=False, prompt=[], started_at=0.0)
-        self.record = Record(header, "r1")
+        self.record = Record(Journal(header), "r1")
         self.feed = self.record.feed()
         self.bytes = 0
         self.record.keep(lambda: None)  # as a chat does

@@ -199,8 +199,8 @@ class Chat:
                 self._start(run, loop_for(self.options.runner))
 
     def _restored_run(self, journal: Journal, parent: Node) -> Run:
-        run = self._new_run(journal.header, parent)
-        run._restore(journal)
+        run = self._new_run(journal, parent)
+        run._restore()
         return run
 
     def send(self, prompt: Any, *, after: Run | EllipsisType | None = ...) -> Run:
@@ -406,7 +406,7 @@ class Chat:
             attachments=given.attachments,
             queued=queued,
         )
-        run = self._new_run(header, parent, token)
+        run = self._new_run(Journal(header), parent, token)
         self._branches.add(run, parent)
         self._start(run, loop)
         return run
@@ -416,12 +416,12 @@ class Chat:
         run._start(loop)
         run._record.ended.add_done_callback(self._advance)
 
-    def _new_run(self, header: Header, parent: Node, token: str | None = None) -> Run:
+    def _new_run(self, journal: Journal, parent: Node, token: str | None = None) -> Run:
         """A run that goes on after what is said up to `parent`. That is over by its first request, and changes no
         more.
         """
-        options, branches = self.options, self._branches
-        record = Record(header, f"r{next(_run_numbers)}", clock=options.clock)
+        options, branches, header = self.options, self._branches, journal.header
+        record = Record(journal, f"r{next(_run_numbers)}", clock=options.clock)
 
         def request(said: list[Wire]) -> Request:
             self._check_tokens()

@@ -52,7 +52,7 @@ class ChatLines:
     def _entries(self) -> Iterator[Json]:
         for place, (run, cursor) in list(self._cursors.items()):
             over = run.done  # before the last look
-            while (item := cursor.take()) is not None:
+            for item in cursor:
                 yield entry_line(place, item)
             if over:
                 del self._cursors[place]

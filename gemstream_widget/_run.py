@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator
 from concurrent import futures
 from copy import deepcopy
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast, get_args
 
@@ -25,7 +26,7 @@ from ._engine.turn import Turn
 from ._plain import Json, Wire, shorten
 from ._request import turns
 from ._stream.chunks import ChunkLog
-from ._stream.journal import Cursor, Journal
+from ._stream.journal import Cursor
 from ._stream.parts import Decision, Part, Scope, ToolCall
 from ._stream.readers import EventReader, PatchReader
 from ._stream.record import Record
@@ -112,11 +113,11 @@ class Run:
     def _give_turn(self) -> None:
         self._driver.give_turn()
 
-    def _restore(self, journal: Journal) -> None:
-        """Take over what this journal tells, before anything else. Where calls were waiting, the run can be started,
+    def _restore(self) -> None:
+        """Take over what its journal holds, before anything else. Where calls were waiting, the run can be started,
         and waits for the same decisions; anything else that was going has ended.
         """
-        restore(self._record, journal, self._next_offers)
+        restore(self._record, self._next_offers)
         if self.error is not None:
             self.error.run = self
 
@@ -436,8 +437,8 @@ class Run:
         before it stays behind. Raises OSError.
         """
         journal = self._record.journal
-        items = iter(Cursor(journal).take, None)
-        write_lines(path, [first_line(), run_line(0, None, journal.header), *(entry_line(0, item) for item in items)])
+        entries = (entry_line(0, item) for item in Cursor(journal))
+        write_lines(path, chain([first_line(), run_line(0, None, journal.header)], entries))
 
     # -- showing ----------------------------------------------------------------------------------------------------
 

@@ -64,8 +64,8 @@ def folds_of(path: Path, names: dict[str, str]) -> dict[str, Fold]:
             add_line(journals[line["run"]], line)
     folds: dict[str, Fold] = {}
     for journal in journals.values():
-        fold, cursor = Fold(journal.header, names[journal.header.run]), Cursor(journal)
-        while (item := cursor.take()) is not None:
+        fold = Fold(journal.header, names[journal.header.run])
+        for item in Cursor(journal):
             fold.take(item)
         folds[journal.header.run] = fold
     return folds

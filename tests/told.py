@@ -15,9 +15,9 @@ from gemstream_widget._stream.state import State
 def told(run: gem.Run) -> tuple[list[Event], Fold]:
     """The events so far, folded anew from the run's journal, and that fold."""
     journal = run._record.journal
-    fold, cursor = Fold(journal.header, run.id), Cursor(journal)
+    fold = Fold(journal.header, run.id)
     events = fold.opening()
-    while (item := cursor.take()) is not None:
+    for item in Cursor(journal):
         events += fold.take(item)
     return events, fold
 

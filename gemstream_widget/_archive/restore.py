@@ -1,12 +1,10 @@
-"""A run that was kept, taken over: its journal is played, and what it broke off in the middle of has ended."""
+"""A run that was kept, taken over: its journal is replayed, and what it broke off in the middle of has ended."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from .._stream import entries
-from .._stream.chunks import Chunk
-from .._stream.journal import Cursor, Journal
 from .._stream.machine import RUN_TABLE, next_state
 from .._stream.record import Record
 from .._stream.values import NOT_SENT, TAKEN_BACK, Offers
@@ -18,12 +16,12 @@ _LEFT_BEHIND = NOT_SENT | {"message": "The chat was saved while the prompt waite
 _INTERRUPTED = "The kernel ended while the tool ran; nobody knows what it did."
 
 
-def restore(record: Record, journal: Journal, offers: Callable[[str, RunFailed | None], Offers]) -> None:
-    """Let a new record tell what `journal` tells. Where it stops while calls wait for decisions, the run is left
+def restore(record: Record, offers: Callable[[str, RunFailed | None], Offers]) -> None:
+    """Let a new record tell what its journal holds. Where that stops while calls wait for decisions, the run is left
     "acting", for a driver to go on with; anything else that was going has ended. `offers` says what may follow then.
     Raises ValueError, IllegalTransition and others where the entries are not those of a run.
     """
-    now_s = _play(record, journal)
+    now_s = record.replay()
     record.restart_clock(now_s)
     state = record.state
     if record.done:
@@ -49,15 +47,3 @@ def restore(record: Record, journal: Journal, offers: Callable[[str, RunFailed |
     event = "stop" if state.status == "pending" else "children_ended"
     ended = next_state(RUN_TABLE, state.status, event)
     record.add(entries.End(now_s, event, offers=offers(ended, None)))
-
-
-def _play(record: Record, journal: Journal) -> float:
-    """Add the journal's entries; the time of the last of them."""
-    cursor, now_s = Cursor(journal), 0.0
-    while (item := cursor.take()) is not None:
-        now_s = max(now_s, item.at_s)
-        if isinstance(item, Chunk):
-            record.add_frame(item.wire if item.raw is None else item.raw, item.at_s)
-        else:
-            record.add(item)
-    return now_s

@@ -37,13 +37,19 @@ class Journal:
 
 
 class Cursor:
-    """Reads a journal from its beginning, at its reader's own pace. For one thread at a time."""
+    """Reads a journal from its beginning, at its reader's own pace. For one thread at a time. Iterating gives what is
+    there now, and goes on later where it ended.
+    """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._entry = 0
         self._frame = 0
         self._chunks: Iterator[Chunk] = iter(())  # those of the block that is being read
+
+    def __iter__(self) -> Iterator[Entry | Chunk]:
+        while (item := self.take()) is not None:
+            yield item
 
     def take(self) -> Entry | Chunk | None:
         """The next entry or chunk; None where there is none yet. Entries are the journal's own, chunks are a copy."""

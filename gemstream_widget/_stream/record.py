@@ -16,11 +16,11 @@ from weakref import ref
 
 from .._plain import Json
 from ..errors import RunFailed
-from .chunks import ChunkLog, Frame
-from .entries import End, Entry, Header
+from .chunks import Chunk, ChunkLog, Frame
+from .entries import End, Entry
 from .events import ArgsChanged, Event, StepDetail, TextAdded, UsageReported
 from .fold import Fold
-from .journal import Journal
+from .journal import Cursor, Journal
 from .machine import RUN_TABLE, is_terminal
 from .parts import CallPart
 from .readers import EventReader, PatchReader
@@ -36,20 +36,20 @@ _log = logging.getLogger(__name__)
 
 
 class Record:
-    """The journal of the run that `header` stands over, the state it has led to, and its readers: feeds of cards,
-    streams of events, and whoever keeps it in a file.
+    """The journal of a run, the state it has led to, and its readers: feeds of cards, streams of events, and whoever
+    keeps it in a file. What `journal` holds already is taken over by `replay`.
 
     `id` is what the run is called in this kernel. `clock` counts seconds, from now on, or from the turn where the run
     is queued. Changed on the run's loop only, save for a Stop; read from any thread, under `lock` where a change must
     not come in between.
     """
 
-    def __init__(self, header: Header, id: str, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.journal = Journal(header)
+    def __init__(self, journal: Journal, id: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.journal = journal
         self.ended: Future[None] = Future()
         """Done once the terminal event is told."""
         self.lock = threading.RLock()
-        self._fold = Fold(header, id)
+        self._fold = Fold(journal.header, id)
         self.state = self._fold.state
         self._clock = clock
         self._t0 = clock()
@@ -131,8 +131,7 @@ class Record:
                 self._take(events)
             self._tell(events)
         finally:
-            if isinstance(entry, End) and self.done and not self.ended.done():  # whoever waits goes on
-                self.ended.set_result(None)
+            self._note_end(entry)
 
     def add_frame(self, chunk: Any, at_s: float) -> RunFailed | None:
         """A chunk of the last request came, a wire dict or a Frame. Gives `failure` where it holds an error object."""
@@ -143,6 +142,22 @@ class Record:
             self._take(events)
         self._tell(events)
         return self._fold.stream_error
+
+    def replay(self) -> float:
+        """Take over what the journal holds, before anything else happens and anybody is told; the time of the last of
+        it. Raises IllegalTransition and others where these are not the entries of a run.
+        """
+        now_s = 0.0
+        with self.lock:
+            for item in Cursor(self.journal):
+                now_s = max(now_s, item.at_s)
+                self._fold.take(item)
+                self._note_end(item)
+        return now_s
+
+    def _note_end(self, item: Entry | Chunk) -> None:
+        if isinstance(item, End) and self.done and not self.ended.done():  # whoever waits goes on
+            self.ended.set_result(None)
 
     def _take(self, events: list[Event]) -> None:
         ops = [op for event in events for op in apply(self.state, event)]
