@@ -424,7 +424,6 @@ class Chat:
         record = Record(journal, f"r{next(_run_numbers)}", clock=options.clock)
 
         def request(said: list[Wire]) -> Request:
-            self._check_tokens()
             if token is not None and not said:  # what its answer goes on with was asked for without that answer
                 return replace(_request(options, branches.asked(parent), []), token=token)
             return _request(options, branches.contents(parent), said)

@@ -84,8 +84,8 @@ class Run:
         again: Callable[[Run, Again], Run],
         turn: Turn | None = None,
     ) -> None:
-        """`request` makes the next request from the run's own contents, and `check` stands before a further hop of it;
-        `offers`, `again` and `turn` are the chat's.
+        """`check` stands before each request, which `request` makes from the run's own contents; `offers`, `again` and
+        `turn` are the chat's.
         """
         self._record = record
         self._offers_after = offers

@@ -54,9 +54,9 @@ _log = logging.getLogger(__name__)
 class Driver:
     """Carries out the run that `record` tells of. Made anywhere; from `start` on it lives on one loop.
 
-    `rules` are the chat's. `source` is asked with what `request` gives; `check` raises TokenLimitReached
-    where a further hop would pass the limit. `offers` gives what a reader is offered, of the
-    state the run is about to end in and what made it fail. `turn` is what a run waits for that is queued.
+    `rules` are the chat's. `source` is asked with what `request` gives, after `check`, which raises TokenLimitReached
+    where the request would pass the limit. `offers` gives what a reader is offered, of the state the run is about to
+    end in and what made it fail. `turn` is what a run waits for that is queued.
     """
 
     def __init__(
@@ -154,27 +154,22 @@ class Driver:
         self._end_cancelled()
 
     async def _run_step(self) -> None:
-        """One request and its stream, and what follows from how it ended."""
+        """One request and its stream, or several hops, and what follows from how they ended."""
         record = self._record
         try:
+            self._check()
             request = self._request()
+            record.add(entries.Request(record.now(), self._told(request)))
+            error = await self._run_hop(request)
+            for _ in range(1, self._options.max_hops):
+                if (token := self._next_token(error)) is None:
+                    break
+                self._check()
+                record.add(entries.Hop(record.now()))
+                error = await self._run_hop(replace(request, token=token))
         except TokenLimitReached as reached:
             self._end_at_limit(reached)
             return
-        record.add(entries.Request(record.now(), self._told(request)))
-        error = await self._run_hop(request)
-        for _ in range(1, self._options.max_hops):
-            token = self._next_token(error)
-            if token is None:
-                break
-            try:
-                self._check()
-            except TokenLimitReached as reached:
-                self._close_step(None)
-                self._end_at_limit(reached)
-                return
-            record.add(entries.Hop(record.now()))
-            error = await self._run_hop(replace(request, token=token))
         self._end_step(error)
 
     async def _run_hop(self, request: Request) -> RunFailed | None:
@@ -274,7 +269,8 @@ class Driver:
             self._move("calls_done")
 
     def _end_at_limit(self, reached: TokenLimitReached) -> None:
-        """Before a request that is not sent. What the steps before it brought is an answer as far as it goes."""
+        """Before a request that is not sent. What those before it brought is an answer as far as it goes."""
+        self._close_step(None)
         if self._record.state.steps:
             self._end("limit", stopped_by="max_tokens_total", notice=reached.notice)
         else:
