@@ -55,11 +55,12 @@ class Branches:
         self._places[run.id] = node = self._grow(Node(run, parent))
         return node
 
-    def leave(self, run: Run, end: Node) -> Node:
-        """In place of this run, what it leaves is said, for another to take over. `end` is where its branch ends: there
-        may be a repair behind it. Raises NothingToRepeat where that has in it what came of the answer.
+    def leave(self, node: Node, end: Node) -> Node:
+        """In place of the run at this node, what it leaves is said, for another to take over. `end` is where its branch
+        ends: there may be a repair behind it. Raises NothingToRepeat where that has in it what came of the answer.
         """
-        before = self._places[run.id].parent
+        run, before = node.said, node.parent
+        assert isinstance(run, Run)
         assert before is not None  # a run has a place before it, if only the root
         if end.opens:
             if run.contents() or not run._record.state.prompt:
@@ -117,24 +118,26 @@ class Branches:
                 break
         said: list[Wire] = []
         for one in reversed(read):
-            if (
-                isinstance(one.said, Run)
-                and not one.said._record.state.prompt
-                and is_unanswered(one.said._record.state)
-            ):
+            state = one.said._record.state if isinstance(one.said, Run) else None
+            if state is not None and not state.prompt and is_unanswered(state):
                 said = without_prompt(said)  # it took over a prompt, and brought no answer either
             said += _contents(one)
         return said
 
     def asked(self, node: Node) -> list[Wire]:
         """What the last request of the run at this node said."""
-        run, parent = node.said, node.parent
+        run, before = node.said, _continued(node)
         assert isinstance(run, Run)
-        assert parent is not None
-        state = run._record.state
-        if not state.prompt and len(state.steps) == 1 and isinstance(parent.said, Run):  # it asked for the same answer
-            return self.asked(parent)
-        return [*self.contents(parent), *run._unfinished()]
+        assert node.parent is not None
+        if before is not None and len(run.steps) == 1:  # it asked for the same answer
+            return self.asked(before)
+        return [*self.contents(node.parent), *run._unfinished()]
+
+    def beginning(self, node: Node) -> Node:
+        """Where the answer begins that the run at this node goes on with; the node itself, where it began one."""
+        while (before := _continued(node)) is not None:
+            node = before
+        return node
 
     def parent(self, run: Run) -> Run | None:
         """The run that this one goes on after; None at the beginning."""
@@ -151,6 +154,12 @@ def _way(node: Node | None) -> Iterator[Node]:
     while node is not None:
         yield node
         node = node.parent
+
+
+def _continued(node: Node) -> Node | None:
+    """Where the run is that the one at this node goes on with right where its answer stands."""
+    is_rest = isinstance(node.said, Run) and not node.said._record.state.prompt
+    return node.parent if is_rest and node.parent is not None and isinstance(node.parent.said, Run) else None
 
 
 def _contents(node: Node) -> list[Wire]:

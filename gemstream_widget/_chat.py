@@ -229,9 +229,8 @@ class Chat:
         with self._lock:
             if self._going is None:
                 return self._ask(given, self._branches.head)
-            return self._begin(
-                given, parent=self._branches.head, queued=True
-            )  # whoever ends the one before it waits for the lock
+            # whoever ends the run before it waits for the lock
+            return self._begin(given, parent=self._branches.head, queued=True)
 
     def _at(self, after: Run | EllipsisType | None) -> Node:
         """The place that a prompt goes on after."""
@@ -272,28 +271,23 @@ class Chat:
                 raise NothingToRepeat("There is nothing to try again: nothing was sent yet. Send a prompt instead.")
             place = self._place(last)
             if wanted == "anew":
-                return self._ask_anew(last, place, named=given is not None)
+                return self._ask_anew(self._branches.beginning(place), named=given is not None)
             if wanted not in last.offers:
                 raise NothingToRepeat(
                     f"Nothing calls for {wanted!r}: run {last.id} is {last.status} and offers {last.offers}. Send a "
                     "prompt instead."
                 )
             if wanted == "repair":
-                return self._take_over(*self._beginning(last, place), last._repairs)
+                return self._take_over(self._branches.beginning(place), last._repairs)
             if (token := last._token) is not None:
                 return self._begin(Prompt([]), parent=place, token=token)
             return self.send(GO_ON) if given is None else self.send(GO_ON, after=last)
 
-    def _beginning(self, run: Run, place: Node) -> tuple[Run, Node]:
-        """The run whose answer this one goes on with; itself, where it began one."""
-        while not run._record.state.prompt and place.parent is not None and isinstance(place.parent.said, Run):
-            run, place = place.parent.said, place.parent
-        return run, place
-
-    def _ask_anew(self, last: Run, place: Node, *, named: bool) -> Run:
-        last, place = self._beginning(last, place)
+    def _ask_anew(self, place: Node, *, named: bool) -> Run:
+        last = place.said
+        assert isinstance(last, Run)
         if last.status in ("failed", "cancelled") and last._record.state.had_turn:
-            return self._take_over(last, place, ())
+            return self._take_over(place, ())
         if not named or isinstance(self._source, WatchedSource):
             raise NothingToRepeat(
                 f"There is nothing to try again: run {last.id} is {last.status}. Send a prompt instead."
@@ -303,11 +297,13 @@ class Chat:
         assert place.parent is not None  # a run has a place before it, if only the root
         return self._begin(prompt, parent=place.parent)
 
-    def _take_over(self, last: Run, place: Node, repairs: Collection[str]) -> Run:
-        """A run that takes the conversation over from this one, mended by these repairs, without its loose end."""
+    def _take_over(self, place: Node, repairs: Collection[str]) -> Run:
+        """A run that takes the conversation over from the one at this place, mended by these repairs, without its loose
+        end.
+        """
         loop_for(self.options.runner)  # before anything is changed
-        end = self._branches.head if last is self._last else place
-        before = self._branches.leave(last, end)
+        end = self._branches.head if place.said is self._last else place
+        before = self._branches.leave(place, end)
         if repairs:
             contents = self._branches.contents(before)
             mended, _ = repaired(contents, model=self.model, only=repairs, vertex=self._vertex)

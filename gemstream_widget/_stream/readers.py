@@ -63,9 +63,7 @@ class EventReader:
         while not self._events:
             if self._over:
                 raise StopAsyncIteration
-            if (
-                self._loop.time() - self._busy_since > _SLICE_S
-            ):  # what is there never suspends: let others have the loop
+            if self._loop.time() - self._busy_since > _SLICE_S:  # what is there never suspends: let others go on
                 await asyncio.sleep(0)
                 self._busy_since = self._loop.time()
             if (item := self._cursor.take()) is None:
