@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from . import server as server
     from ._chat import Chat as Chat
     from ._chat import load_chat as load_chat
+    from ._engine.gemini import http_options as http_options
     from ._engine.options import DEFAULT_MODEL as DEFAULT_MODEL
     from ._engine.source import ListSource as ListSource
     from ._notebook.card import Card as Card
@@ -54,6 +55,7 @@ _HOMES = {
     "ToolCall": "_stream.parts",
     "ask": "_notebook.display",
     "doctor": "_notebook.doctor",
+    "http_options": "_engine.gemini",
     "load_chat": "_chat",
     "runs": "_run",
     "stop_all": "_run",

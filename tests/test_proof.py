@@ -13,7 +13,7 @@ NOTICED = Control("a broken one", True)
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("name", [name for name in GROUPS if name not in (*IN_BROWSER, "journal")])  # test_journal.py
+@pytest.mark.parametrize("name", [name for name in GROUPS if name not in IN_BROWSER])
 def test_it_holds_in_short(name: str) -> None:
     setting = Setting(quick=True)
     try:

@@ -191,6 +191,21 @@ def test_without_a_key_the_error_names_the_variable_and_the_demo() -> None:
     assert 'model="demo"' in str(error)
 
 
+def test_a_client_of_the_users_own_is_read_byte_for_byte_where_it_lets_us(server: gem.LocalGemini) -> None:
+    from google import genai
+    from google.genai import types
+
+    async def main(options: Any) -> gem.Run:
+        client = genai.Client(api_key="local", http_options=options)
+        return await gem.Chat(client=client, model="demo").send("@say hi")
+
+    seen = asyncio.run(main(gem.http_options(base_url=server.url, headers={"x-own": "yes"})))
+    assert b"".join(seen.frames).startswith(b"data: {")
+    assert server.requests[-1].headers["x-own"] == "yes"
+    unseen = asyncio.run(main(types.HttpOptions(base_url=server.url)))  # the control: as the SDK read it
+    assert (unseen.text, unseen.frames, unseen.chunks[0].raw) == (seen.text, [], None)
+
+
 def test_what_the_sdk_has_no_name_for_is_sent_as_it_is(server: gem.LocalGemini) -> None:
     run = ask(server, {"text": "hi", "hologram": 1})
     assert "Unknown name \"hologram\" at 'contents[0].parts[0]'" in str(run.error)  # it is the server that refuses it
