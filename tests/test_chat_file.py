@@ -92,6 +92,13 @@ def test_a_head_that_is_nowhere_is_told(tmp_path: Path) -> None:
         gem.load_chat(path)
 
 
+def test_a_line_whose_kind_is_no_word_is_told_when_it_is_read_and_not_when_it_is_saved_again(tmp_path: Path) -> None:
+    path = saved(tmp_path / "chat.jsonl")
+    path.write_bytes(path.read_bytes() + b'{"kind":["end"],"run":1,"at_s":1}\n')
+    with pytest.raises(gem.RecordingError, match=r"kind is a text, not \['end'\]"):
+        gem.load_chat(path)
+
+
 def test_what_came_before_a_place_stands_above_it() -> None:
     async def main() -> list[str]:
         chat = gem.Chat(source=ListSource(DONE, DONE))

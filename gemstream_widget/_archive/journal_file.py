@@ -153,10 +153,12 @@ def header_of(line: Json) -> Header:
 def add_line(journal: Journal, line: Json) -> None:
     """Add the entry or the frame that a line holds. Raises ValueError where it does not fit its kind."""
     told = {name: value for name, value in line.items() if name not in ("kind", "run")}
-    if line.get("kind") == "frame":
+    if not isinstance(line.get("kind"), str):
+        raise ValueError(f"kind is a text, not {line.get('kind')!r}")
+    if line["kind"] == "frame":
         chunk = Frame(told["raw"]) if isinstance(told.get("raw"), str) else told.get("wire")
         journal.append_frame(_seconds(told), chunk)
-    elif (kind := _KINDS.get(str(line.get("kind")))) is None:
+    elif (kind := _KINDS.get(line["kind"])) is None:
         journal.append(entries.Unknown(_seconds(told), line))
     else:
         told = clean(told)  # a run that this was written of had nothing else in it

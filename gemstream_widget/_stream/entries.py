@@ -236,10 +236,6 @@ class Unknown:
     at_s: float
     fields: Json
 
-    @property
-    def kind(self) -> str:
-        return str(self.fields.get("kind"))
-
 
 Entry: TypeAlias = (
     Turn
