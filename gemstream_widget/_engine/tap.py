@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from contextvars import ContextVar
 from functools import cache
 from typing import Any
@@ -48,8 +49,11 @@ class Tap:
     async def bytes(self) -> AsyncGenerator[bytes, None]:
         """The body, content encodings undone. Cancelled or left in any other way, it closes the connection."""
         try:
-            async for piece in self.response.aiter_bytes():
-                yield piece
+            async with aclosing(
+                self.response.aiter_bytes()
+            ) as pieces:  # left open, it would be the collector's to close
+                async for piece in pieces:
+                    yield piece
         finally:
             await self.response.aclose()
 
