@@ -12,6 +12,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 from ._plain import Wire
+from ._request.origin import digest_of, is_odd
 from ._request.turns import is_unanswered, without_prompt
 from ._run import Run
 from .errors import NothingToRepeat
@@ -123,6 +124,11 @@ class Branches:
                 said = without_prompt(said)  # it took over a prompt, and brought no answer either
             said += _contents(one)
         return said
+
+    def odd(self) -> set[bytes]:
+        """The digests of the parts that models sent here, and in which there is something that has no name here."""
+        contents = (content for run in self.runs for content in run.contents() if content["role"] == "model")
+        return {digest_of(part) for content in contents for part in content["parts"] if is_odd(part)}
 
     def asked(self, node: Node) -> list[Wire]:
         """What the last request of the run at this node said."""

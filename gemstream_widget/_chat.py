@@ -314,7 +314,7 @@ class Chat:
         """What Gemini would refuse in the history when the next prompt is sent, and the repair on offer for each; empty
         when it would be accepted. Calls that are open at its end are no refusal: `send` answers them.
         """
-        return refused_before(self.history, model=self.model, vertex=self._vertex)
+        return refused_before(self.history, model=self.model, vertex=self._vertex, sent=self._branches.odd())
 
     async def count(self, prompt: Any = None) -> int:
         """The tokens of the next request, as Gemini counts them: history, prompt, system instruction and tools, as
@@ -336,11 +336,13 @@ class Chat:
         """Mend the history: every refusal that has a repair, or those of these codes. What was done, in words.
 
         Later requests send the mended history; the runs themselves stay as they were. "corrupted_signature" has to be
-        named: only Gemini can tell that a signature is not its own.
+        named: only Gemini can tell that a signature is not its own. So does what is odd in the parts that it sent.
         """
         with self._lock:
             self._none_going()
-            mended, done = repaired_before(self.history, model=self.model, only=codes or None, vertex=self._vertex)
+            sent = () if codes else self._branches.odd()
+            how: Any = {"model": self.model, "only": codes or None, "vertex": self._vertex, "sent": sent}
+            mended, done = repaired_before(self.history, **how)
             if done:
                 self._branches.mend(mended, self._branches.head)
                 self._note()

@@ -21,6 +21,7 @@ from .._redact import KEY_VARIABLES, redact, remember_key
 from .._request.prompt import contents_of
 from .._request.wire import dumped
 from .._stream.chunks import Frame
+from .._stream.entries import Response
 from ..errors import (
     ApiError,
     ConnectionFailed,
@@ -32,7 +33,7 @@ from ..errors import (
     StreamTruncated,
 )
 from . import tap
-from .source import Request, wire_of
+from .source import Request, response_of, wire_of
 from .sse import FrameReader
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class GeminiSource:
         except Exception as error:
             raise _translate(error, 0) from None
 
-    async def stream(self, request: Request) -> AsyncIterator[Wire | Frame]:
+    async def stream(self, request: Request) -> AsyncIterator[Wire | Frame | Response]:
         """What comes of one request: frames, the bytes as they came, or, of a client whose bytes are not seen, chunks
         as the SDK read them. See Source; raises errors.RunFailed subclasses.
         """
@@ -167,9 +168,12 @@ class GeminiSource:
                     model=request.model, contents=_OURS, config=how
                 )
                 async for chunk in chunks:  # of a client whose bytes are not seen; else there are none
+                    if not received:
+                        yield response_of(chunk)
                     received += 1
                     yield wire_of(chunk)
             if tapped.response is not None:
+                yield tapped.told()
                 async for frame in _frames(tapped):
                     received += 1
                     yield frame

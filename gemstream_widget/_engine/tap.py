@@ -15,8 +15,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from contextvars import ContextVar
 from functools import cache
+from hashlib import sha256
 from typing import Any
 from weakref import WeakKeyDictionary
+
+from .._stream.entries import Response
+from .source import headers_of
 
 __all__ = ["Tap", "client_of"]
 
@@ -46,12 +50,16 @@ class Tap:
             self.response = response
         return waited
 
+    def told(self) -> Response:
+        """What the journal keeps of the response, and of the request that it answers."""
+        sent = sha256(self.response.request.content).hexdigest()
+        return Response(0.0, "bytes", headers_of(self.response.headers), sent)
+
     async def bytes(self) -> AsyncGenerator[bytes, None]:
         """The body, content encodings undone. Cancelled or left in any other way, it closes the connection."""
         try:
-            async with aclosing(
-                self.response.aiter_bytes()
-            ) as pieces:  # left open, it would be the collector's to close
+            # left open, the response's own iterator would be the collector's to close
+            async with aclosing(self.response.aiter_bytes()) as pieces:
                 async for piece in pieces:
                     yield piece
         finally:

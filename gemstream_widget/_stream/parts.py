@@ -67,6 +67,16 @@ class TextBuffer:
 # --------------------------------------------------------------------------------------------------------------------
 # parts
 
+PART_KINDS = {
+    "text": "text",
+    "functionCall": "call",
+    "executableCode": "code",
+    "codeExecutionResult": "code_result",
+    "inlineData": "file",
+    "fileData": "file",
+}
+"""Wire name of a part's data to the kind of part it makes; anything else is `other`."""
+
 
 @dataclass(slots=True, kw_only=True, repr=False)
 class Part:
@@ -327,19 +337,17 @@ def bytes_in(data: Any) -> int | None:
     return len(data) * 3 // 4 - data[-2:].count("=") if isinstance(data, str) else None
 
 
-SENDABLE_OTHERS = ("functionResponse", "toolCall", "toolResponse")
-"""Kinds of part that are shown raw here and that Gemini takes back as they came."""
-
-
 @dataclass(slots=True, kw_only=True, repr=False)
 class OtherPart(Part):
-    """A part of a kind this package does not know by name: kept and shown raw."""
+    """A part of a kind this package does not know by name: kept, shown raw, and sent back as it came. Not one of a kind
+    it does know, in a shape that it cannot have: nobody would take that.
+    """
 
     kind: ClassVar[str] = "other"
     raw: Wire
 
     def data(self) -> Wire | None:
-        return dict(self.raw) if any(name in self.raw for name in SENDABLE_OTHERS) else None
+        return None if not self.raw or self.raw.keys() & PART_KINDS.keys() else dict(self.raw)
 
     def fields(self) -> Json:
         return {"raw": clean(self.raw)}
