@@ -106,6 +106,13 @@ class Branches:
         node = self._places.get(run.id)
         return node if node is not None and node.said is run else None
 
+    def end(self, node: Node) -> Node:
+        """The last repair right behind this place; the place itself, where there is none."""
+        for one in self.nodes:  # parents first
+            if one.parent is node and one.opens:
+                node = one
+        return node
+
     def path(self, node: Node | None) -> Iterator[Run]:
         """The runs up to here, the last first."""
         return (one.said for one in _way(node) if isinstance(one.said, Run))

@@ -181,8 +181,7 @@ class Chat:
         """Write the conversation to a file, all branches and pending approvals included; `load_chat` reads it. Known
         keys are not in it (docs/journal.md). Raises OSError, and then what was there before still is.
         """
-        with self._lock:
-            write_lines(path, ChatLines(self._branches, self._kept).new())
+        write_lines(path, ChatLines(self._branches, self._kept).new())  # without the lock: a disk may be slow
 
     def _kept(self) -> Json:
         """The settings that a file keeps."""
@@ -206,8 +205,8 @@ class Chat:
     def send(self, prompt: Any, *, after: Run | EllipsisType | None = ...) -> Run:
         """Start a run: `prompt` is what a notebook holds (docs/prompts.md). Returns at once, shows nothing.
 
-        `after` begins another branch of the conversation after that run, or, None, at its beginning; without it the
-        current one goes on.
+        `after` begins another branch of the conversation after that run, as it was repaired, or, None, at its
+        beginning; without it the current one goes on.
 
         Function calls that the last run left open are answered by `functionResponse` parts in the prompt, all of them
         at once, by our id, the provider's or the name; a prompt without any closes them unanswered.
@@ -236,7 +235,7 @@ class Chat:
         """The place that a prompt goes on after."""
         if isinstance(after, EllipsisType):
             return self._branches.head
-        return self._branches.root if after is None else self._place(after)
+        return self._branches.root if after is None else self._branches.end(self._place(after))
 
     def _ask(self, given: Prompt, parent: Node) -> Run:
         """Start a run with this prompt there."""
@@ -261,6 +260,8 @@ class Chat:
         without a seam. Raises NothingToRepeat where the run gives no cause for it, and what `send`
         raises.
         """
+        if isinstance(run, str) and how is not None:
+            raise InvalidOption(f"again() takes one way to go on: {run!r} or {how!r}.")
         given, wanted = (None, run) if isinstance(run, str) else (run, how or "anew")
         if wanted not in get_args(Again):
             raise InvalidOption(f'how is "anew", "continue" or "repair", not {wanted!r}.')
@@ -302,8 +303,7 @@ class Chat:
         end.
         """
         loop_for(self.options.runner)  # before anything is changed
-        end = self._branches.head if place.said is self._last else place
-        before = self._branches.leave(place, end)
+        before = self._branches.leave(place, self._branches.end(place))
         if repairs:
             contents = self._branches.contents(before)
             mended, _ = repaired(contents, model=self.model, only=repairs, vertex=self._vertex)

@@ -65,6 +65,9 @@ def test_a_tool_runs_and_the_model_reads_its_result() -> None:
         assert (run.status, run.text) == ("completed", "done")
         (asked,) = run.tool_calls
         assert (asked.state, asked.result, asked.used_args) == ("succeeded", {"result": 5}, {"a": "2", "b": 3})
+        asked.result["result"] = 6  # a copy: what the model read is what it read
+        assert "'result': 5" in str(run.contents())
+        assert asked.result == {"result": 5}
         assert asked.printed == "adding 2\n"
         assert asked.doc == "Add two numbers."
         assert case.responses() == [{"name": "add", "response": {"result": 5}, "id": "k"}]

@@ -12,6 +12,8 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from .._plain import Json, Wire, clean, shorten
 
 __all__ = [
+    "LIVE",
+    "PART_KINDS",
     "CallPart",
     "CodePart",
     "CodeResultPart",
@@ -202,6 +204,10 @@ class Decision:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+LIVE = frozenset({"args", "used_args", "result", "display"})
+"""Fields of a call that are handed out as copies; as they are they have the prefix `live_`."""
+
+
 @dataclass(slots=True, kw_only=True, repr=False)
 class ToolCall:
     """A function call the model asked for, with a state (machine.CALL_TABLE).
@@ -227,8 +233,8 @@ class ToolCall:
     started_s: float | None = None
     ended_s: float | None = None
     printed: str = ""
-    result: Any = None
-    display: Json | None = None
+    live_result: Any = None
+    live_display: Json | None = None
     error: str | None = None
     traceback: str | None = None
     model_side: bool = False  # answered within the stream, by a tool on the model's side
@@ -242,6 +248,16 @@ class ToolCall:
     def used_args(self) -> Json | None:
         """A copy, as `args`."""
         return deepcopy(self.live_used_args)
+
+    @property
+    def result(self) -> Any:
+        """A copy, as `args`: what is changed in it does not reach the model."""
+        return deepcopy(self.live_result)
+
+    @property
+    def display(self) -> Json | None:
+        """A copy, as `args`."""
+        return deepcopy(self.live_display)
 
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self.args.items())
