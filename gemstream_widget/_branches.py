@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ._plain import Wire
 from ._request.origin import digest_of, is_odd
-from ._request.turns import is_unanswered, without_prompt
+from ._request.turns import is_unanswered, model_turn, without_prompt
 from ._run import Run
 from .errors import NothingToRepeat
 
@@ -134,8 +134,8 @@ class Branches:
 
     def odd(self) -> set[bytes]:
         """The digests of the parts that models sent here, and in which there is something that has no name here."""
-        contents = (content for run in self.runs for content in run.contents() if content["role"] == "model")
-        return {digest_of(part) for content in contents for part in content["parts"] if is_odd(part)}
+        turns = (model_turn(run._record.state.parts_of(step.index)) for run in self.runs for step in run.steps)
+        return {digest_of(part) for turn in turns if turn is not None for part in turn["parts"] if is_odd(part)}
 
     def asked(self, node: Node) -> list[Wire]:
         """What the last request of the run at this node said."""
