@@ -3,8 +3,10 @@
     GemstreamError
     ├── RunFailed                 a run ended badly; raised by `await run`, carries `.run`
     │   ├── MissingKey            no key and no client to ask Gemini with
+    │   ├── InvalidCredentials    a key that cannot be sent, or a login that gives no token
     │   ├── ApiError              Gemini answered with an error (`.code`, `.status`, `.details`)
     │   ├── ConnectionFailed      Gemini could not be reached
+    │   │   └── EnvironmentFault  a variable of the environment stands in the way (`.variable`)
     │   ├── StreamTruncated       the stream ended without a finish reason
     │   ├── StreamStalled         nothing came for `idle_timeout_s`
     │   ├── InvalidChunk          bytes came that are not a Gemini chunk
@@ -45,10 +47,12 @@ __all__ = [
     "ConnectionFailed",
     "DecisionRefused",
     "EmptyResponse",
+    "EnvironmentFault",
     "GemstreamError",
     "HistoryError",
     "IllegalTransition",
     "InvalidChunk",
+    "InvalidCredentials",
     "InvalidOption",
     "InvalidPrompt",
     "LoopBusy",
@@ -129,6 +133,13 @@ class MissingKey(RunFailed):
     hint = 'Set GEMINI_API_KEY (or GOOGLE_API_KEY) and run the cell again, or use model="demo" to try without one.'
 
 
+class InvalidCredentials(RunFailed):
+    """The key cannot be sent, or the login gives no token: Gemini was not asked."""
+
+    title = "The key cannot be sent"
+    hint = "Copy the key again, and nothing around it."
+
+
 _API_WORDS: dict[int, tuple[str, str]] = {
     400: ("Gemini refused the request (400)", "Check the model's name, the settings and the history."),
     401: ("Gemini does not know these credentials (401)", "Check the key or the login in use."),
@@ -166,6 +177,16 @@ class ConnectionFailed(RunFailed):
 
     title = "Gemini could not be reached"
     hint = "Check the network, a proxy and the base URL, then send the prompt again."
+
+
+class EnvironmentFault(ConnectionFailed):
+    """Gemini could not be reached because of a variable of the environment: a proxy, certificates, an address.
+    `variable` is the one to correct, set or unset; "the system's settings" where they name the proxy.
+    """
+
+    def __init__(self, message: str, *, variable: str, title: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, title=title, hint=hint)
+        self.variable = variable
 
 
 class StreamTruncated(RunFailed):

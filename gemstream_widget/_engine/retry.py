@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import ApiError, ConnectionFailed, RunFailed, StreamStalled, StreamTruncated
+from ..errors import ApiError, ConnectionFailed, EnvironmentFault, RunFailed, StreamStalled, StreamTruncated
 
 __all__ = ["LONGEST_S", "retry_wait_s"]
 
@@ -21,6 +21,7 @@ LONGEST_S = 60.0
 """Nobody is kept waiting longer than this for one attempt: a quota that needs more is told as an error."""
 
 _CODES = {408, 429, 500, 502, 503, 504}
+_PASSING = (ConnectionFailed, StreamTruncated, StreamStalled)
 _FIRST_S = 1.0
 _JITTER = 0.2  # so that many runs that failed together do not come back together
 
@@ -33,7 +34,7 @@ def retry_wait_s(error: RunFailed, attempt: int) -> float | None:
     if isinstance(error, ApiError):
         if error.code not in _CODES:
             return None
-    elif not isinstance(error, ConnectionFailed | StreamTruncated | StreamStalled):
+    elif isinstance(error, EnvironmentFault) or not isinstance(error, _PASSING):
         return None
     wait_s = _asked_s(getattr(error, "details", None))
     if wait_s is None:
