@@ -23,7 +23,7 @@ ROOMS = (
 BESIDE = {"server": {"_plain", "_request", "_engine", "errors"}, "events": {"_stream"}}
 """Rooms that nothing imports but by name, inside a function, and what they may import."""
 SERVER = (
-    "account errors example faults framing models signatures tokens", "question", "actions reply",
+    "account errors example faults framing listener models signatures tokens", "question", "actions reply",
     "hops exchange recordings script", "demo", "service", "app", "local", "__init__ __main__",
 )  # fmt: skip
 """The local Gemini's own rooms, from the ground up."""
