@@ -20,13 +20,13 @@ import pytest
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _NAME, _HASHED = "Nobody's", "35b6f0c6.0"
 """Who signs, and the file of its certificate in a folder: `openssl x509 -hash` of that name."""
-TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSLKEYLOGFILE")
+TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment that says nothing of proxies and certificates."""
     for name in list(os.environ):
-        if name.upper() in (*VARIABLES, *TRUST):
+        if name.upper() in (*VARIABLES, *TRUST, "SSLKEYLOGFILE"):
             monkeypatch.delenv(name)
 
 

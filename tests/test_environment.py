@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import ssl
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -276,7 +277,11 @@ def test_a_proxy_that_answers_no_is_named_and_asked_again_only_where_it_may_pass
         ({"HTTPS_PROXY": "ftp://{dead}"}, "HTTPS_PROXY", "no address of a proxy"),
         ({"HTTPS_PROXY": "http://127.0.0.1:port"}, "HTTPS_PROXY", "no address of a proxy"),
         ({"ALL_PROXY": "http://[::1:80"}, "ALL_PROXY", "no address of a proxy"),
-        ({"SSL_CERT_FILE": "/nonexistent.pem"}, "SSL_CERT_FILE", "/nonexistent.pem: No such file"),
+        (
+            {"SSL_CERT_FILE": "/nonexistent/certificates.pem"},
+            "SSL_CERT_FILE",
+            "/nonexistent/certificates.pem: No such file",
+        ),
         ({"SSL_CERT_FILE": __file__}, "SSL_CERT_FILE", "holds no certificates"),
         ({"SSL_CERT_FILE": os.path.dirname(__file__)}, "SSL_CERT_FILE", "Is a directory"),
         ({"GOOGLE_GEMINI_BASE_URL": "gate.example.org"}, "GOOGLE_GEMINI_BASE_URL", "Write GOOGLE_GEMINI_BASE_URL as"),
@@ -510,3 +515,47 @@ def test_without_a_variable_the_usual_ones_are_trusted(authority: Authority, mon
     context = trust()
     assert isinstance(context, ssl.SSLContext)
     assert len(context.get_ca_certs()) == 1
+
+
+# -- warnings that are errors ------------------------------------------------------------------------------------------
+
+_STRICT = """
+import asyncio, sys, warnings
+if not {aiohttp}:
+    sys.modules["aiohttp"] = None
+if {late}:
+    warnings.simplefilter("error")
+import gemstream_widget as gem
+
+async def ask(client=None):
+    return (await gem.Chat(model="demo", client=client, retries=0).send("@say hi")).text
+
+async def main():
+    told = [await ask()]
+    with gem.LocalGemini(speed=1000) as server:
+        from google import genai
+        own = genai.Client(api_key="local", http_options={{"base_url": server.url}})
+        seen = genai.Client(api_key="local", http_options=gem.http_options(base_url=server.url))
+        for client in (server.client(), seen, own):
+            told += [await ask(client), await gem.Chat(model="demo", client=client).count("hi")]
+        await own.aio.aclose()
+        own.close()
+    print(told)
+    try:
+        warnings.warn("of the user's own")
+    except UserWarning:
+        print("still an error")
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("aiohttp", [True, False])
+@pytest.mark.parametrize("late", [True, False], ids=["simplefilter", "-W"])
+def test_warnings_that_are_errors_break_no_first_run(aiohttp: bool, late: bool) -> None:
+    command = [sys.executable, *(() if late else ("-W", "error")), "-c", _STRICT.format(aiohttp=aiohttp, late=late)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    told, control = done.stdout.splitlines() or ["", done.stderr]
+    assert told == str(["hi"] + ["hi", 1] * 3), done.stderr
+    assert control == "still an error"
+    assert done.stderr == ""

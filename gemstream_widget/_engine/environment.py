@@ -195,15 +195,16 @@ def _trust_fault(error: BaseException, chain: list[BaseException], address: str)
 
 def _unread(name: str, value: str) -> str | None:
     """Why what this variable names cannot be read, or, of the log of keys, not be written; None where it can."""
+    is_log = name == "SSLKEYLOGFILE"
     try:
-        if name == "SSLKEYLOGFILE":
-            with open(value, "ab"):
-                return None
         if name == "SSL_CERT_DIR":
             return None if any(map(os.path.isdir, value.split(os.pathsep))) else "there is no such folder"
         if name in _REQUESTS_TRUST and os.path.isdir(value):
             return None
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=value)
+        with open(value, "ab" if is_log else "rb"):  # ssl itself, with many threads, loses why it could not
+            pass
+        if not is_log:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=value)
     except ssl.SSLError:
         return "it holds no certificates"
     except OSError as error:

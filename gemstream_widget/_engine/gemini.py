@@ -10,6 +10,7 @@ import asyncio
 import os
 import re
 import ssl
+import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from importlib import import_module
@@ -122,6 +123,14 @@ def _check_key(client: Client) -> None:
     raise InvalidCredentials(f"{next(held, 'The key of the client')} holds {flaw}, which no key does.")
 
 
+def _spare_sdk() -> None:
+    """Where warnings are errors, those about the SDK's own code are none: nobody who reads them could mend it, and the
+    first request of a client that uses aiohttp would fail by one (https://github.com/googleapis/python-genai/issues/1989).
+    """
+    if any(action == "error" for action, *_ in warnings.filters):
+        warnings.filterwarnings("ignore", module=r"google\.(genai|auth|oauth2)(\.|$)")
+
+
 class GeminiSource:
     """Streams from Gemini through google-genai.
 
@@ -148,6 +157,7 @@ class GeminiSource:
 
     def _have_client(self) -> Client:
         """The client, made now where there is none. Runs on a worker thread."""
+        _spare_sdk()
         client = self._client or self._connect()
         _check_key(client)
         return client
