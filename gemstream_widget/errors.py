@@ -36,6 +36,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._api_words import meaning_of
 from ._plain import clean, clean_text
 from ._redact import redact, redact_all
 
@@ -140,19 +141,6 @@ class InvalidCredentials(RunFailed):
     hint = "Copy the key again, and nothing around it."
 
 
-_API_WORDS: dict[int, tuple[str, str]] = {
-    400: ("Gemini refused the request (400)", "Check the model's name, the settings and the history."),
-    401: ("Gemini does not know these credentials (401)", "Check the key or the login in use."),
-    403: ("Not allowed (403)", "Check that the key or account may use this model."),
-    404: ("No such model (404)", "Check the model's name for a typing error."),
-    429: ("Too many requests (429)", "Wait a little and send the prompt again, or check the quota."),
-    499: ("Gemini cancelled the request (499)", "Send the prompt again."),
-    500: ("Gemini had an internal error (500)", "Send the prompt again in a moment."),
-    503: ("Gemini is overloaded (503)", "Send the prompt again in a moment."),
-    504: ("Gemini took too long (504)", "Send the prompt again, or shorten it."),
-}
-
-
 class ApiError(RunFailed):
     """Gemini answered with an error.
 
@@ -162,11 +150,8 @@ class ApiError(RunFailed):
 
     def __init__(self, code: int | None, status: str | None, message: str, details: Any = None) -> None:
         message, details = redact(message), redact_all(details)
-        unnamed = (f"Gemini answered with an error ({code or 'no code'})", RunFailed.hint)
-        title, hint = _API_WORDS.get(code or 0, unnamed)
-        if "API key" in message:
-            title, hint = "The API key was refused", "Check GEMINI_API_KEY or GOOGLE_API_KEY for a typing error."
-        super().__init__(message, title=title, hint=hint)
+        meaning = meaning_of(code, message, details)
+        super().__init__(message, title=meaning.title, hint=meaning.hint)
         self.code = code
         self.status = status and redact(status)
         self.details = details
