@@ -19,6 +19,8 @@ from .environment import LOGIN_ADDRESS, fault_of
 __all__ = ["failure_of"]
 
 _UNREACHABLE = {"ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionRefusedError", "ProxyError"}
+_NO_LOGIN = "Could not resolve "
+"""How the SDK itself says that it found no token, or no project (google-genai 3.6)."""
 _TRANSPORTS = ("httpx", "httpx2", "httpcore", "httpcore2", "aiohttp", "anyio")
 
 
@@ -33,7 +35,7 @@ def failure_of(error: Exception, received: int, address: str | None) -> Gemstrea
         return _api_error(error)
     if "google.genai.errors.UnknownApiResponseError" in kinds or isinstance(error, UnicodeDecodeError):
         return InvalidChunk(f"After {received} chunks came something that is not a Gemini chunk: {_brief(error)}")
-    is_login = any(kind.startswith("google.auth.") for kind in kinds)
+    is_login = any(kind.startswith("google.auth.") for kind in kinds) or str(error).startswith(_NO_LOGIN)
     fault = fault_of(error, LOGIN_ADDRESS if is_login else address)
     if fault is not None and not received:
         return fault
