@@ -14,7 +14,7 @@ from google.auth.credentials import Credentials
 
 import gemstream_widget as gem
 from gemstream_widget._engine.retry import retry_wait_s
-from tests.network import bare, dead_port
+from tests.network import Relay, bare, dead_port
 
 
 class Login(Credentials):  # type: ignore[misc]
@@ -125,21 +125,52 @@ def test_a_token_that_is_refused_before_its_time_is_told(chat: gem.Chat, login: 
     play(chat, main)
 
 
-def test_a_network_that_is_lost_while_a_token_is_renewed_is_tried_again_and_a_dead_proxy_is_named(
-    chat: gem.Chat, login: Login, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_network_that_is_lost_while_a_token_is_renewed_is_tried_again(chat: gem.Chat, login: Login) -> None:
     async def main() -> None:
         login.trouble = exceptions.TransportError("Connection aborted.")  # type: ignore[no-untyped-call]
-        lost = await failed(chat)
-        assert type(lost) is gem.ConnectionFailed
-        assert retry_wait_s(lost, 1)
-        with dead_port() as port:
-            monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
-            login.trouble.__cause__ = ConnectionRefusedError(111, "Connection refused")
+        error = await failed(chat)
+        assert type(error) is gem.ConnectionFailed
+        assert retry_wait_s(error, 1)
+
+    play(chat, main)
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(None, "nothing takes connections"), (407, "asks for a login"), (403, "refused"), (502, "could not reach")],
+)
+def test_a_proxy_in_the_way_of_a_token_is_named(
+    status: int | None, told: str, chat: gem.Chat, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As google-auth itself asks for one, through requests."""
+    monkeypatch.setattr(login, "refresh", lambda request: request("https://oauth2.googleapis.com/token", method="POST"))
+
+    async def main() -> None:
+        with (
+            dead_port() as port,
+            Relay(proxy=True, answer=f"HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n".encode()) as proxy,
+        ):
+            monkeypatch.setenv("HTTPS_PROXY", f"http://me:s3cretS@127.0.0.1:{proxy.port if status else port}")
             error = await failed(chat)
+        assert isinstance(error, gem.ConnectionFailed)
+        assert isinstance(error, gem.EnvironmentFault) is (status != 502)
+        assert "HTTPS_PROXY is http://127.0.0.1:" in str(error)
+        assert told in str(error)
+        assert "s3cretS" not in str(error)
+
+    play(chat, main)
+
+
+def test_certificates_in_the_way_of_a_token_are_named(
+    chat: gem.Chat, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login, "refresh", lambda request: request("https://oauth2.googleapis.com/token", method="POST"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nonexistent/certificates.pem")
+
+    async def main() -> None:
+        error = await failed(chat)
         assert type(error) is gem.EnvironmentFault
-        assert error.variable == "HTTPS_PROXY"
-        assert "oauth2.googleapis.com" in error.hint
+        assert error.variable == "REQUESTS_CA_BUNDLE"
 
     play(chat, main)
 

@@ -121,7 +121,7 @@ _CASES = {
 """By what is wrong, how it is told."""
 
 _UNKNOWN_SIGNER = {18, 19, 20, 21}  # X509_V_ERR_*: self-signed, also in the chain, and an issuer that is not there
-_HTTP_ERROR = re.compile(r"\b[45]\d\d\b")
+_HTTP_ERROR = re.compile(r"(?:^|failed: )([45]\d\d)\b")  # as httpx says it, and http.client
 
 
 def fault_of(error: BaseException, address: str | None) -> ConnectionFailed | None:
@@ -256,7 +256,7 @@ def _answered(chain: list[BaseException]) -> str | None:
     if not names & {"ProxyError", "ClientHttpProxyError"}:
         return None
     texts = (str(getattr(one, "status", "") or one) for one in chain)
-    return next((found[0] for text in texts if (found := _HTTP_ERROR.search(text))), None)
+    return next((found[1] for text in texts if (found := _HTTP_ERROR.search(text))), None)
 
 
 def _case_of(chain: list[BaseException], proxy: Proxy, code: str | None) -> str | None:
