@@ -18,7 +18,16 @@ from .._redact import PROXY_VARIABLES, redact
 from ..errors import ConnectionFailed, EnvironmentFault
 from .proxy import Proxy, Target, proxy_setting, read_proxy, read_target
 
-__all__ = ["BASE_VARIABLES", "LOGIN_ADDRESS", "TRUST_VARIABLES", "fault_of", "network", "trust"]
+__all__ = [
+    "BASE_VARIABLES",
+    "LOGIN_ADDRESS",
+    "REQUESTS_VARIABLES",
+    "TRUST_VARIABLES",
+    "fault_of",
+    "network",
+    "trust",
+    "unread",
+]
 
 TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 """Where certificates to trust are: a file of them, folders of them."""
@@ -27,7 +36,9 @@ BASE_VARIABLES = ("GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL")
 LOGIN_ADDRESS = "https://oauth2.googleapis.com"
 """Where tokens come from. google-auth asks for them through requests, which has variables of its own."""
 
-_REQUESTS_TRUST = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+REQUESTS_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Where requests finds them, and with it the login of Google Cloud; the SDK's HTTP libraries do not read these."""
+
 _NETWORK = (*PROXY_VARIABLES, "NO_PROXY", "no_proxy", *TRUST_VARIABLES)
 
 
@@ -106,7 +117,7 @@ _CASES = {
     "trust.unnamed": _Case(
         _UNTRUSTED,
         "{host} showed a certificate that nobody known here vouches for, and {variable} is not set: {error}.",
-        f"Set {{variable}} to a file with the certificate of {_SIGNER}. {{unread}}",
+        f"Set {{variable}} to a file with the certificate of {_SIGNER}. {{note}}",
     ),
     "address": _Case(
         "The address cannot be read", "{variable} is no address.", "Write {variable} as https://host, or unset it."
@@ -120,6 +131,9 @@ _CASES = {
 }
 """By what is wrong, how it is told."""
 
+_NOT_MADE = {"ConnectTimeout", "ConnectError", "ClientProxyConnectionError", "ProxyError"}
+_IN_TUNNEL = {"SSLError", "EndOfStream", "BrokenResourceError"}
+"""What HTTP libraries call a connection that was not made, and what is in one that was lost behind the proxy."""
 _UNKNOWN_SIGNER = {18, 19, 20, 21}  # X509_V_ERR_*: self-signed, also in the chain, and an issuer that is not there
 _HTTP_ERROR = re.compile(r"(?:^|failed: )([45]\d\d)\b")  # as httpx says it, and http.client
 
@@ -172,7 +186,7 @@ def _names(chain: list[BaseException]) -> set[str]:
 
 def _trust_fault(error: BaseException, chain: list[BaseException], address: str) -> ConnectionFailed | None:
     by_requests = address == LOGIN_ADDRESS
-    variables = _REQUESTS_TRUST if by_requests else TRUST_VARIABLES
+    variables = REQUESTS_VARIABLES if by_requests else TRUST_VARIABLES
     named = [name for name in variables if os.environ.get(name)]
     refused = next((one for one in chain if type(one) is ssl.SSLCertVerificationError), None)  # not a class upon it
     if refused is not None:
@@ -182,24 +196,25 @@ def _trust_fault(error: BaseException, chain: list[BaseException], address: str)
         told = {"host": target.host if target else "The server", "error": refused.verify_message}
         if named:
             return _told("trust.unknown", named[0], value=" and ".join(os.environ[name] for name in named), **told)
-        others = TRUST_VARIABLES if by_requests else _REQUESTS_TRUST
-        unread = ", ".join(name for name in others if os.environ.get(name))
-        return _told("trust.unnamed", variables[0], unread=unread and f"{unread} is not read for this.", **told)
+        others = TRUST_VARIABLES if by_requests else REQUESTS_VARIABLES
+        elsewhere = ", ".join(name for name in others if os.environ.get(name))
+        note = f"{elsewhere} is not read for this." if elsewhere else ""
+        return _told("trust.unnamed", variables[0], note=note, **told)
     if isinstance(error, OSError):  # as such: what an HTTP library raises of a connection has a class of its own
-        for name in (*TRUST_VARIABLES, *_REQUESTS_TRUST, "SSLKEYLOGFILE"):
+        for name in (*TRUST_VARIABLES, *REQUESTS_VARIABLES, "SSLKEYLOGFILE"):
             value = os.environ.get(name)
-            if value and (wrong := _unread(name, value)) is not None:
+            if value and (wrong := unread(name, value)) is not None:
                 return _told("trust.unreadable", name, value=value, error=wrong)
     return None
 
 
-def _unread(name: str, value: str) -> str | None:
+def unread(name: str, value: str) -> str | None:
     """Why what this variable names cannot be read, or, of the log of keys, not be written; None where it can."""
     is_log = name == "SSLKEYLOGFILE"
     try:
         if name == "SSL_CERT_DIR":
             return None if any(map(os.path.isdir, value.split(os.pathsep))) else "there is no such folder"
-        if name in _REQUESTS_TRUST and os.path.isdir(value):
+        if name in REQUESTS_VARIABLES and os.path.isdir(value):
             return None
         with open(value, "ab" if is_log else "rb"):  # ssl itself, with many threads, loses why it could not
             pass
@@ -246,7 +261,7 @@ def _proxy_fault(chain: list[BaseException], target: Target) -> ConnectionFailed
     case = _case_of(chain, proxy, code)
     if case is None:
         return None
-    told = code or f"{type(chain[0]).__name__}: {chain[0]}".rstrip(".")
+    told = code or f"{type(chain[0]).__name__}: {chain[0]}".rstrip(": .")
     return _told(case, said.variable, proxy=proxy, host=target.host, error=told)
 
 
@@ -270,6 +285,4 @@ def _case_of(chain: list[BaseException], proxy: Proxy, code: str | None) -> str 
         return "proxy.silent" if lost.errno == socket.EAI_AGAIN else "proxy.unknown"
     if proxy.scheme == "https" and any(isinstance(one, ssl.SSLError) for one in chain):
         return "proxy.plain"
-    if names & {"ConnectTimeout", "ProxyError", "ClientProxyConnectionError"}:
-        return "proxy.silent"
-    return None
+    return "proxy.silent" if names & _NOT_MADE and not names & _IN_TUNNEL else None

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .._engine.environment import BASE_VARIABLES, TRUST_VARIABLES
+from .._engine.environment import BASE_VARIABLES, REQUESTS_VARIABLES, TRUST_VARIABLES, unread
 from .._engine.gemini import CLOUD_VARIABLES
 from .._engine.key import flaw_of
 from .._engine.proxy import Target, proxy_setting, read_proxy, read_target
@@ -159,20 +159,16 @@ def _knock(host: str, port: int) -> str | None:
 def certificates(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     """The files and folders that the SDK reads certificates from."""
     named = {name: environment[name] for name in TRUST_VARIABLES if environment.get(name)}
-    there = [name for name, path in named.items() if _is_there(name, path)]
-    for name in named:
-        if name not in there:
-            yield finding("certificates.gone", name=name)
-    if not named:
+    wrong = {name: why for name, path in named.items() if (why := unread(name, path)) is not None}
+    for name, why in wrong.items():
+        yield finding("certificates.unread", name=name, why=why)
+    others = [name for name in REQUESTS_VARIABLES if environment.get(name)]
+    if not named and others:
+        yield finding("certificates.elsewhere", names=", ".join(others))
+    elif not named:
         yield finding("certificates.unnamed")
-    elif there:
+    elif there := [name for name in named if name not in wrong]:
         yield finding("certificates.there", names=", ".join(there))
-
-
-def _is_there(name: str, path: str) -> bool:
-    if name == "SSL_CERT_FILE":
-        return Path(path).is_file()
-    return any(Path(folder).is_dir() for folder in path.split(os.pathsep))
 
 
 # -- the local Gemini --------------------------------------------------------------------------------------------------

@@ -275,11 +275,17 @@ CASES: dict[str, Case] = {
         "proxy", "problem", "{host} would be asked through {proxy}, which needs the package socksio.", _RESTART
     ),
     "certificates.unnamed": Case("certificates", "ok", "The environment names none: the usual ones count."),
+    "certificates.elsewhere": Case(
+        "certificates",
+        "note",
+        "{names} is not read for Gemini: the usual ones count.",
+        "Set SSL_CERT_FILE to the same file, if your company's proxy signs connections anew.",
+    ),
     "certificates.there": Case("certificates", "ok", "{names}: there."),
-    "certificates.gone": Case(
+    "certificates.unread": Case(
         "certificates",
         "problem",
-        "{name} names what is not there, and then the SDK cannot make a client.",
+        "{name} cannot be used: {why}. Gemini cannot be asked then.",
         "Correct it, or unset it. " + _DEMO,
     ),
     "demo.works": Case(
