@@ -10,7 +10,7 @@ import pytest
 
 resource = pytest.importorskip("resource", reason="this system has no limits of that kind")
 
-_PROGRAM = """
+PROGRAM = """
 import json, logging, os, resource, socket, threading
 import gemstream_widget as gem
 from gemstream_widget.server import listener
@@ -28,6 +28,8 @@ class Rested(listener.Listener):
 class Lines(logging.Handler):
     def emit(self, record):
         lines.append(record.getMessage())
+        if len(lines) > 5:
+            rested.set()
 
 from gemstream_widget.server import local
 local.Listener = Rested
@@ -64,7 +66,7 @@ print(json.dumps({"told": told, "lines": lines, "rests": len(rests), "came": cam
 
 
 def test_without_descriptors_it_rests_and_serves_again() -> None:
-    done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == ""
     found = json.loads(done.stdout)
     before, full, demo, after, demo_after = found["told"]
