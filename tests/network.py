@@ -142,6 +142,8 @@ class Authority:
             .not_valid_after(now + datetime.timedelta(days=1))
             .add_extension(x509.SubjectAlternativeName([*others, *addresses]), critical=False)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(_usage(x509), critical=True)
             .sign(key, hashes.SHA256())
         )
         self.file = place / "authority.pem"
@@ -158,3 +160,9 @@ class Authority:
         self.folder = place / "hashed"
         self.folder.mkdir()
         (self.folder / _HASHED).write_bytes(self.file.read_bytes())
+
+
+def _usage(x509: Any) -> Any:
+    """What Python 3.13 wants to be said of one that signs."""
+    names = "content_commitment key_encipherment data_encipherment key_agreement encipher_only decipher_only".split()
+    return x509.KeyUsage(digital_signature=True, key_cert_sign=True, crl_sign=True, **dict.fromkeys(names, False))

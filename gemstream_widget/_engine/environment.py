@@ -125,7 +125,7 @@ _CASES = {
     "descriptors": _Case(
         "Too many files are open",
         "This process may open no further file or connection: {error}.",
-        "Close some (figures, files, clients, stopped kernels), or raise the limit (`ulimit -n`); then send it again.",
+        "Close some (files, sockets, clients of the SDK), or raise the limit (`ulimit -n`); then send it again.",
         True,
     ),
 }
@@ -170,7 +170,9 @@ def _told(case: str, variable: str | None, **values: object) -> ConnectionFailed
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """The error and what it came from, those of a group too."""
-    while error is not None:
+    seen: set[int] = set()  # somebody may have tied a knot
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         for one in getattr(error, "exceptions", ()):
             yield from _chain(one)
