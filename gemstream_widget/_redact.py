@@ -56,13 +56,18 @@ def known_keys() -> frozenset[str]:
 
 @lru_cache(maxsize=16)
 def _passwords(proxy: str) -> frozenset[str]:
-    """The password in a proxy's address, as it is written and as it is meant. Also where the address cannot be read,
-    since a letter of the password is the usual cause of that.
+    """What gives away the password in a proxy's address, as it is written and as it is meant. Also where the address
+    cannot be read, since a letter of the password is the usual cause of that. A word, such as `password`, counts in an
+    address only: texts would lose it.
     """
     from urllib.parse import unquote
 
     found = _PASSWORD.search(proxy)
-    return frozenset(form for form in (found[1], unquote(found[1])) if len(form) >= _SHORTEST) if found else frozenset()
+    if found is None:
+        return frozenset()
+    passwords = {found[1], unquote(found[1])}
+    marks = {f":{one}@" if one.isalpha() and one[1:].islower() else one for one in passwords}
+    return frozenset(mark for mark in marks if len(mark) >= _SHORTEST)
 
 
 def redact(text: str, *, addresses: bool = True) -> str:

@@ -438,6 +438,7 @@ def test_a_proxy_that_takes_connections_and_one_that_refuses(
     assert f"http://127.0.0.1:{port}" in words
     cases, refused = proxy_cases(monkeypatch, **{name: form.format(dead)})
     assert cases == ["proxy.refused"]
+    assert f"Correct {name}, or" in refused
     assert "planted" not in words + refused
     assert "s3cret" not in words + refused
 

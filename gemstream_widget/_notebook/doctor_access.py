@@ -122,8 +122,8 @@ async def proxy() -> list[Finding]:
         return [finding("proxy.exempt", host=target.host)]
     way = read_proxy(said.value)
     if way is None:
-        return [finding("proxy.unreadable", host=target.host)]
-    told = {"host": target.host, "proxy": way, "seconds": _PATIENCE_S, "wanted": "socksio"}
+        return [finding("proxy.unreadable", host=target.host, variable=said.variable)]
+    told = {"host": target.host, "variable": said.variable, "proxy": way, "seconds": _PATIENCE_S, "wanted": "socksio"}
     if way.scheme.startswith("socks") and find_spec("socksio") is None:
         return [finding("proxy.socks", **told)]
     knock = asyncio.get_running_loop().run_in_executor(None, _knock, way.host, way.port)

@@ -255,20 +255,20 @@ CASES: dict[str, Case] = {
         "proxy",
         "problem",
         "{host} would be asked through {proxy}, which takes no connection: {error}.",
-        "Correct HTTPS_PROXY (or HTTP_PROXY, ALL_PROXY), or exempt {host} by NO_PROXY. " + _DIRECT,
+        "Correct {variable}, or exempt {host} by NO_PROXY. " + _DIRECT,
     ),
     "proxy.silent": Case(
         "proxy",
         "problem",
         "{host} would be asked through {proxy}, which did not take a connection within {seconds:.0f} s.",
-        "Correct HTTPS_PROXY (or HTTP_PROXY, ALL_PROXY), or exempt {host} by NO_PROXY. " + _DIRECT,
+        "Correct {variable}, or exempt {host} by NO_PROXY. " + _DIRECT,
     ),
     "proxy.target": Case("proxy", "problem", "{name} cannot be read as an address.", "Write it as `https://host`."),
     "proxy.unreadable": Case(
         "proxy",
         "problem",
         "The proxy for {host} cannot be read as an address.",
-        "Write HTTPS_PROXY (or HTTP_PROXY, ALL_PROXY) as `http://host:port`, with anything unusual in the user name "
+        "Write {variable} as `http://host:port`, with anything unusual in the user name "
         "and password as %XX. " + _DIRECT,
     ),
     "proxy.socks": Case(
