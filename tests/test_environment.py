@@ -342,22 +342,31 @@ def test_a_certificate_of_another_host_is_no_fault_of_the_environment(
 
 
 @pytest.mark.parametrize("transport", ["aiohttp", "sdk"])
-@pytest.mark.parametrize("by", ["proxy", "certificate"])
+@pytest.mark.parametrize(
+    ("by", "variable", "told"),
+    [
+        ("dead", "HTTPS_PROXY", "where nothing takes connections"),
+        ("closed", "HTTPS_PROXY", "which answered 407"),
+        ("certificate", "SSL_CERT_FILE", "localhost showed a certificate"),
+    ],
+)
 def test_a_client_of_the_users_own_is_told_the_variable_too(
-    transport: str, by: str, gemini: Relay, dead: str, monkeypatch: pytest.MonkeyPatch
+    transport: str, by: str, variable: str, told: str, gemini: Relay, dead: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from google import genai
     from google.genai import _api_client
 
     monkeypatch.setattr(_api_client, "has_aiohttp", transport == "aiohttp")
-    if by == "proxy":
-        monkeypatch.setenv("HTTPS_PROXY", f"http://{dead}")
     base = f"https://localhost:{gemini.port}"
 
     async def main() -> None:
-        client = genai.Client(api_key=KEY, http_options={"base_url": base, "retry_options": {"attempts": 1}})
-        error = fault(await ask(gem.Chat(model="gemini-3.8-flash", client=client)))
-        assert error.variable == ("HTTPS_PROXY" if by == "proxy" else "SSL_CERT_FILE")
+        with Relay(proxy=True, answer=answering("407 Proxy Authentication Required")) as closed:
+            if by != "certificate":
+                monkeypatch.setenv("HTTPS_PROXY", f"http://{dead if by == 'dead' else closed.address}")
+            client = genai.Client(api_key=KEY, http_options={"base_url": base, "retry_options": {"attempts": 1}})
+            error = fault(await ask(gem.Chat(model="gemini-3.8-flash", client=client)))
+        assert error.variable == variable
+        assert told in str(error)
         await client.aio.aclose()
 
     play(main)

@@ -38,8 +38,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("aiohttp", [True, False])
-@pytest.mark.parametrize("late", [True, False], ids=["simplefilter", "-W"])
+@pytest.mark.parametrize(("aiohttp", "late"), [(True, False), (False, True)], ids=["-W, aiohttp", "simplefilter"])
 def test_warnings_that_are_errors_break_no_first_run(aiohttp: bool, late: bool) -> None:
     command = [sys.executable, *(() if late else ("-W", "error")), "-c", _STRICT.format(aiohttp=aiohttp, late=late)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
