@@ -10,6 +10,7 @@ from benchmarks.setting import Setting
 
 from . import (
     doctor,
+    environment,
     faults,
     forms,
     fuzz,
@@ -38,6 +39,7 @@ GROUPS: dict[str, Group] = {
     "leaks": leaks.measure,
     "fuzz": fuzz.measure,
     "faults": faults.measure,
+    "environment": environment.measure,
     "incoming": incoming.measure,
     "hops": hops.measure,
     "journal": journal.measure,
