@@ -524,13 +524,9 @@ def test_a_signature_without_a_schema_names_the_parameter_and_what_to_do() -> No
     def takes(odd: Odd) -> None: ...
 
     takes.__annotations__["odd"] = Odd
-    with pytest.raises(gem.ToolError, match=r"parameter 'odd' is a Odd.*Use str"):
+    with pytest.raises(gem.ToolError, match=r"Parameter 'odd' of takes .* it is a Odd.*Use str"):
         gem.tool(takes)
 
-    def many(*args: int) -> None: ...
-
-    with pytest.raises(gem.ToolError, match="'args' of many cannot be declared"):
-        gem.tool(many)
     with pytest.raises(gem.ToolError, match="Two tools are named 'add'"):
         gem.Chat(tools=[add, add])
     with pytest.raises(gem.ToolError, match="A tool is a function"):
