@@ -15,7 +15,7 @@ from contextvars import copy_context
 from copy import deepcopy
 from functools import partial, update_wrapper
 from inspect import BoundArguments
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 from .._plain import Wire, is_seconds
 from .._request.wire import FUNCTION_NAME, dumped
@@ -26,7 +26,9 @@ from .policy import Policy, is_policy
 from .printed import captured
 from .signature import Signature
 
-__all__ = ["Tool", "ToolSet", "tool"]
+__all__ = ["Tool", "ToolSet", "on_a_thread", "tool"]
+
+T = TypeVar("T")
 
 
 class Tool:
@@ -105,7 +107,7 @@ class Tool:
                         raise asyncio.CancelledError
                     with captured(printed):
                         return await _awaited(self._signature.call(values))
-                result = await _on_a_thread(lambda: self._signature.call(values), stopped, printed)
+                result = await on_a_thread(lambda: self._signature.call(values), stopped, printed)
                 with captured(printed):
                     return await _awaited(result)
         except TimeoutError:
@@ -141,14 +143,16 @@ async def _awaited(result: Any) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
-async def _on_a_thread(
-    function: Callable[[], Any], stopped: Callable[[], bool], printed: Callable[[str], None] | None
-) -> Any:
+async def on_a_thread(
+    function: Callable[[], T],
+    stopped: Callable[[], bool] = lambda: False,
+    printed: Callable[[str], None] | None = None,
+) -> T:
     """Call it on a thread of its own, unless a Stop came first: one that never ends would hold a pool's for good, and
     the process's end up.
     """
     loop = asyncio.get_running_loop()
-    result: asyncio.Future[Any] = loop.create_future()
+    result: asyncio.Future[T] = loop.create_future()
     context = copy_context()
 
     def call() -> Any:
