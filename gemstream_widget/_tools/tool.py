@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from contextvars import copy_context
 from copy import deepcopy
@@ -24,9 +24,10 @@ from .docstring import described
 from .hints import body_of
 from .policy import Policy, is_policy
 from .printed import captured
+from .results import is_small, readable
 from .signature import Signature
 
-__all__ = ["Tool", "ToolSet", "on_a_thread", "tool"]
+__all__ = ["Tool", "ToolSet", "tool"]
 
 T = TypeVar("T")
 
@@ -90,9 +91,9 @@ class Tool:
         *,
         stopped: Callable[[], bool] = lambda: False,
         printed: Callable[[str], None] | None = None,
-    ) -> Any:
+    ) -> tuple[Wire, Wire]:
         """Call the function with checked values: an async one on this loop, another on a thread with the same context.
-        What a plain one gives back to be awaited is awaited on this loop, too.
+        What a plain one gives back to be awaited is awaited on this loop, too. The result as it is `readable`.
 
         Raises what it raises, and ToolTimedOut after its own `timeout_s`, or else after the one given here. Cancelling
         this cancels an async function; one in a thread cannot be ended, and is left to itself. `printed` takes what the
@@ -106,14 +107,21 @@ class Tool:
                     if stopped():
                         raise asyncio.CancelledError
                     with captured(printed):
-                        return await _awaited(self._signature.call(values))
-                result = await on_a_thread(lambda: self._signature.call(values), stopped, printed)
+                        return await _told(await _awaited(self._signature.call(values)))
+                result = await _on_a_thread(lambda: self._call(values), stopped, printed)
+                if not inspect.isawaitable(result):
+                    return result
                 with captured(printed):
-                    return await _awaited(result)
+                    return await _told(await result)
         except TimeoutError:
             if limit.expired():  # else it is the function's own
                 raise ToolTimedOut(f"The tool did not end within {limit_s:g} s.") from None
             raise
+
+    def _call(self, values: BoundArguments) -> tuple[Wire, Wire] | Awaitable[Any]:
+        """On a thread, where no size holds the loop up; and no Stop comes between a result and what it is told as."""
+        result = self._signature.call(values)
+        return result if inspect.isawaitable(result) else readable(result)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -143,10 +151,15 @@ async def _awaited(result: Any) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
-async def on_a_thread(
-    function: Callable[[], T],
-    stopped: Callable[[], bool] = lambda: False,
-    printed: Callable[[str], None] | None = None,
+async def _told(result: Any) -> tuple[Wire, Wire]:
+    """What the model and people are told of a result that is here, on the loop."""
+    if is_small(result):
+        return readable(result)
+    return await _on_a_thread(lambda: readable(result), lambda: False, None)
+
+
+async def _on_a_thread(
+    function: Callable[[], T], stopped: Callable[[], bool], printed: Callable[[str], None] | None
 ) -> T:
     """Call it on a thread of its own, unless a Stop came first: one that never ends would hold a pool's for good, and
     the process's end up.
