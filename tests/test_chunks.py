@@ -9,7 +9,9 @@ from tests.wire import chunk, text
 def filled(count: int) -> ChunkLog:
     log = ChunkLog()
     for n in range(count):
-        assert log.append(n // 100, n / 10, chunk(text(f"part {n} \ud83d"))) == n
+        if n % 100 == 0:
+            log.begin_step()
+        assert log.append(n / 10, chunk(text(f"part {n} \ud83d"))) == n
     return log
 
 
@@ -39,7 +41,7 @@ def test_what_is_no_json_is_kept_too() -> None:
     log = ChunkLog()
     odd = {(1, 2): object()}
     for n in range(130):
-        log.append(0, n, odd if n == 5 else n)
+        log.append(n, odd if n == 5 else n)
     assert repr(log[5].wire) == repr(odd)
     assert [c.wire for c in log[64:]] == list(range(64, 130))
 
@@ -49,7 +51,7 @@ def test_a_source_may_go_on_using_the_chunk_it_gave(count: int) -> None:
     log, one = ChunkLog(), chunk(text(""))
     for n in range(count):
         one["candidates"][0]["content"]["parts"][0]["text"] = str(n)
-        log.append(0, n, one)
+        log.append(n, one)
     one.clear()
     assert [c.wire["candidates"][0]["content"]["parts"][0]["text"] for c in log] == [str(n) for n in range(count)]
 
@@ -58,7 +60,7 @@ def test_texts_frames_and_what_is_no_json_come_back_as_what_they_are() -> None:
     log = ChunkLog()
     given = ["{}", Frame('data: {"a": 1}\r\n\r\n'), None, float("inf"), '"', {1, 2}]
     for n in range(130):
-        log.append(0, n, given[n % len(given)] if n >= 64 else given[n % 4])
+        log.append(n, given[n % len(given)] if n >= 64 else given[n % 4])
     for n, one in enumerate(log):
         wanted = given[n % len(given)] if n >= 64 else given[n % 4]
         assert (one.raw or one.wire) == wanted

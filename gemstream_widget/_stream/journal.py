@@ -24,16 +24,15 @@ class Journal:
         self.chunks = ChunkLog()
         self.entries: list[tuple[int, Entry]] = []
         """Each with the number of frames before it."""
-        self._steps = 0
 
     def append(self, entry: Entry) -> None:
         if isinstance(entry, Request):
-            self._steps += 1
+            self.chunks.begin_step()
         self.entries.append((len(self.chunks), entry))
 
     def append_frame(self, at_s: float, chunk: object) -> int:
         """Keep what came of the last request, a wire dict or a Frame; its number."""
-        return self.chunks.append(self._steps - 1 if self._steps else 0, at_s, chunk)
+        return self.chunks.append(at_s, chunk)
 
 
 class Cursor:
