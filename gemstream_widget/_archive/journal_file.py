@@ -157,7 +157,7 @@ def add_line(journal: Journal, line: Json) -> None:
         raise ValueError(f"kind is a text, not {line.get('kind')!r}")
     if line["kind"] == "frame":
         chunk = Frame(told["raw"]) if isinstance(told.get("raw"), str) else told.get("wire")
-        journal.append_frame(_seconds(told), chunk)
+        journal.chunks.append(_seconds(told), chunk)
     elif (kind := _KINDS.get(line["kind"])) is None:
         journal.append(entries.Unknown(_seconds(told), line))
     else:

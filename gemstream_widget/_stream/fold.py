@@ -93,8 +93,7 @@ class Fold:
             events = self.frame(item.wire, item.number, item.at_s, item.raw)
         else:
             events = self.events(item)
-        for event in events:
-            apply(self.state, event)
+        apply(self.state, *events)
         return events
 
     @property

@@ -16,7 +16,7 @@ __all__ = ["Cursor", "Journal"]
 
 class Journal:
     """The entries of one run, and among them, packed, its frames. Written under the record's lock; read from any
-    thread, through a Cursor.
+    thread, through a Cursor. What came of the last request is appended to `chunks`, everything else here.
     """
 
     def __init__(self, header: Header) -> None:
@@ -29,10 +29,6 @@ class Journal:
         if isinstance(entry, Request):
             self.chunks.begin_step()
         self.entries.append((len(self.chunks), entry))
-
-    def append_frame(self, at_s: float, chunk: object) -> int:
-        """Keep what came of the last request, a wire dict or a Frame; its number."""
-        return self.chunks.append(at_s, chunk)
 
 
 class Cursor:

@@ -137,7 +137,7 @@ class Record:
         """A chunk of the last request came, a wire dict or a Frame. Gives `failure` where it holds an error object."""
         wire, raw = (chunk.wire, chunk) if isinstance(chunk, Frame) else (chunk, None)
         with self.lock:
-            number = self.journal.append_frame(at_s, chunk)
+            number = self.journal.chunks.append(at_s, chunk)
             events = self._fold.frame(wire, number, at_s, raw)
             self._take(events)
         self._tell(events)
@@ -160,7 +160,7 @@ class Record:
             self.ended.set_result(None)
 
     def _take(self, events: list[Event]) -> None:
-        ops = [op for event in events for op in apply(self.state, event)]
+        ops = apply(self.state, *events)
         for feed in self._feeds:
             feed.push(ops)
 

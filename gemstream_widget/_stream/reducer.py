@@ -50,9 +50,12 @@ from .values import STEP_LISTS, Step, Usage
 __all__ = ["apply"]
 
 
-def apply(state: State, event: Event) -> list[Op]:
-    """Take over one event. On the run's loop; the caller holds the record's lock."""
-    return _HANDLERS[type(event)](state, event)
+def apply(state: State, *events: Event) -> list[Op]:
+    """Take over events, in order. On the run's loop; the caller holds the record's lock."""
+    ops: list[Op] = []
+    for event in events:
+        ops += _HANDLERS[type(event)](state, event)
+    return ops
 
 
 def _text_added(state: State, event: TextAdded) -> list[Op]:
@@ -60,19 +63,18 @@ def _text_added(state: State, event: TextAdded) -> list[Op]:
     assert isinstance(part, TextPart)
     part.buffer.append(event.text)
     part.touch(event.chunk, event.at_s)
-    path = state.text_paths[event.part]
-    assert path is not None
     state.steps[-1].token = None  # it is for what came up to it
-    return [("+", path, event.text)]
+    return [("+", part.path, event.text)]
 
 
 def _usage_reported(state: State, event: UsageReported) -> list[Op]:
     usage = state.steps[event.step].hops[-1]
     before = usage.total_token_count
     usage.report(event.raw)
-    if usage.total_token_count == before:
+    total = usage.total_token_count
+    if total == before:
         return []
-    state.tokens = (state.tokens or 0) + (usage.total_token_count or 0) - (before or 0)  # over all steps and hops
+    state.tokens = (state.tokens or 0) + (total or 0) - (before or 0)  # over all steps and hops
     return [("=", ("tokens",), state.tokens)]
 
 
@@ -81,8 +83,6 @@ def _part_started(state: State, event: PartStarted) -> list[Op]:
     state.steps[-1].token = None
     part = _make_part(state, event)
     state.parts.append(part)
-    is_text = isinstance(part, TextPart)
-    state.text_paths.append(("parts", event.index, "text") if is_text else None)
     ops.append(("=", ("parts", event.index), part.to_json()))
     return ops
 
@@ -108,7 +108,8 @@ def _make_part(state: State, event: PartStarted) -> Part:
         "extra": event.extra,
     }
     if event.kind == "text":
-        return TextPart(**common, buffer=TextBuffer(event.text or ""), wire_text=event.text is not None)
+        path = ("parts", event.index, "text")
+        return TextPart(**common, buffer=TextBuffer(event.text or ""), path=path, wire_text=event.text is not None)
     if event.kind == "call":
         return _make_call(state, event, common)
     if event.kind == "file":

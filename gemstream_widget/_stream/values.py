@@ -26,6 +26,9 @@ USAGE_FIELDS: dict[str, str] = {
 }
 """Gemini's counters: wire name to the name used here."""
 
+_LARGEST_COUNT = 2**53
+"""Above it a page's numbers are not exact, and far above it Python refuses to write them: no count is as large."""
+
 
 @dataclass(slots=True, repr=False)
 class Usage:
@@ -47,8 +50,8 @@ class Usage:
         """Take over what one usageMetadata object reports."""
         self.raw = raw
         for wire_name, value in raw.items():
-            if isinstance(value, int) and (name := USAGE_FIELDS.get(wire_name)) is not None:
-                setattr(self, name, value)
+            if isinstance(value, int) and -_LARGEST_COUNT <= value <= _LARGEST_COUNT and wire_name in USAGE_FIELDS:
+                setattr(self, USAGE_FIELDS[wire_name], value)
 
     def __add__(self, other: Usage) -> Usage:
         total = Usage(raw=other.raw if other.raw is not None else self.raw)
