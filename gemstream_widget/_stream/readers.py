@@ -135,7 +135,10 @@ class PatchReader:
     def _seal(self) -> None:
         if self._waiting:
             self._seq += 1
-            ops = [(op, path, "".join(value)) if op == "+" else _exact(op, path, value) for op, path, value in self._waiting]
+            ops = [
+                (op, path, "".join(value)) if op == "+" else _exact(op, path, value)
+                for op, path, value in self._waiting
+            ]
             self._sealed.append({"op": "patch", "run": self.run, "seq": self._seq, "ops": ops})
             self._waiting.clear()
             self._latest.clear()

@@ -45,7 +45,7 @@ from .parts import (
 from .patch import Op, grow
 from .preview import preview
 from .state import State
-from .values import STEP_LISTS, Step, Usage
+from .values import STEP_LISTS, TOTAL, Step, count_of
 
 __all__ = ["apply"]
 
@@ -68,10 +68,10 @@ def _text_added(state: State, event: TextAdded) -> list[Op]:
 
 
 def _usage_reported(state: State, event: UsageReported) -> list[Op]:
-    usage = state.steps[event.step].hops[-1]
-    before = usage.total_token_count
-    usage.report(event.raw)
-    total = usage.total_token_count
+    reported = state.steps[event.step].reported[-1]
+    before = count_of(reported.get(TOTAL))
+    reported.update(event.raw)
+    total = count_of(reported.get(TOTAL))
     if total == before:
         return []
     state.tokens = (state.tokens or 0) + (total or 0) - (before or 0)  # over all steps and hops
@@ -189,11 +189,11 @@ def _step_started(state: State, event: StepStarted) -> list[Op]:
 
 def _hop_started(state: State, event: HopStarted) -> list[Op]:
     step = state.steps[event.step]
-    step.hops.append(Usage())
+    step.reported.append({})
     step.finish_reason = step.finish_message = None
     here = ("steps", event.step)
     ended: list[Op] = [("=", (*here, name), None) for name in ("finish_reason", "finish_message")]
-    return [("=", (*here, "hops"), len(step.hops)), *ended]
+    return [("=", (*here, "hops"), len(step.reported)), *ended]
 
 
 def _step_detail(state: State, event: StepDetail) -> list[Op]:
