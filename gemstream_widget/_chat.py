@@ -292,10 +292,10 @@ class Chat:
             raise NothingToRepeat(
                 f"There is nothing to try again: run {last.id} is {last.status}. Send a prompt instead."
             )
-        state = last._record.state
-        prompt = Prompt(deepcopy(state.prompt), tuple(state.attachments))
+        state, header = last._record.state, last._record.journal.header
+        prompt = Prompt(state.prompt, tuple(state.attachments))  # its own, which nobody changes
         assert place.parent is not None  # a run has a place before it, if only the root
-        return self._begin(prompt, parent=place.parent)
+        return self._begin(prompt, parent=place.parent, again=header.again or header.run)
 
     def _take_over(self, place: Node, repairs: Collection[str]) -> Run:
         """A run that takes the conversation over from the one at this place, mended by these repairs, without its loose
@@ -390,8 +390,18 @@ class Chat:
             finally:
                 self._is_advancing = False
 
-    def _begin(self, given: Prompt, *, parent: Node, queued: bool = False, token: str | None = None) -> Run:
-        """Start a run. With `token` it has no prompt, and goes on with its parent's answer right where that stands."""
+    def _begin(
+        self,
+        given: Prompt,
+        *,
+        parent: Node,
+        queued: bool = False,
+        token: str | None = None,
+        again: str | None = None,
+    ) -> Run:
+        """Start a run. With `token` it has no prompt, and goes on with its parent's answer right where that stands.
+        `again`: its prompt is that of the run with this id.
+        """
         loop = loop_for(self.options.runner)  # before anything is changed
         header = Header(
             run=uuid4().hex,
@@ -401,6 +411,7 @@ class Chat:
             started_at=time.time(),
             attachments=given.attachments,
             queued=queued,
+            again=again,
         )
         run = self._new_run(Journal(header), parent, token)
         self._branches.add(run, parent)

@@ -63,7 +63,7 @@ def folds_of(path: Path, names: dict[str, str]) -> dict[str, Fold]:
     journals: dict[int, Journal] = {}
     for line in read_lines(path):
         if line["kind"] == "run":
-            journals[line["place"]] = Journal(header_of(line))
+            journals[line["place"]] = Journal(header_of(line, {one.header.run: one for one in journals.values()}))
         elif "run" in line and line["kind"] != "left":
             add_line(journals[line["run"]], line)
     folds: dict[str, Fold] = {}

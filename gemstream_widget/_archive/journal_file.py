@@ -14,7 +14,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, fields
 from functools import cache
@@ -55,9 +55,14 @@ def first_line() -> Json:
     return {"kind": "journal", "format": FORMAT, "package": version("gemstream-widget")}
 
 
-def run_line(place: int, parent: int | None, header: Header) -> Json:
-    """A run begins, said at `place` after what is said at `parent`."""
-    return {"kind": "run", "place": place, "parent": parent} | {f.name: getattr(header, f.name) for f in fields(header)}
+def run_line(place: int, parent: int | None, header: Header, *, prompt_told: bool = False) -> Json:
+    """A run begins, said at `place` after what is said at `parent`. `prompt_told`: by the run that `again` names."""
+    told = {f.name: getattr(header, f.name) for f in fields(header)}
+    if header.again is None:
+        del told["again"]
+    if prompt_told:
+        del told["prompt"]
+    return {"kind": "run", "place": place, "parent": parent, **told}
 
 
 def entry_line(run: int, item: Entry | Chunk) -> Json:
@@ -143,10 +148,17 @@ def _require_format(path: str | Path, line: Json | None) -> None:
         raise RecordingError(f"{path} is {line.get('format')!r}; this version reads {FORMAT!r}.")
 
 
-def header_of(line: Json) -> Header:
-    """The header that a run's line gives. Raises ValueError."""
+def header_of(line: Json, above: Mapping[str, Journal]) -> Header:
+    """The header that a run's line gives; `above` are the journals of the runs above it, by id. Raises ValueError, and
+    KeyError where it sends the prompt once more of a run that is not among them.
+    """
     known = {f.name for f in fields(Header)}
-    header: Header = _made(Header, clean({name: value for name, value in line.items() if name in known}))
+    told = clean({name: value for name, value in line.items() if name in known})
+    if "prompt" in told or told.get("again") is None:
+        header: Header = _made(Header, told)
+    else:
+        header = _made(Header, {**told, "prompt": []})
+        header.prompt = above[told["again"]].prompt
     return header
 
 

@@ -119,7 +119,7 @@ class Fold:
 
     def _turn(self, entry: entries.Turn) -> list[Event]:
         self.state.timing.started_at = entry.started_at
-        changed = [PromptChanged(entry.prompt)] if entry.prompt != self.state.prompt else []
+        changed = [] if entry.prompt is None else [PromptChanged(entry.prompt)]
         return [*changed, *self._moved("turn")]
 
     def _move(self, entry: entries.Move) -> list[Event]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .._plain import Wire
 from .chunks import Chunk, ChunkLog
-from .entries import Entry, Header, Request
+from .entries import Entry, Header, Request, Turn
 
 __all__ = ["Cursor", "Journal"]
 
@@ -24,6 +25,12 @@ class Journal:
         self.chunks = ChunkLog()
         self.entries: list[tuple[int, Entry]] = []
         """Each with the number of frames before it."""
+
+    @property
+    def prompt(self) -> list[Wire]:
+        """What it sent first, as wire Contents: of a queued run, what it sent at its turn."""
+        turns = (entry.prompt for _, entry in self.entries if isinstance(entry, Turn) and entry.prompt is not None)
+        return next(turns, self.header.prompt)
 
     def append(self, entry: Entry) -> None:
         if isinstance(entry, Request):
