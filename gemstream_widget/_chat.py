@@ -147,6 +147,11 @@ class Chat:
     @property
     def history(self) -> list[Wire]:
         """Wire Contents: what the current branch says, which the next request sends before its own prompt."""
+        return deepcopy(self._said)
+
+    @property
+    def _said(self) -> list[Wire]:
+        """The history, for reading only."""
         return self._branches.contents(self._branches.head)
 
     def branches(self, run: Run) -> list[Run]:
@@ -244,7 +249,8 @@ class Chat:
 
     def _answered(self, contents: list[Wire], parent: Node) -> list[Wire]:
         """A prompt with the answers that the calls still need which are open there."""
-        opened, asked = open_calls(self._branches.contents(parent)), self._asked(parent)
+        opened = open_calls(self._branches.contents(parent))
+        asked = self._asked(parent) if opened else []
         known = [call.result for call in asked] if len(asked) == len(opened) else []
         return answers_first(opened, contents, {c.id: OpenCall.of(c) for c in asked}, known)
 
@@ -314,7 +320,7 @@ class Chat:
         """What Gemini would refuse in the history when the next prompt is sent, and the repair on offer for each; empty
         when it would be accepted. Calls that are open at its end are no refusal: `send` answers them.
         """
-        return refused_before(self.history, model=self.model, vertex=self._vertex)
+        return refused_before(self._said, model=self.model, vertex=self._vertex)
 
     async def count(self, prompt: Any = None) -> int:
         """The tokens of the next request, as Gemini counts them: history, prompt, system instruction and tools, as
@@ -327,7 +333,7 @@ class Chat:
         given = [] if prompt is None else contents_of(prompt)
         with self._lock:
             self._none_going()
-            request = _request(self.options, self.history, self._answered(given, self._branches.head))
+            request = _request(self.options, self._said, self._answered(given, self._branches.head))
         if not request.contents:
             raise InvalidPrompt("There is nothing to count yet: give count() the prompt.")
         return await count(request)
@@ -340,7 +346,7 @@ class Chat:
         """
         with self._lock:
             self._none_going()
-            mended, done = repaired_before(self.history, model=self.model, only=codes or None, vertex=self._vertex)
+            mended, done = repaired_before(self._said, model=self.model, only=codes or None, vertex=self._vertex)
             if done:
                 self._branches.mend(mended, self._branches.head)
                 self._note()
@@ -454,7 +460,7 @@ class Chat:
     def _offers(self, run: Run, ended: str, error: RunFailed | None) -> Offers:
         if isinstance(self._source, WatchedSource):  # gives its stream once
             return Offers()
-        return offers_after(run, ended, error, lambda: refusals(self.history, model=self.model, vertex=self._vertex))
+        return offers_after(run, ended, error, lambda: refusals(self._said, model=self.model, vertex=self._vertex))
 
     def _again(self, run: Run, how: Again) -> Run:
         if run is not self._last:
@@ -497,4 +503,5 @@ def _copied(prompt: Prompt) -> Prompt:
 
 
 def _request(options: Options, history: list[Wire], said: list[Wire]) -> Request:
-    return Request(options.model, [*history, *said], options.system, options.tools.wire, options.config)
+    """What is asked. Its contents are a copy: a source is somebody else's, and may do with them what it likes."""
+    return Request(options.model, deepcopy([*history, *said]), options.system, options.tools.wire, options.config)
