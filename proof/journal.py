@@ -223,7 +223,7 @@ def _control(folder: Path) -> Control:
     noticed = []
     for broken in (_deaf_to_prints, _late_by_a_chunk, _without_hints, _with_other_edits):
         with broken():
-            noticed.append(any(asyncio.run(_session(seed, folder)) for seed in range(12)))
+            noticed.append(any(asyncio.run(_session(seed, folder)) for seed in range(30)))  # until one does
     return Control("readers that lose prints, chunks, hints and edited arguments", all(noticed))
 
 
