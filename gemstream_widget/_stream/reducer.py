@@ -68,13 +68,11 @@ def _text_added(state: State, event: TextAdded) -> list[Op]:
 
 
 def _usage_reported(state: State, event: UsageReported) -> list[Op]:
-    reported = state.steps[event.step].reported[-1]
-    before = count_of(reported.get(TOTAL))
-    reported.update(event.raw)
-    total = count_of(reported.get(TOTAL))
-    if total == before:
+    state.steps[event.step].reported[-1].update(event.raw)
+    total = count_of(event.raw.get(TOTAL))
+    if total is None or state.tokens == state.tokens_before + total:
         return []
-    state.tokens = (state.tokens or 0) + (total or 0) - (before or 0)  # over all steps and hops
+    state.tokens = state.tokens_before + total
     return [("=", ("tokens",), state.tokens)]
 
 
@@ -183,6 +181,7 @@ def _rules_changed(state: State, event: RulesChanged) -> list[Op]:
 
 def _step_started(state: State, event: StepStarted) -> list[Op]:
     step = Step(index=event.step, started_s=event.at_s)
+    state.tokens_before = state.tokens or 0
     state.steps.append(step)
     return [("=", ("steps", event.step), step.to_json())]
 
@@ -190,6 +189,7 @@ def _step_started(state: State, event: StepStarted) -> list[Op]:
 def _hop_started(state: State, event: HopStarted) -> list[Op]:
     step = state.steps[event.step]
     step.reported.append({})
+    state.tokens_before = state.tokens or 0
     step.finish_reason = step.finish_message = None
     here = ("steps", event.step)
     ended: list[Op] = [("=", (*here, name), None) for name in ("finish_reason", "finish_message")]

@@ -52,6 +52,7 @@ class State:
         self.retries: list[Retry] = []
         self.offers: list[str] = []
         self.tokens: int | None = None
+        self.tokens_before = 0  # those of the hops before this one
         self.last_otid = 0
         self.calls: dict[str, CallPart] = {}
 
