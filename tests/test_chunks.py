@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from gemstream_widget._stream.chunks import Chunk, ChunkLog, Frame
+from gemstream_widget._stream.entries import End, Header
+from gemstream_widget._stream.journal import Journal
 from tests.wire import chunk, text
 
 
@@ -30,11 +32,41 @@ def test_indexing_is_that_of_a_sequence() -> None:
         log[130]
 
 
-def test_full_blocks_take_little_more_memory_than_the_text() -> None:
-    log = filled(64 * 50)
+@pytest.mark.parametrize("count", [40, 3200])
+def test_what_is_packed_takes_little_more_memory_than_the_text(count: int) -> None:
+    log = filled(count)
+    log.pack()
     kept = sum(map(len, log._full))
     assert len(log._block) == 0
-    assert kept < sum(len(f"part {n} ") for n in range(64 * 50)) * 1.5
+    assert kept < sum(len(f"part {n} ") for n in range(count)) * 1.5
+
+
+@pytest.mark.parametrize("every", [1, 3, 100, 300])
+def test_chunks_come_back_wherever_they_were_packed_in_between(every: int) -> None:
+    log = ChunkLog()
+    for n in range(700):
+        log.append(n / 10, n)
+        if n % every == 0:
+            log.pack()
+    assert [c.wire for c in log] == [log[n].wire for n in range(700)] == list(range(700))
+    assert [c.wire for c in log.fresh(350)][:1] == [350]
+
+
+def test_a_chunk_that_another_thread_is_about_to_append_is_not_there_yet() -> None:
+    log = filled(3)
+    log._block.append(log._block[0])  # its arrival comes next
+    assert [c.number for c in log.fresh(1)] == [1, 2]
+
+
+def test_a_run_that_is_over_is_packed_and_what_comes_late_is_kept() -> None:
+    journal = Journal(Header(run="r", model="m", demo=False, prompt=[], started_at=0.0))
+    for n in range(9):
+        journal.chunks.append(n, n)
+    assert len(journal.chunks._block) == 9  # the control
+    journal.append(End(9.0, "failed"))
+    assert len(journal.chunks._block) == 0
+    journal.chunks.append(10, 9)
+    assert [c.wire for c in journal.chunks] == list(range(10))
 
 
 def test_what_is_no_json_is_kept_too() -> None:

@@ -67,11 +67,12 @@ class Chunk(NamedTuple):
 class ChunkLog(Sequence[Chunk]):
     """A growing sequence of chunks. Appended to by one thread at a time; safe to read from any thread."""
 
-    _BLOCK = 128
+    _BLOCK = 256
 
     def __init__(self) -> None:
-        self._full: list[bytes | list[Any]] = []  # packed; as they are where one cannot be packed
-        self._block: list[Any] = []  # what `_kept` makes of each
+        self._full: list[bytes | list[Any]] = []  # blocks, packed; as they are where one cannot be packed
+        self._block: list[Any] = []  # the one that grows: what `_kept` makes of each
+        self._firsts = [0]  # the number of the first chunk of each, that one included
         self._at_s = array("d")
         self._steps: list[int] = []  # the number of the first chunk of each
         self._unpacked: tuple[int, list[Any]] = (-1, [])
@@ -87,27 +88,39 @@ class ChunkLog(Sequence[Chunk]):
         block.append(_kept(chunk))
         self._at_s.append(at_s)  # last: from now on it is there
         if len(block) == self._BLOCK:
-            packed = _pack(block)
+            self.pack()
+        return number
+
+    def pack(self) -> None:
+        """Pack what came since the last full block: no more is to come soon."""
+        if self._block:
+            packed = _pack(self._block)
             with self._lock:
                 self._full.append(packed)
+                self._firsts.append(len(self._at_s))
                 self._block = []
-        return number
 
     def __len__(self) -> int:
         return len(self._at_s)
 
     def fresh(self, number: int) -> list[Chunk]:
         """The chunks from this one on, as far as its block goes; the caller's own."""
-        block, place = divmod(number, self._BLOCK)
         with self._lock:
+            block, place = self._place(number)
             is_full = block < len(self._full)
             held = self._full[block] if is_full else self._block[place:]
         kept = _unpack(held)[place:] if is_full else held
-        return [self._chunk(number + n, one) for n, one in enumerate(kept)]
+        there = len(self) - number  # of the last one, the arrival may not be
+        return [self._chunk(number + n, one) for n, one in enumerate(kept[:there])]
+
+    def _place(self, number: int) -> tuple[int, int]:
+        """The block that a chunk is in, and where."""
+        block = bisect_right(self._firsts, number) - 1
+        return block, number - self._firsts[block]
 
     def _held(self, number: int) -> Any:
-        block, place = divmod(number, self._BLOCK)
         with self._lock:
+            block, place = self._place(number)
             if block >= len(self._full):
                 return self._block[place]
             held, kept = self._unpacked
