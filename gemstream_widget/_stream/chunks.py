@@ -130,9 +130,13 @@ class ChunkLog(Sequence[Chunk]):
             return kept[place]
 
     def _chunk(self, number: int, kept: Any) -> Chunk:
-        raw = Frame(kept) if isinstance(kept, str) else None
-        wire = marshal.loads(kept) if isinstance(kept, bytes) else kept if raw is None else raw.wire
-        return Chunk(number, max(0, bisect_right(self._steps, number) - 1), self._at_s[number], wire, raw)
+        step, at_s = max(0, bisect_right(self._steps, number) - 1), self._at_s[number]
+        if isinstance(kept, bytes):
+            return Chunk(number, step, at_s, marshal.loads(kept))
+        if isinstance(kept, str):
+            frame = Frame(kept)
+            return Chunk(number, step, at_s, frame.wire, frame)
+        return Chunk(number, step, at_s, kept)
 
     @overload
     def __getitem__(self, index: int) -> Chunk: ...
