@@ -5,6 +5,7 @@ import pytest
 from gemstream_widget._stream.chunks import Chunk, ChunkLog, Frame
 from gemstream_widget._stream.entries import End, Header
 from gemstream_widget._stream.journal import Journal
+from gemstream_widget._stream.record import Record
 from tests.wire import chunk, text
 
 
@@ -59,14 +60,18 @@ def test_a_chunk_that_another_thread_is_about_to_append_is_not_there_yet() -> No
 
 
 def test_a_run_that_is_over_is_packed_and_what_comes_late_is_kept() -> None:
-    journal = Journal(Header(run="r", model="m", demo=False, prompt=[], started_at=0.0))
+    record = Record(Journal(Header(run="r", model="m", demo=False, prompt=[], started_at=0.0)), "r1")
     for n in range(9):
-        journal.chunks.append(n, n)
-    assert len(journal.chunks._block) == 9  # the control
-    journal.append(End(9.0, "failed"))
-    assert len(journal.chunks._block) == 0
-    journal.chunks.append(10, 9)
-    assert [c.wire for c in journal.chunks] == list(range(10))
+        record.add_frame(n, n)
+    assert len(record.chunks._block) == 9  # the control
+    record.add(End(9.0, "failed"))
+    assert len(record.chunks._block) == 0
+    record.add_frame(9, 10.0)
+    assert [c.wire for c in record.chunks] == list(range(10))
+    loaded = Record(record.journal, "r2")
+    loaded.replay()
+    assert loaded.state.status == "failed"
+    assert len(loaded.chunks._block) == 0
 
 
 def test_what_is_no_json_is_kept_too() -> None:

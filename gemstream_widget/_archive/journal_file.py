@@ -164,15 +164,16 @@ def header_of(line: Json, above: Mapping[str, Journal]) -> Header:
 
 def add_line(journal: Journal, line: Json) -> None:
     """Add the entry or the frame that a line holds. Raises ValueError where it does not fit its kind."""
-    told = {name: value for name, value in line.items() if name not in ("kind", "run")}
-    if not isinstance(line.get("kind"), str):
-        raise ValueError(f"kind is a text, not {line.get('kind')!r}")
-    if line["kind"] == "frame":
-        chunk = Frame(told["raw"]) if isinstance(told.get("raw"), str) else told.get("wire")
-        journal.chunks.append(_seconds(told), chunk)
-    elif (kind := _KINDS.get(line["kind"])) is None:
-        journal.append(entries.Unknown(_seconds(told), line))
+    name = line.get("kind")
+    if not isinstance(name, str):
+        raise ValueError(f"kind is a text, not {name!r}")
+    if name == "frame":
+        raw = line.get("raw")
+        journal.chunks.append(_seconds(line), Frame(raw) if isinstance(raw, str) else line.get("wire"))
+    elif (kind := _KINDS.get(name)) is None:
+        journal.append(entries.Unknown(_seconds(line), line))
     else:
+        told = {name: value for name, value in line.items() if name not in ("kind", "run")}
         told = clean(told)  # a run that this was written of had nothing else in it
         if kind is entries.End:
             told["error"] = error_from_json(told["error"]) if isinstance(told.get("error"), dict) else None

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from .._plain import Wire
 from .chunks import Chunk, ChunkLog
-from .entries import End, Entry, Header, Request, Turn
+from .entries import Entry, Header, Request, Turn
 
 __all__ = ["Cursor", "Journal"]
 
@@ -35,8 +35,6 @@ class Journal:
     def append(self, entry: Entry) -> None:
         if isinstance(entry, Request):
             self.chunks.begin_step()
-        if isinstance(entry, End):
-            self.chunks.pack()
         self.entries.append((len(self.chunks), entry))
 
 

@@ -156,8 +156,10 @@ class Record:
         return now_s
 
     def _note_end(self, item: Entry | Chunk) -> None:
-        if isinstance(item, End) and self.done and not self.ended.done():  # whoever waits goes on
-            self.ended.set_result(None)
+        if isinstance(item, End) and self.done and not self.ended.done():
+            with self.lock:
+                self.chunks.pack()
+            self.ended.set_result(None)  # whoever waits goes on
 
     def _take(self, events: list[Event]) -> None:
         ops = apply(self.state, *events)
