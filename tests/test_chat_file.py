@@ -116,6 +116,29 @@ def test_what_came_before_a_place_stands_above_it() -> None:
     assert kinds.index("end") < [place for place, kind in enumerate(kinds) if kind == "run"][1]
 
 
+def test_a_chat_is_loaded_on_another_thread_and_goes_on_here(tmp_path: Path) -> None:
+    async def main() -> None:
+        asked = [chunk(call("look", {"path": "/a"}), finish="STOP")]
+        chat = gem.Chat(source=ListSource(DONE, asked), tools=[look], approve="ask")
+        await chat.send("hi")
+        run = chat.send("look")
+        await run.next_pending()
+        chat.save(tmp_path / "chat.jsonl")
+        run.stop()
+        await run.wait()
+        options: Any = {"source": ListSource(DONE, DONE), "tools": [look], "runner": "thread"}
+        loaded = await asyncio.to_thread(gem.load_chat, tmp_path / "chat.jsonl", **options)
+        (waiting,) = await loaded.runs[-1].next_pending()
+        loaded.runs[-1].approve(waiting)
+        assert (await loaded.runs[-1]).text == (await loaded.send("more")).text == "done"
+
+    def look(path: str) -> str:
+        """Look."""
+        return path
+
+    asyncio.run(main())
+
+
 def test_a_prompt_that_is_asked_anew_is_kept_and_written_once(tmp_path: Path) -> None:
     """Also one that waited for its turn, and one asked anew of a run that asked anew itself."""
     pictures = [base64.b64encode(bytes([n]) * 300_000).decode() for n in range(2)]
