@@ -179,6 +179,7 @@ def test_usage_keeps_the_last_value_of_each_counter_and_tells_none_from_zero() -
         [
             chunk(text("a"), usage={"promptTokenCount": 9, "candidatesTokenCount": 5, "totalTokenCount": 14}),
             chunk(text("b"), usage={"candidatesTokenCount": 0, "totalTokenCount": 9, "trafficType": "x"}),
+            chunk(usage={"promptTokenCount": None, "totalTokenCount": None}),  # takes nothing back
         ]
     )
     usage = played.state.usage

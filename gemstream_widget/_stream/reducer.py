@@ -69,7 +69,10 @@ def _text_added(state: State, event: TextAdded) -> list[Op]:
 
 
 def _usage_reported(state: State, event: UsageReported) -> list[Op]:
-    state.steps[event.step].reported[-1].update(event.raw)
+    raw = event.raw
+    if None in raw.values():  # reported empty, which takes back nothing
+        raw = {name: value for name, value in raw.items() if value is not None}
+    state.steps[event.step].reported[-1].update(raw)
     total = count_of(event.raw.get(TOTAL))
     if total is None or state.tokens == state.tokens_before + total:
         return []
