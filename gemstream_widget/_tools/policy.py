@@ -144,7 +144,8 @@ def flaw_in(policy: Any, tools: Collection[str] = ()) -> str | None:
         wanted = line[1] if len(line) == 3 else {}
         if not isinstance(wanted, Mapping) or not all(isinstance(one, str) for pair in wanted.items() for one in pair):
             return f"{shown}: what the arguments have to be is a dict of texts, name to pattern."
-        if line[0] not in tools and (meant := nearest(line[0], tools)):
+        is_name = not any(letter in line[0] for letter in "*?[")
+        if is_name and line[0] not in tools and (meant := nearest(line[0], tools)):
             return f"{shown} is about {line[0]!r}, which is no tool here.{meant}"
     return None
 
