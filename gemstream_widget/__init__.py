@@ -38,7 +38,7 @@ _ERRORS = (
     "ApiError ConnectionFailed DecisionRefused EmptyResponse GemstreamError HistoryError IllegalTransition "
     "InvalidChunk InvalidOption InvalidPrompt LoopBusy MalformedCall MissingKey NoRunningLoop NothingToRepeat "
     "PromptBlocked RecordingError ResponseBlocked RunCancelled RunFailed RunInProgress SourceError "
-    "StreamStalled StreamTruncated TokenLimitReached ToolError ToolTimedOut"
+    "StopDelayed StreamStalled StreamTruncated TokenLimitReached ToolError ToolTimedOut"
 ).split()
 
 _MODULES = ("errors", "events", "server")

@@ -19,6 +19,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Literal
 
+from .._interrupts import struck
 from .._plain import Json, clean_text
 from .._redact import redact, redact_all, words_of
 from .._stream.entries import Ask, Decide, Print, Refuse, Result, Rules
@@ -38,7 +39,9 @@ MAX_PRINTED = 20_000
 
 
 class Calls:
-    """The calls of one step, on one loop. `stopped` tells whether a Stop came; `rules` are the chat's."""
+    """The calls of one step, on one loop. `stopped` tells whether a Stop came; `rules` are the chat's; `interrupted`
+    is called where a Ctrl+C strikes a call.
+    """
 
     task: asyncio.Task[None]
     """Runs them all, from `start` on. Cancelling it ends what can be ended."""
@@ -50,6 +53,7 @@ class Calls:
         options: Options,
         rules: RuleBook,
         stopped: Callable[[], bool],
+        interrupted: Callable[[], None],
     ) -> None:
         self._parts = {p.call.id: p for p in parts}
         self._args = {p.call.id: p.call.args for p in parts}  # as the model sent them, and as they are shown
@@ -57,6 +61,7 @@ class Calls:
         self._options = options
         self._rules = rules
         self._stopped = stopped
+        self._interrupted = interrupted
         self._decided: dict[str, asyncio.Future[None]] = {}
 
     def start(self) -> None:
@@ -132,6 +137,13 @@ class Calls:
                 task.cancel()
 
     async def _run(self, part: CallPart) -> None:
+        try:
+            await self._carry_out(part)
+        except KeyboardInterrupt:
+            self._interrupted()
+            raise asyncio.CancelledError from None
+
+    async def _carry_out(self, part: CallPart) -> None:
         call, ours = part.call, self._options.tools.ours
         tool = ours.get(call.name)
         if tool is None:
@@ -189,6 +201,8 @@ class Calls:
             return Result(now(), call, "timeout", error_response(words), error=words)
         except BaseException as error:  # also SystemExit: a tool must not end the kernel
             if isinstance(error, asyncio.CancelledError) and (self._stopped() or _cancelled()):  # not by the tool
+                raise
+            if tool.is_async and struck(error):
                 raise
             words, shown = words_of(error), redact("".join(traceback.format_exception(error)))
             return Result(now(), call, "raised", error_response(words), error=words, traceback=shown)

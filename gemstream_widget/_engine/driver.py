@@ -14,11 +14,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import replace
 
+from .._interrupts import pass_on
 from .._plain import Json
 from .._redact import words_of
 from .._stream import entries
@@ -33,6 +35,7 @@ from ..errors import (
     GemstreamError,
     RunFailed,
     SourceError,
+    StopDelayed,
     StreamStalled,
     StreamTruncated,
     TokenLimitReached,
@@ -128,6 +131,10 @@ class Driver:
             await self._cancel_children()
             self._end_cancelled()
             raise
+        except KeyboardInterrupt:
+            self._interrupt()
+            await self._cancel_children()
+            self._end_cancelled()
         except Exception as error:  # a fault of ours must still end the run, in the open
             if record.done:  # its loop was closed under it, and it was ended from outside
                 return
@@ -174,7 +181,7 @@ class Driver:
 
     async def _run_hop(self, request: Request) -> RunFailed | None:
         """One request and its stream, read to its end; what made it fail."""
-        self._pump = pump = Pump(self._record.now)
+        self._pump = pump = Pump(self._record.now, self._interrupt)
         pump.start(self._source, request, name=f"gemstream pump {self._record.id}")
         error = await self._read(pump)
         if error is not None:
@@ -256,7 +263,8 @@ class Driver:
         theirs = [p for p in calls if options.tools.hands_over(p.call.name)]
         ours = [p for p in calls if p not in theirs and not is_terminal(CALL_TABLE, p.call.state)]
         if ours:
-            self._calls = Calls(ours, record, options, self._rules, stopped=self.stopping.event.is_set)
+            stopped = self.stopping.event.is_set
+            self._calls = Calls(ours, record, options, self._rules, stopped=stopped, interrupted=self._interrupt)
             self._calls.start()
             await self._calls.wait()
         if self.stopping.stop is not None:
@@ -302,18 +310,30 @@ class Driver:
     # -- stopping ---------------------------------------------------------------------------------------------------
 
     def stop(self, by: StoppedBy) -> bool:
-        """Stop the run. From any thread; True if this was the first to ask and the run had not ended."""
+        """Stop the run. From any thread; True if this was the first to ask and the run had not ended. Warns with
+        StopDelayed where code asks and the loop does not run.
+        """
         if not self.stopping.ask(by):
             self.notice_closed_loop()  # closed since the first Stop, which nobody will carry out then
             return False
-        if self._record.status == "queued" and running_loop() is self.loop:
+        if self.loop is None:  # interrupted before it could begin
+            self._end_cancelled()
+        elif self._record.status == "queued" and running_loop() is self.loop:
             self._on_stop()  # there is nothing to wait for
-        elif self.loop is not None:
+        else:
             try:
                 self.loop.call_soon_threadsafe(self._on_stop)
             except RuntimeError:  # the loop is closed, and with it every connection the run had
                 self._end_cancelled()
+        if by == "code" and self.loop is not None and not self._record.done and not self.loop.is_running():
+            warnings.warn(StopDelayed(self._record.id, self._record.status), stacklevel=3)
         return True
+
+    def _interrupt(self) -> None:
+        """On the run's loop: a Ctrl+C struck a task of the run, which ends it, and is not for the run alone."""
+        pass_on()
+        if self.stopping.ask("interrupt"):
+            self._on_stop()
 
     def notice_closed_loop(self) -> None:
         """A loop that was closed under the run took its connection along: nobody else will end it."""
@@ -324,7 +344,7 @@ class Driver:
     def _on_stop(self) -> None:
         """On the run's loop: cut the stream or the tools that are going; without either the driver sees the Stop."""
         self._attempts.wake()
-        if self._record.status == "queued":
+        if self._record.status == "queued" or self._task is None:  # which was interrupted before it could begin
             self._end_cancelled()
         if self._turn is not None:
             self._turn.given.set()

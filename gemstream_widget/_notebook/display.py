@@ -12,7 +12,7 @@ from .._engine.options import ChatOptions, takes_options
 from .._engine.source import WatchedSource
 from .._redact import words_of
 from .._run import Run
-from .shell import kernel_shell
+from .._shell import kernel_shell
 
 if TYPE_CHECKING:
     from .card import Card
@@ -33,7 +33,7 @@ def ask(prompt: Any, **options: Unpack[ChatOptions]) -> Run:
 
         ask("Explain CRDTs in three sentences", model="demo")
     """
-    return shown(Chat(**options).send(prompt))
+    return _asked(Chat(**options), prompt)
 
 
 def watch(stream: AsyncIterator[Any], *, name: str = "watched stream", runner: Runner = "loop") -> Run:
@@ -42,7 +42,17 @@ def watch(stream: AsyncIterator[Any], *, name: str = "watched stream", runner: R
     Stop cancels the task that reads the iterator; whether that closes its connection is up to the iterator. Raises
     TypeError for what cannot be iterated, such as a coroutine that was not awaited.
     """
-    return shown(Chat(model=name, source=WatchedSource(stream), runner=runner).send(name))
+    return _asked(Chat(model=name, source=WatchedSource(stream), runner=runner), name)
+
+
+def _asked(chat: Chat, prompt: Any) -> Run:
+    """A run of this chat, shown. After a Ctrl+C in between nobody could stop it: whoever asked never gets it."""
+    try:
+        return shown(chat.send(prompt))
+    except BaseException:
+        for run in chat.runs:
+            run.stop(by="interrupt")
+        raise
 
 
 def shown(run: Run) -> Run:

@@ -12,9 +12,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from .._engine.loops import running_loop
+from .._shell import shell
 from . import fastlane
 from .doctor_words import Finding, finding
-from .shell import shell
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

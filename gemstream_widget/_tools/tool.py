@@ -16,6 +16,7 @@ from copy import deepcopy
 from functools import update_wrapper
 from typing import Any, overload
 
+from .._interrupts import struck
 from .._plain import Wire, is_seconds
 from .._redact import words_of
 from .._request.wire import FUNCTION_NAME, dumped
@@ -80,6 +81,8 @@ class Tool:
             faults = (f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
             raise ToolError(f"The arguments do not fit {self.name}: {'; '.join(faults)}.") from error
         except BaseException as error:  # a validator of the user's, which may raise anything
+            if struck(error):
+                raise
             raise ToolError(f"The arguments of {self.name} could not be checked: {words_of(error)}.") from error
         return {name: getattr(checked, field) for name, field in fields_of(self.function).items()}
 
