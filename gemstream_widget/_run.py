@@ -29,7 +29,7 @@ from ._request import turns
 from ._stream.chunks import ChunkLog
 from ._stream.journal import Cursor
 from ._stream.parts import Decision, Part, Scope, ToolCall
-from ._stream.readers import EventReader, PatchReader
+from ._stream.readers import EventFeed, EventReader, PatchReader
 from ._stream.record import Record
 from ._stream.values import Offers, Receipt, Retry, Step, StoppedBy, Timing, Usage
 from ._tools.policy import Choice, RuleBook
@@ -483,6 +483,10 @@ class Run:
         """A new feed of patches for a card. From any thread."""
         return self._record.feed()
 
+    def _event_feed(self) -> EventFeed:
+        """A new feed of events for a terminal. From any thread."""
+        return self._record.event_feed()
+
     def _drop_feed(self, feed: PatchReader) -> None:
         """Stop telling a feed. From any thread."""
         self._record.drop_feed(feed)
@@ -492,6 +496,11 @@ class Run:
         from ._notebook.display import display_run
 
         display_run(self)
+
+    def _repr_mimebundle_(self, **how: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        from ._notebook.display import bundle_of
+
+        return bundle_of(self, **how)
 
     def __repr__(self) -> str:
         return f"<Run {self.id} {self.status} {shorten(self.text, 60)!r}>"

@@ -16,6 +16,7 @@ from benchmarks.setting import ROOT
 __all__ = ["Terminal", "terminal_of"]
 
 IPYTHON = ("-m", "IPython", "--no-banner", "--colors=nocolor", "--no-confirm-exit", "--HistoryManager.enabled=False")
+_COLOUR = r"(?:\x1b\[[0-9;]*m)*"
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[()][A-Z0-9]|\x1b[=>]|\r|\x1b\][^\x07]*\x07")
 _LATEST_S = 60.0
 
@@ -31,7 +32,7 @@ class Terminal:
     def prompt(self) -> str:
         """Wait for the next prompt, which is drawn anew while it is typed into; what came before it."""
         self._number += 1
-        self._child.expect_exact(f"In [{self._number}]:", timeout=_LATEST_S)
+        self._child.expect(rf"In \[{_COLOUR}{self._number}{_COLOUR}\]:", timeout=_LATEST_S)
         return _ESCAPES.sub("", str(self._child.before))
 
     def type(self, line: str) -> None:

@@ -205,7 +205,7 @@ def test_nobody_elses_handler_is_replaced(loop: asyncio.AbstractEventLoop) -> No
     assert loop.run_until_complete(enters()) is not before  # the positive control: Python's own is
 
 
-# -- where it strikes a task of the run ---------------------------------------------------------------------------------
+# -- where it strikes a task of the run --------------------------------------------------------------------------------
 
 
 class Checked(BaseModel):
@@ -288,7 +288,7 @@ def test_on_another_thread_it_is_what_the_source_raised() -> None:
         run.result(timeout_s=5)
 
 
-# -- at each line of ours -----------------------------------------------------------------------------------------------
+# -- at each line of ours ----------------------------------------------------------------------------------------------
 
 
 _LEAVES = re.compile(r"\s*(async )?with ")
