@@ -8,17 +8,18 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import anyio
 import pytest
 from pydantic import BaseModel, field_validator
 
 import gemstream_widget as gem
 from gemstream_widget._interrupts import Interruptible
-from tests.gates import GatedSource
+from tests.gates import GatedSource, until
 from tests.wire import call, chunk, text
 
 PACKAGE = str(Path(gem.__file__).parent)
@@ -361,3 +362,126 @@ def test_it_is_never_lost_wherever_it_strikes(way: Callable[..., None]) -> None:
                 with suppress(gem.RunCancelled):
                     run.result(timeout_s=5)
             assert all(record.wait_done(2) for record in server.requests), strike.where
+
+
+# -- a loop that nobody runs, and no loop at all -----------------------------------------------------------------------
+
+
+def still(source: Any, loop: asyncio.AbstractEventLoop, **options: Any) -> gem.Run:
+    """A run on a loop that ran until its source was read, and stands still since."""
+
+    async def cell() -> gem.Run:
+        run = gem.Chat(source=source, **options).send("hi")
+        await until(lambda: run.pending or getattr(source, "waiting", asyncio.Event()).is_set(), "it waits")
+        return run
+
+    return loop.run_until_complete(cell())
+
+
+def test_a_stop_on_a_loop_that_nobody_runs_says_so(loop: asyncio.AbstractEventLoop) -> None:
+    source = GatedSource()
+    run = still(source, loop)
+    with pytest.warns(gem.StopDelayed, match=f"Run {run.id} stays streaming for now: its event loop does not run"):
+        assert run.stop()
+    assert (run.status, source.closed) == ("streaming", None)
+    assert not run.stop()
+    loop.run_until_complete(run.wait())
+    assert (run.status, source.closed) == ("cancelled", "cancelled")
+
+
+def test_a_stop_on_a_loop_that_runs_warns_of_nothing() -> None:
+    async def main() -> None:
+        source = GatedSource()
+        run = gem.Chat(source=source).send("hi")
+        await source.waiting.wait()
+        assert await asyncio.to_thread(run.stop)  # a warning is an error in these tests
+        await run.wait()
+
+    asyncio.run(main())
+    assert gem.Chat(source=GatedSource(), runner="thread").send("hi").stop()
+
+
+def test_a_decision_on_a_loop_that_nobody_runs_is_refused_at_once(loop: asyncio.AbstractEventLoop) -> None:
+    run = still(asking("on_the_loop"), loop, tools=[on_the_loop], approve="ask")
+    with pytest.raises(gem.LoopBusy, match=r"within 0\.5 s.*nobody runs it"):
+        run.approve(run.pending[0])
+    loop.run_until_complete(asyncio.sleep(0))
+    assert [call.state for call in run.pending] == ["awaiting_approval"]  # and nothing was done later
+
+
+def test_the_result_of_a_run_whose_loop_nobody_runs_is_not_waited_for(loop: asyncio.AbstractEventLoop) -> None:
+    run = still(GatedSource(), loop)
+    with pytest.raises(gem.GemstreamError, match="stays streaming: its event loop does not run"):
+        run.result()
+
+
+@pytest.mark.parametrize("how", ["await", "wait", "next_pending", "events"])
+def test_under_trio_one_sentence_says_what_to_use(how: str) -> None:
+    run = gem.Chat(source=GatedSource(), runner="thread").send("hi")
+
+    async def main() -> None:
+        if how == "await":
+            await run
+        elif how == "events":
+            async for _ in run:
+                pass
+        else:
+            await getattr(run, how)()
+
+    with pytest.raises(gem.NoRunningLoop, match=r"write: await trio\.to_thread\.run_sync\(run\.result\)") as raised:
+        main().send(None)  # as any loop but asyncio's begins it
+    assert raised.value.__context__ is None
+    run.stop()
+
+
+def test_a_scope_of_anyio_around_an_await_stops_the_run() -> None:
+    """It cancels again and again until its task has left, so the end comes after."""
+    source = GatedSource()
+
+    async def main() -> None:
+        run = gem.Chat(source=source).send("hi")
+        await source.waiting.wait()
+        with anyio.move_on_after(0.01) as scope:
+            await run
+        assert scope.cancelled_caught
+        await asyncio.wait_for(run.wait(), 5)
+        assert (run.status, source.closed) == ("cancelled", "cancelled")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("around", [asyncio.timeout, anyio.move_on_after])
+def test_a_time_limit_around_a_look_stops_nothing(around: Any) -> None:
+    source = GatedSource()
+
+    async def main() -> None:
+        run = gem.Chat(source=source).send("hi")
+        await source.waiting.wait()
+        for look in (run.wait, run.next_pending):
+            with suppress(TimeoutError):
+                async with AsyncExitStack() as stack:
+                    limit = around(0.01)
+                    if around is asyncio.timeout:
+                        await stack.enter_async_context(limit)
+                    else:
+                        stack.enter_context(limit)
+                    await look()
+        assert (run.status, run.receipt) == ("streaming", None)
+        run.stop()
+        await run.wait()
+
+    asyncio.run(main())
+
+
+def test_a_time_limit_around_an_await_stops_the_run() -> None:
+    source = GatedSource()
+
+    async def main() -> None:
+        run = gem.Chat(source=source).send("hi")
+        await source.waiting.wait()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await run
+        assert (run.status, source.closed) == ("cancelled", "cancelled")
+
+    asyncio.run(main())

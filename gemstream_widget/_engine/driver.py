@@ -325,9 +325,14 @@ class Driver:
                 self.loop.call_soon_threadsafe(self._on_stop)
             except RuntimeError:  # the loop is closed, and with it every connection the run had
                 self._end_cancelled()
-        if by == "code" and self.loop is not None and not self._record.done and not self.loop.is_running():
+        if by == "code" and self._stands_still and not self._record.done:
             warnings.warn(StopDelayed(self._record.id, self._record.status), stacklevel=3)
         return True
+
+    @property
+    def _stands_still(self) -> bool:
+        """Nobody runs its loop: what is asked of it waits."""
+        return self.loop is not None and not self.loop.is_running() and not self.loop.is_closed()
 
     def _interrupt(self) -> None:
         """On the run's loop: a Ctrl+C struck a task of the run, which ends it, and is not for the run alone."""

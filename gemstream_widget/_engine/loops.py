@@ -61,8 +61,8 @@ def call_on(loop: asyncio.AbstractEventLoop | None, call: Callable[[], T]) -> T:
         return call()
     late = False
     try:
-        wait({answer}, timeout=_STILL_S)
-        if loop.is_running():
+        wait({answer}, timeout=min(_STILL_S, _PATIENCE_S))
+        if loop.is_running() and _PATIENCE_S > _STILL_S:
             wait({answer}, timeout=_PATIENCE_S - _STILL_S)
     finally:  # an interrupt of the wait gives up as well
         late = answer.cancel()
