@@ -23,6 +23,7 @@ from . import (
     magics,
     secrets,
     stop,
+    waiting,
     watch,
 )
 from .report import Found
@@ -44,6 +45,7 @@ GROUPS: dict[str, Group] = {
     "hosts": hosts.measure,
     "doctor": doctor.measure,
     "magics": magics.measure,
+    "waiting": waiting.measure,
     "page": healing.measure,
     "hostile": hostile.measure,
     "forms": forms.measure,
