@@ -99,7 +99,7 @@ class Transcript:
         self._printing = threading.Lock()
         self._has_news = False
         self._kind = ""  # of what was printed last: "thought", "text" or "line"
-        is_styled = terminal_shell() is None or sys.stdout.isatty()
+        is_styled = kernel_shell() is not None or sys.stdout.isatty()
         self._is_styled = is_styled and not os.environ.get("NO_COLOR")
 
     def begin(self) -> None:
