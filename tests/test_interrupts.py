@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -485,3 +485,60 @@ def test_a_time_limit_around_an_await_stops_the_run() -> None:
         assert (run.status, source.closed) == ("cancelled", "cancelled")
 
     asyncio.run(main())
+
+
+class Steps:
+    """Two steps with calls, and a third one that stalls; where asked to, none does."""
+
+    def __init__(self, *, stalls: bool) -> None:
+        self._stalls = stalls
+        self._step = 0
+
+    async def stream(self, request: Any) -> Any:
+        self._step += 1
+        yield chunk(text("so"))
+        await asyncio.sleep(0)
+        if self._step < 3:
+            yield chunk(call(("on_a_thread", "on_this_loop")[self._step - 1], {"a": 1}), finish="STOP")
+        else:
+            if self._stalls:
+                await asyncio.Event().wait()
+            yield chunk(text("end"), finish="STOP")
+
+
+def on_a_thread(a: int) -> int:
+    return a
+
+
+async def on_this_loop(a: int) -> int:
+    await asyncio.sleep(0)
+    return a
+
+
+def test_wherever_it_strikes_a_run_that_nobody_awaits_the_run_ends() -> None:
+    """On the loop of the main thread: in each task of the run, at every so manieth line. The interrupt goes on to who
+    waits for something else, and nothing is told as an error.
+    """
+
+    async def cell(chat: gem.Chat) -> None:
+        if not chat.send("hi")._record.ended.done():
+            await asyncio.wait({asyncio.wrap_future(chat.runs[0]._record.ended)})
+        await asyncio.sleep(0)  # where an interrupt that is handed on comes out
+
+    def tried(at: int) -> tuple[Strike, gem.Chat, asyncio.AbstractEventLoop]:
+        made = asyncio.new_event_loop()
+        chat = gem.Chat(source=Steps(stalls=at > 0), runner="loop", tools=[on_a_thread, on_this_loop])
+        with Strike(at) as strike, pytest.raises(KeyboardInterrupt) if at else nullcontext():
+            made.run_until_complete(cell(chat))
+        return strike, chat, made
+
+    tried(0)[2].close()
+    strike, _, made = tried(0)
+    made.close()
+    until_it_stalls = strike.count * 2 // 3
+    for at in range(1, until_it_stalls, until_it_stalls // 30):
+        strike, chat, made = tried(at)
+        for run in chat.runs:
+            made.run_until_complete(asyncio.wait_for(run.wait(), 5))
+            assert run.status == "cancelled", (strike.where, run.error)
+        end(made)

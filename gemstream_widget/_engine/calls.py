@@ -13,11 +13,11 @@ from __future__ import annotations
 import asyncio
 import json
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from .._interrupts import struck
 from .._plain import Json, clean_text
@@ -68,7 +68,7 @@ class Calls:
         """Begin, on the running loop."""
         loop = asyncio.get_running_loop()
         self._abandoned: asyncio.Future[None] = loop.create_future()
-        self.task = loop.create_task(self._run_all(), name=f"gemstream calls {self._record.id}")
+        self.task = loop.create_task(self._guard(self._run_all()), name=f"gemstream calls {self._record.id}")
 
     async def wait(self) -> None:
         """Return when each call has its response, or after `abandon`. Raises what broke in between."""
@@ -129,21 +129,23 @@ class Calls:
 
     async def _run_all(self) -> None:
         loop, run = asyncio.get_running_loop(), self._record.id
-        tasks = [loop.create_task(self._run(p), name=f"gemstream {run} {p.call.id}") for p in self._parts.values()]
+        parts = self._parts.values()
+        tasks = [loop.create_task(self._guard(self._run(p)), name=f"gemstream {run} {p.call.id}") for p in parts]
         try:
             await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
 
-    async def _run(self, part: CallPart) -> None:
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        """What a task does, which a Ctrl+C may strike: raised in a task it would end the loop."""
         try:
-            await self._carry_out(part)
+            await work
         except KeyboardInterrupt:
             self._interrupted()
             raise asyncio.CancelledError from None
 
-    async def _carry_out(self, part: CallPart) -> None:
+    async def _run(self, part: CallPart) -> None:
         call, ours = part.call, self._options.tools.ours
         tool = ours.get(call.name)
         if tool is None:
@@ -202,7 +204,7 @@ class Calls:
         except BaseException as error:  # also SystemExit: a tool must not end the kernel
             if isinstance(error, asyncio.CancelledError) and (self._stopped() or _cancelled()):  # not by the tool
                 raise
-            if tool.is_async and struck(error):
+            if struck(error):
                 raise
             words, shown = words_of(error), redact("".join(traceback.format_exception(error)))
             return Result(now(), call, "raised", error_response(words), error=words, traceback=shown)

@@ -155,7 +155,7 @@ class Driver:
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         broken = None if task.cancelled() else task.exception()
-        if broken is not None and not self._record.done:  # even telling what broke did
+        if broken is not None and not self._record.done and self.stopping.stop is None:  # even telling what broke did
             self._end_failed(SourceError(type(broken).__name__, title="Something broke in the run"))
         self.stopping.ask("interrupt")  # a task cancelled before its first step never ran at all
         self._end_cancelled()
@@ -291,7 +291,8 @@ class Driver:
 
     def _children(self) -> list[Pump | Calls]:
         """Those that are going."""
-        return [child for child in (self._pump, self._calls) if child is not None and not child.task.done()]
+        begun = (c for c in (self._pump, self._calls) if c is not None and hasattr(c, "task"))
+        return [child for child in begun if not child.task.done()]
 
     async def _cancel_children(self) -> None:
         """Cancel them, give them their time to end, and go on without those that do not."""
@@ -405,7 +406,7 @@ class Driver:
         with self._ending() as first:
             if not first:
                 return
-            self._close_step("error")
+            self._leave_step("error")
             self._end("failed", error=error)
 
     def _end_cancelled(self) -> None:
@@ -414,7 +415,7 @@ class Driver:
         with self._ending() as first:
             if not first:
                 return
-            self._close_step("stopped")
+            self._leave_step("stopped")
             if record.status in ("streaming", "acting"):
                 self._move("stop")
             event = "stop" if record.status in ("queued", "pending") else "children_ended"
@@ -442,6 +443,13 @@ class Driver:
             record.add(entries.StreamEnd(record.now(), outcome))
         for at_s, chunk in self._pump.rest() if self._pump is not None else ():
             record.add_frame(chunk, at_s)
+
+    def _leave_step(self, outcome: str) -> None:
+        """Close it where the run ends early. What a Ctrl+C tore in the middle must not keep the run from ending."""
+        try:
+            self._close_step(outcome)
+        except Exception:
+            _log.exception("what the last step of run %s brought could not be told whole", self._record.id)
 
     def _end(
         self,

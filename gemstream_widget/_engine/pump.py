@@ -72,10 +72,12 @@ class Pump:
             raise asyncio.CancelledError from None
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self.ended_s = self._now()
-        if not task.cancelled():
-            task.exception()  # seen: it is judged by the driver, or no longer matters
-        self._inbox.put_nowait(_End())
+        try:
+            self.ended_s = self._now()
+            if not task.cancelled():
+                task.exception()  # seen: it is judged by the driver, or no longer matters
+        finally:  # also where a Ctrl+C strikes here: whoever takes would wait for ever
+            self._inbox.put_nowait(_End())
 
     async def take(self, timeout_s: float | None) -> tuple[float, Any] | None:
         """The next chunk with its arrival, or None after the last. Raises TimeoutError where none comes in time, not
