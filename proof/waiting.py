@@ -47,11 +47,12 @@ def measure(setting: Setting) -> Found:
     for claim, tries in tried.items():
         control = Control(_IN_KERNELS[claim][1], all(noticed for _, noticed in tries))
         rows.append(Row(claim, len(tries), [fault for faults, _ in tries for fault in faults], control))
-    rows.append(_time_limit())
-    if not setting.quick and find_spec("jupyter_console") is not None:
-        rows.append(_in_console())
-    elif not setting.quick:
-        skipped = [*skipped, "jupyter console: install jupyter-console"]
+    if not setting.quick:
+        rows.append(_time_limit())
+        if find_spec("jupyter_console") is not None:
+            rows.append(_in_console())
+        else:
+            skipped = [*skipped, "jupyter console: install jupyter-console"]
     return Found(rows, skipped=skipped)
 
 

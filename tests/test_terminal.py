@@ -177,6 +177,19 @@ def test_runs_that_print_at_once_are_told_apart() -> None:
     assert lines[:7] == ["a", f"[{two.id}]", "a", f"[{one.id}]", "b", f"[{two.id}]", "b"]
 
 
+def test_a_run_that_is_shown_again_goes_on_there_alone() -> None:
+    async def again(run: gem.Run) -> None:
+        await source.waiting.wait()
+        source.give(chunk(text("one ")))
+        await until(lambda: run.text, "it came")
+        print_run(run)
+        source.give(chunk(text("two"), finish="STOP"))
+        source.end()
+
+    source = GatedSource()
+    assert printed(source, again) == "one \none two\n"
+
+
 def test_what_goes_on_does_not_depend_on_the_screen() -> None:
     class Broken(StringIO):
         def write(self, text: str) -> int:

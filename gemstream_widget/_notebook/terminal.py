@@ -72,7 +72,9 @@ _going: dict[str, Transcript] = {}  # the record holds whoever reads it weakly
 
 
 def print_run(run: Run) -> None:
-    """Print a run as it comes, from its start; returns at once."""
+    """Print a run as it comes, from its start; returns at once. One that is printed already goes on here."""
+    if (before := _going.get(run.id)) is not None:
+        before.end()
     transcript = _going[run.id] = Transcript(run)
     transcript.begin()
 
@@ -108,6 +110,11 @@ class Transcript:
             self._line("(demo: the local Gemini answers)")
         self._feed.changed = self._print
         self._print()
+
+    def end(self) -> None:
+        """Print no more."""
+        self._feed.changed = lambda: None
+        _going.pop(self.run.id, None)
 
     def _print(self) -> None:
         """Whoever comes while another thread prints leaves it to that."""
@@ -154,7 +161,7 @@ class Transcript:
         self._line(f"[attempt {retry.attempt} of {retry.of} failed: {retry.title}; it is sent again]")
 
     def _ended(self, event: RunEnded) -> None:
-        _going.pop(self.run.id, None)
+        self.end()
         if event.error is not None:
             self._line(f"[failed: {event.error['title']}. {event.error['message']} {event.error['hint']}]")
         elif event.receipt is not None:
