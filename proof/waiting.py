@@ -33,9 +33,9 @@ _NOTHING = {"going": [], "open": 0}
 
 
 def measure(setting: Setting) -> Found:
-    """In short, one terminal, one script and the kernel of this environment."""
+    """In short, one terminal and the kernel of this environment."""
     pythons, skipped = environments(setting)
-    rows = [*_in_terminal(setting), _in_script(setting)]
+    rows = list(_in_terminal(setting))
     tried: dict[str, list[tuple[list[str], bool]]] = {}
     for version, python in pythons.items():
         with kernel_of(python) as kernel:
@@ -48,7 +48,7 @@ def measure(setting: Setting) -> Found:
         control = Control(_IN_KERNELS[claim][1], all(noticed for _, noticed in tries))
         rows.append(Row(claim, len(tries), [fault for faults, _ in tries for fault in faults], control))
     if not setting.quick:
-        rows.append(_time_limit())
+        rows += [_in_script(), _time_limit()]
         if find_spec("jupyter_console") is not None:
             rows.append(_in_console())
         else:
@@ -63,13 +63,13 @@ def _in_terminal(setting: Setting) -> Iterator[Row]:
     with terminal_of() as terminal:
         terminal.run(_BEGIN)
         terminal.run("r = await gem.Chat(model='demo').send('@every 0\\n@say ready')")  # what is imported first
-        moments, n = random.Random(3), setting.count(150, 4)
+        moments, n = random.Random(3), setting.count(150, 2)
         faults = []
         for number in range(n):
             awaits = _ASK if number % 3 else _WATCH
             faults += _interrupted(terminal, awaits, moments.uniform(0, 0.4))
         terminal.run("there.break_interrupts()")
-        lost = [bool(_interrupted(terminal, awaits, 0.4)) for awaits in (_ASK, _WATCH)]
+        lost = [bool(_interrupted(terminal, awaits, 0.4)) for awaits in (_ASK, _WATCH)[: setting.count(2, 1)]]
         terminal.run("there.break_interrupts(broken=False)")
         what = "Ctrl+C in an IPython terminal, at random moments: run stopped, its connection closed, next cell works"
         yield Row(what, n, faults, Control("Python's own handler", all(lost)))
@@ -146,8 +146,8 @@ except KeyboardInterrupt:
 """
 
 
-def _in_script(setting: Setting) -> Row:
-    n, moments = setting.count(30, 1), random.Random(5)
+def _in_script() -> Row:
+    n, moments = 30, random.Random(5)
     faults = [fault for _ in range(n) for fault in _interrupted_script("result()", moments.uniform(0.05, 0.4))]
     noticed = bool(_interrupted_script("cancel_event.wait()", 0.3))
     what = "Ctrl+C in run.result() of a script: run stopped, its connection closed, next send works"
