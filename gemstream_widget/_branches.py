@@ -8,11 +8,11 @@ current branch says.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 
 from ._plain import Wire
-from ._request.turns import is_unanswered, without_prompt
+from ._request.origin import digest_of, is_odd
+from ._request.turns import is_unanswered, model_turn, without_prompt
 from ._run import Run
 from .errors import NothingToRepeat
 
@@ -63,7 +63,7 @@ class Branches:
         assert isinstance(run, Run)
         assert before is not None  # a run has a place before it, if only the root
         if end.opens:
-            if run.contents() or not run._record.state.prompt:
+            if run._said() or not run._record.state.prompt:
                 raise NothingToRepeat(
                     "The repaired history holds what came of the answer: use again('continue'), or send."
                 )
@@ -105,12 +105,19 @@ class Branches:
         node = self._places.get(run.id)
         return node if node is not None and node.said is run else None
 
+    def end(self, node: Node) -> Node:
+        """The last repair right behind this place; the place itself, where there is none."""
+        for one in self.nodes:  # parents first
+            if one.parent is node and one.opens:
+                node = one
+        return node
+
     def path(self, node: Node | None) -> Iterator[Run]:
         """The runs up to here, the last first."""
         return (one.said for one in _way(node) if isinstance(one.said, Run))
 
     def contents(self, node: Node) -> list[Wire]:
-        """What is said up to here, as Contents."""
+        """What is said up to here, as Contents, for reading only: they are the runs' own."""
         read: list[Node] = []
         for one in _way(node):
             read.append(one)
@@ -124,8 +131,13 @@ class Branches:
             said += _contents(one)
         return said
 
+    def odd(self) -> set[bytes]:
+        """The digests of the parts that models sent here, and in which there is something that has no name here."""
+        turns = (model_turn(run._record.state.parts_of(step.index)) for run in self.runs for step in run.steps)
+        return {digest_of(part) for turn in turns if turn is not None for part in turn["parts"] if is_odd(part)}
+
     def asked(self, node: Node) -> list[Wire]:
-        """What the last request of the run at this node said."""
+        """What the last request of the run at this node said, for reading only."""
         run, before = node.said, _continued(node)
         assert isinstance(run, Run)
         assert node.parent is not None
@@ -164,7 +176,7 @@ def _continued(node: Node) -> Node | None:
 
 def _contents(node: Node) -> list[Wire]:
     if isinstance(node.said, Run):
-        return node.said.contents()
+        return node.said._said()
     if isinstance(node.said, Unfinished):
         return node.said.run._unfinished()
-    return deepcopy(list(node.said))
+    return list(node.said)

@@ -147,6 +147,11 @@ class Chat:
     @property
     def history(self) -> list[Wire]:
         """Wire Contents: what the current branch says, which the next request sends before its own prompt."""
+        return deepcopy(self._said)
+
+    @property
+    def _said(self) -> list[Wire]:
+        """The history, for reading only."""
         return self._branches.contents(self._branches.head)
 
     def branches(self, run: Run) -> list[Run]:
@@ -181,8 +186,7 @@ class Chat:
         """Write the conversation to a file, all branches and pending approvals included; `load_chat` reads it. Known
         keys are not in it (docs/journal.md). Raises OSError, and then what was there before still is.
         """
-        with self._lock:
-            write_lines(path, ChatLines(self._branches, self._kept).new())
+        write_lines(path, ChatLines(self._branches, self._kept).new())  # without the lock: a disk may be slow
 
     def _kept(self) -> Json:
         """The settings that a file keeps."""
@@ -206,8 +210,8 @@ class Chat:
     def send(self, prompt: Any, *, after: Run | EllipsisType | None = ...) -> Run:
         """Start a run: `prompt` is what a notebook holds (docs/prompts.md). Returns at once, shows nothing.
 
-        `after` begins another branch of the conversation after that run, or, None, at its beginning; without it the
-        current one goes on.
+        `after` begins another branch of the conversation after that run, as it was repaired, or, None, at its
+        beginning; without it the current one goes on.
 
         Function calls that the last run left open are answered by `functionResponse` parts in the prompt, all of them
         at once, by our id, the provider's or the name; a prompt without any closes them unanswered.
@@ -236,7 +240,7 @@ class Chat:
         """The place that a prompt goes on after."""
         if isinstance(after, EllipsisType):
             return self._branches.head
-        return self._branches.root if after is None else self._place(after)
+        return self._branches.root if after is None else self._branches.end(self._place(after))
 
     def _ask(self, given: Prompt, parent: Node) -> Run:
         """Start a run with this prompt there."""
@@ -244,7 +248,8 @@ class Chat:
 
     def _answered(self, contents: list[Wire], parent: Node) -> list[Wire]:
         """A prompt with the answers that the calls still need which are open there."""
-        opened, asked = open_calls(self._branches.contents(parent)), self._asked(parent)
+        opened = open_calls(self._branches.contents(parent))
+        asked = self._asked(parent) if opened else []
         known = [call.result for call in asked] if len(asked) == len(opened) else []
         return answers_first(opened, contents, {c.id: OpenCall.of(c) for c in asked}, known)
 
@@ -261,6 +266,8 @@ class Chat:
         without a seam. Raises NothingToRepeat where the run gives no cause for it, and what `send`
         raises.
         """
+        if isinstance(run, str) and how is not None:
+            raise InvalidOption(f"again() takes one way to go on: {run!r} or {how!r}.")
         given, wanted = (None, run) if isinstance(run, str) else (run, how or "anew")
         if wanted not in get_args(Again):
             raise InvalidOption(f'how is "anew", "continue" or "repair", not {wanted!r}.')
@@ -292,18 +299,17 @@ class Chat:
             raise NothingToRepeat(
                 f"There is nothing to try again: run {last.id} is {last.status}. Send a prompt instead."
             )
-        state = last._record.state
-        prompt = Prompt(deepcopy(state.prompt), tuple(state.attachments))
+        state, header = last._record.state, last._record.journal.header
+        prompt = Prompt(state.prompt, tuple(state.attachments))  # its own, which nobody changes
         assert place.parent is not None  # a run has a place before it, if only the root
-        return self._begin(prompt, parent=place.parent)
+        return self._begin(prompt, parent=place.parent, again=header.again or header.run)
 
     def _take_over(self, place: Node, repairs: Collection[str]) -> Run:
         """A run that takes the conversation over from the one at this place, mended by these repairs, without its loose
         end.
         """
         loop_for(self.options.runner)  # before anything is changed
-        end = self._branches.head if place.said is self._last else place
-        before = self._branches.leave(place, end)
+        before = self._branches.leave(place, self._branches.end(place))
         if repairs:
             contents = self._branches.contents(before)
             mended, _ = repaired(contents, model=self.model, only=repairs, vertex=self._vertex)
@@ -314,7 +320,7 @@ class Chat:
         """What Gemini would refuse in the history when the next prompt is sent, and the repair on offer for each; empty
         when it would be accepted. Calls that are open at its end are no refusal: `send` answers them.
         """
-        return refused_before(self.history, model=self.model, vertex=self._vertex)
+        return refused_before(self._said, model=self.model, vertex=self._vertex, sent=self._branches.odd())
 
     async def count(self, prompt: Any = None) -> int:
         """The tokens of the next request, as Gemini counts them: history, prompt, system instruction and tools, as
@@ -327,7 +333,7 @@ class Chat:
         given = [] if prompt is None else contents_of(prompt)
         with self._lock:
             self._none_going()
-            request = _request(self.options, self.history, self._answered(given, self._branches.head))
+            request = _request(self.options, self._said, self._answered(given, self._branches.head))
         if not request.contents:
             raise InvalidPrompt("There is nothing to count yet: give count() the prompt.")
         return await count(request)
@@ -336,11 +342,13 @@ class Chat:
         """Mend the history: every refusal that has a repair, or those of these codes. What was done, in words.
 
         Later requests send the mended history; the runs themselves stay as they were. "corrupted_signature" has to be
-        named: only Gemini can tell that a signature is not its own.
+        named: only Gemini can tell that a signature is not its own. So does what is odd in the parts that it sent.
         """
         with self._lock:
             self._none_going()
-            mended, done = repaired_before(self.history, model=self.model, only=codes or None, vertex=self._vertex)
+            sent = () if codes else self._branches.odd()
+            how: Any = {"model": self.model, "only": codes or None, "vertex": self._vertex, "sent": sent}
+            mended, done = repaired_before(self._said, **how)
             if done:
                 self._branches.mend(mended, self._branches.head)
                 self._note()
@@ -390,8 +398,18 @@ class Chat:
             finally:
                 self._is_advancing = False
 
-    def _begin(self, given: Prompt, *, parent: Node, queued: bool = False, token: str | None = None) -> Run:
-        """Start a run. With `token` it has no prompt, and goes on with its parent's answer right where that stands."""
+    def _begin(
+        self,
+        given: Prompt,
+        *,
+        parent: Node,
+        queued: bool = False,
+        token: str | None = None,
+        again: str | None = None,
+    ) -> Run:
+        """Start a run. With `token` it has no prompt, and goes on with its parent's answer right where that stands.
+        `again`: its prompt is that of the run with this id.
+        """
         loop = loop_for(self.options.runner)  # before anything is changed
         header = Header(
             run=uuid4().hex,
@@ -401,6 +419,7 @@ class Chat:
             started_at=time.time(),
             attachments=given.attachments,
             queued=queued,
+            again=again,
         )
         run = self._new_run(Journal(header), parent, token)
         self._branches.add(run, parent)
@@ -447,7 +466,7 @@ class Chat:
     def _offers(self, run: Run, ended: str, error: RunFailed | None) -> Offers:
         if isinstance(self._source, WatchedSource):  # gives its stream once
             return Offers()
-        return offers_after(run, ended, error, lambda: refusals(self.history, model=self.model, vertex=self._vertex))
+        return offers_after(run, ended, error, lambda: refusals(self._said, model=self.model, vertex=self._vertex))
 
     def _again(self, run: Run, how: Again) -> Run:
         if run is not self._last:
@@ -490,4 +509,5 @@ def _copied(prompt: Prompt) -> Prompt:
 
 
 def _request(options: Options, history: list[Wire], said: list[Wire]) -> Request:
-    return Request(options.model, [*history, *said], options.system, options.tools.wire, options.config)
+    """What is asked. Its contents are a copy: a source is somebody else's, and may do with them what it likes."""
+    return Request(options.model, deepcopy([*history, *said]), options.system, options.tools.wire, options.config)

@@ -31,6 +31,7 @@ class ChatLines:
         self._told: Json | None = None
         self._places: dict[int, int] = {}  # of the nodes that are written, by identity
         self._cursors: dict[int, tuple[Run, Cursor]] = {}  # of the runs that may have more to tell, by place
+        self._runs: set[str | None] = set()  # the ids of those that are written
         self._head = -1
 
     def new(self) -> Iterator[Json]:
@@ -62,7 +63,9 @@ class ChatLines:
         if isinstance(node.said, Run):
             journal = node.said._record.journal
             self._cursors[place] = (node.said, Cursor(journal))
-            return run_line(place, parent, journal.header)
+            prompt_told = journal.header.again in self._runs
+            self._runs.add(journal.header.run)
+            return run_line(place, parent, journal.header, prompt_told=prompt_told)
         if isinstance(node.said, Unfinished):
             of = self._branches.place(node.said.run)
             return {"kind": "left", "place": place, "parent": parent, "run": self._places[id(of)]}
@@ -113,6 +116,7 @@ class StoredChat:
         """The conversation from before the chat."""
         self._nodes: dict[int, Json] = {}  # their lines, by place
         self._journals: dict[int, Journal] = {}  # by the place of their run
+        self._by_id: dict[str, Journal] = {}  # the same, by its id
         self._head: int | None = None
         for line in read_lines(path):
             try:
@@ -133,8 +137,8 @@ class StoredChat:
             self._head = int(line["place"])
             self._nodes[self._head] = line
             if kind == "run":
-                header = header_of(line)
-                self._journals[self._head] = Journal(header)
+                header = header_of(line, self._by_id)
+                self._journals[self._head] = self._by_id[header.run] = Journal(header)
                 self.about = self.about or {"model": header.model, "system": None}
         elif place is None and "run" in line:  # one without is a chat's, of a kind not known here
             add_line(self._journals[int(line["run"])], line)
@@ -173,6 +177,8 @@ class StoredChat:
             return branches.put(Unfinished(run), parent)
         earlier = branches.contents(parent)
         first, last = int(line["first"]), int(line["last"])
+        if not 0 <= first <= first + last <= len(earlier):
+            raise ValueError(f"first {first} and last {last} of {len(earlier)} Contents")
         return branches.mend([*earlier[:first], *line["contents"], *earlier[len(earlier) - last :]], parent)
 
     def _unreadable(self, what: str, error: Exception) -> RecordingError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,59 @@ def test_a_prompt_after_an_earlier_run_begins_another_branch() -> None:
         chat.switch(c)
         assert said(chat.history)[-1] == "3:c"
 
+    asyncio.run(main())
+
+
+def test_what_a_source_or_a_reader_does_to_contents_changes_nothing_that_was_said() -> None:
+    class Vandal(Echo):
+        async def stream(self, request: Request) -> Any:
+            async for given in super().stream(request):
+                yield given
+            spoil(request.contents)
+
+    def spoil(contents: Any) -> None:
+        for content in contents:
+            content["role"] = "spoilt"
+            for part in content["parts"]:
+                for held in part.values():
+                    if isinstance(held, dict):
+                        held.clear()
+                part.clear()
+
+    async def main() -> None:
+        before = [{"role": "user", "parts": [{"text": "before"}]}]
+        picture = {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}
+        chat = gem.Chat(source=Vandal(), history=before)
+        run = await chat.send(["a", picture])
+        wanted = [*before, {"role": "user", "parts": [{"text": "a"}, picture]}, *chat.history[2:]]
+        again = await chat.again(run, "anew")
+        for contents in (chat.history, run.contents(), again.contents()):
+            spoil(contents)
+            assert contents != wanted[-len(contents) :]  # the control
+        chat.switch(run)
+        assert chat.history == wanted
+        assert again.contents()[0] == wanted[1]
+
+    asyncio.run(main())
+
+
+def test_a_history_is_copied_once_a_turn_for_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        chat = gem.Chat(source=Echo())
+        for number in range(20):
+            await chat.send(f"{number}")
+        copied.clear()
+        await chat.send("last")
+        assert sorted(copied) == [1, 41]  # the prompt, and what is sent
+        assert len(chat.history) == 42 == copied[-1]  # the control
+
+    def copy(value: Any) -> Any:
+        copied.append(len(value))
+        return deepcopy(value)
+
+    copied: list[int] = []
+    for module in ("_chat", "_run"):
+        monkeypatch.setattr(f"gemstream_widget.{module}.deepcopy", copy)
     asyncio.run(main())
 
 
@@ -122,7 +176,17 @@ def test_no_tool_runs_twice_where_a_failed_run_is_asked_anew_from_elsewhere() ->
     asyncio.run(main())
 
 
-def test_a_mended_history_stays_with_its_branch() -> None:
+def test_there_is_one_way_to_go_on() -> None:
+    async def main() -> None:
+        chat = gem.Chat(source=Echo())
+        await chat.send("a")
+        with pytest.raises(gem.InvalidOption, match="one way to go on: 'anew' or 'repair'"):
+            chat.again("anew", "repair")
+
+    asyncio.run(main())
+
+
+def test_a_repair_stays_with_the_run_that_it_is_behind() -> None:
     async def main() -> None:
         source = Echo()
         chat = gem.Chat(source=source)
@@ -132,8 +196,10 @@ def test_a_mended_history_stays_with_its_branch() -> None:
         assert said(chat.history) == ["mended"]
         c = await chat.send("c")
         assert chat.parent(c) is b
-        d = await chat.send("d", after=b)
-        assert said(chat.history) == ["a", "1:a", "b", "2:b", "d", "4:d"]
+        d = await chat.send("d", after=b)  # what was mended behind it would be refused again
+        assert said(chat.history) == ["mended", "d", "4:d"]
+        await chat.send("e", after=a)
+        assert said(chat.history) == ["a", "1:a", "e", "5:e"]
         chat.switch(c)
         assert said(chat.history) == ["mended", "c", "3:c"]
         assert chat.branches(c) == [c, d]

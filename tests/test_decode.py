@@ -179,12 +179,13 @@ def test_usage_keeps_the_last_value_of_each_counter_and_tells_none_from_zero() -
         [
             chunk(text("a"), usage={"promptTokenCount": 9, "candidatesTokenCount": 5, "totalTokenCount": 14}),
             chunk(text("b"), usage={"candidatesTokenCount": 0, "totalTokenCount": 9, "trafficType": "x"}),
+            chunk(usage={"promptTokenCount": None, "totalTokenCount": None}),  # takes nothing back
         ]
     )
     usage = played.state.usage
     assert (usage.prompt_token_count, usage.candidates_token_count, usage.total_token_count) == (9, 0, 9)
     assert usage.thoughts_token_count is None
-    assert usage.raw == {"candidatesTokenCount": 0, "totalTokenCount": 9, "trafficType": "x"}
+    assert usage.raw == {"promptTokenCount": 9, "candidatesTokenCount": 0, "totalTokenCount": 9, "trafficType": "x"}
 
 
 def test_code_its_result_files_and_unknown_parts_are_parts_in_order() -> None:
@@ -205,7 +206,7 @@ def test_code_its_result_files_and_unknown_parts_are_parts_in_order() -> None:
     assert remote.fields()["uri"] == "gs://x"
     assert isinstance(unknown, OtherPart)
     assert unknown.raw == {"hologram": {"x": 1}}
-    assert unknown.to_wire() is None  # Gemini would refuse a part it does not know
+    assert unknown.to_wire() == {"hologram": {"x": 1}}  # whoever sent it takes it back
     assert empty.to_wire() is None
     assert played.state.parts[0].to_wire() == {
         "executableCode": {"language": "PYTHON", "code": "1"},

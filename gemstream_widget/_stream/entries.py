@@ -29,6 +29,7 @@ __all__ = [
     "Print",
     "Refuse",
     "Request",
+    "Response",
     "Result",
     "Retry",
     "Rules",
@@ -43,7 +44,8 @@ __all__ = [
 @dataclass(slots=True, kw_only=True)
 class Header:
     """What stands over the entries of a run. `run` is its id among all runs anywhere; `prompt` is what it sent first,
-    as wire Contents; `attachments` are the words for what went into that; `started_at` is Unix time in seconds.
+    as wire Contents; `attachments` are the words for what went into that; `started_at` is Unix time in seconds. `again`
+    is the id of the run whose prompt this one sends once more: it is that run's own, and a file tells it once.
     """
 
     run: str
@@ -53,16 +55,19 @@ class Header:
     started_at: float
     attachments: Sequence[str] = ()
     queued: bool = False
+    again: str | None = None
 
 
 @dataclass(slots=True)
 class Turn:
-    """Every run before it has ended: a queued run starts. `prompt` is what it sends, now that open calls are known."""
+    """Every run before it has ended: a queued run starts. `prompt` is what it sends, now that open calls are known;
+    None where that is what its header says.
+    """
 
     kind: ClassVar[str] = "turn"
     at_s: float
     started_at: float
-    prompt: list[Wire]
+    prompt: list[Wire] | None = None
 
 
 @dataclass(slots=True)
@@ -92,6 +97,21 @@ class Hop:
 
     kind: ClassVar[str] = "hop"
     at_s: float
+
+
+@dataclass(slots=True)
+class Response:
+    """The last request is answered, and its frames follow. `reading` is who made them of what the server sent: "bytes",
+    nobody: they are the text as it came; "sdk", google-genai, which drops what it has no name for and writes base64
+    anew. `headers` are some of the response's, none that may hold a secret. `sent_sha256` is that of the request's body
+    as it went out, in hex, where that was seen.
+    """
+
+    kind: ClassVar[str] = "response"
+    at_s: float
+    reading: Literal["bytes", "sdk"]
+    headers: dict[str, str] = field(default_factory=dict)
+    sent_sha256: str | None = None
 
 
 @dataclass(slots=True)
@@ -242,6 +262,7 @@ Entry: TypeAlias = (
     | Move
     | Request
     | Hop
+    | Response
     | StreamEnd
     | Retry
     | Tool

@@ -10,7 +10,6 @@ from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from socket import socket
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,6 +18,7 @@ from tornado.netutil import bind_sockets
 from .account import RequestRecord
 from .app import Server, application
 from .faults import Fault
+from .listener import Listener
 from .recordings import Recordings
 from .service import Service
 
@@ -180,7 +180,7 @@ class LocalGemini:
 
     def _begin(self) -> _Life:
         with ExitStack() as undo:
-            sockets = bind_sockets(self._port, "127.0.0.1", backlog=_BACKLOG)
+            sockets = [Listener(one) for one in bind_sockets(self._port, "127.0.0.1", backlog=_BACKLOG)]
             for one in sockets:
                 undo.callback(one.close)
             # The selector loop, since tornado needs add_reader, which Windows' default loop does not have.
@@ -196,7 +196,7 @@ class LocalGemini:
         return life
 
     def _serve(
-        self, sockets: list[socket], loop: asyncio.AbstractEventLoop, end: asyncio.Event, ready: Future[None]
+        self, sockets: list[Listener], loop: asyncio.AbstractEventLoop, end: asyncio.Event, ready: Future[None]
     ) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
@@ -206,7 +206,7 @@ class LocalGemini:
                 raise
             ready.set_exception(error)  # `start` is waiting, and raises it
 
-    async def _main(self, sockets: list[socket], end: asyncio.Event, ready: Future[None]) -> None:
+    async def _main(self, sockets: list[Listener], end: asyncio.Event, ready: Future[None]) -> None:
         server = Server(application(self._service), self._service)
         server.add_sockets(sockets)
         ready.set_result(None)
