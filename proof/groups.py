@@ -26,6 +26,7 @@ from . import (
     magics,
     secrets,
     stop,
+    waiting,
     watch,
 )
 from .report import Found
@@ -50,6 +51,7 @@ GROUPS: dict[str, Group] = {
     "hosts": hosts.measure,
     "doctor": doctor.measure,
     "magics": magics.measure,
+    "waiting": waiting.measure,
     "page": healing.measure,
     "hostile": hostile.measure,
     "forms": forms.measure,
