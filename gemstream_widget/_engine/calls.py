@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 from .._interrupts import struck
@@ -68,7 +69,7 @@ class Calls:
         """Begin, on the running loop."""
         loop = asyncio.get_running_loop()
         self._abandoned: asyncio.Future[None] = loop.create_future()
-        self.task = loop.create_task(self._guard(self._run_all()), name=f"gemstream calls {self._record.id}")
+        self.task = loop.create_task(self._guard(self._run_all), name=f"gemstream calls {self._record.id}")
 
     async def wait(self) -> None:
         """Return when each call has its response, or after `abandon`. Raises what broke in between."""
@@ -129,18 +130,20 @@ class Calls:
 
     async def _run_all(self) -> None:
         loop, run = asyncio.get_running_loop(), self._record.id
-        parts = self._parts.values()
-        tasks = [loop.create_task(self._guard(self._run(p)), name=f"gemstream {run} {p.call.id}") for p in parts]
+        work = {id: self._guard(partial(self._run, part)) for id, part in self._parts.items()}
+        tasks = [loop.create_task(one, name=f"gemstream {run} {id}") for id, one in work.items()]
         try:
             await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
 
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
-        """What a task does, which a Ctrl+C may strike: raised in a task it would end the loop."""
+    async def _guard(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """What a task does, which a Ctrl+C may strike: raised in a task it would end the loop. The coroutine is made
+        here: one that was made before is never awaited where the task is cancelled before it begins.
+        """
         try:
-            await work
+            await work()
         except KeyboardInterrupt:
             self._interrupted()
             raise asyncio.CancelledError from None
