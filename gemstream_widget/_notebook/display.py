@@ -13,6 +13,7 @@ from .._engine.source import WatchedSource
 from .._redact import words_of
 from .._run import Run
 from .._shell import kernel_shell, terminal_shell
+from .cells import note_begun
 from .terminal import is_terminal, print_run
 
 if TYPE_CHECKING:
@@ -26,30 +27,37 @@ _shown_in: dict[str, int] = {}  # run id to the execution count of the cell that
 
 
 @takes_options()
-def ask(prompt: Any, **options: Unpack[ChatOptions]) -> Run:
-    """Ask once, and show the answer live in this cell. Returns the Run at once.
+def ask(prompt: Any, *, keep: bool = False, **options: Unpack[ChatOptions]) -> Run:
+    """Ask once, and show the answer live in this cell. Returns the Run at once. It is stopped when the cell runs again;
+    `keep` lets it go on (`gem.runs()` lists what does).
 
     `await` the result for the finished run. In an IPython terminal and `jupyter console` the answer is printed as it
     comes; a script works the same and shows nothing. Raises as `Chat` and `Chat.send` do.
 
         ask("Explain CRDTs in three sentences", model="demo")
     """
-    return _asked(Chat(**options), prompt)
+    return _asked(Chat(**options), prompt, keep)
 
 
-def watch(stream: AsyncIterator[Any], *, name: str = "watched stream", runner: Runner = "loop") -> Run:
+def watch(
+    stream: AsyncIterator[Any], *, name: str = "watched stream", runner: Runner = "loop", keep: bool = False
+) -> Run:
     """Show somebody else's stream: any async iterator of chunks, the SDK's objects or wire dicts. Returns the Run.
 
-    Stop cancels the task that reads the iterator; whether that closes its connection is up to the iterator. Raises
+    Stop cancels the task that reads the iterator; whether that closes its connection is up to the iterator. `keep`: see
+    `ask`. Raises
     TypeError for what cannot be iterated, such as a coroutine that was not awaited.
     """
-    return _asked(Chat(model=name, source=WatchedSource(stream), runner=runner), name)
+    return _asked(Chat(model=name, source=WatchedSource(stream), runner=runner), name, keep)
 
 
-def _asked(chat: Chat, prompt: Any) -> Run:
+def _asked(chat: Chat, prompt: Any, keep: bool) -> Run:
     """A run of this chat, shown. After a Ctrl+C in between nobody could stop it: whoever asked never gets it."""
     try:
-        return shown(chat.send(prompt))
+        run = chat.send(prompt)
+        if not keep:
+            note_begun(run)
+        return shown(run)
     except BaseException:
         for run in chat.runs:
             run.stop(by="interrupt")

@@ -26,6 +26,7 @@ from ..errors import GemstreamError, InvalidPrompt
 from . import completion
 from .braces import filled
 from .cell_options import find, options_of, takes_cell_options, tools_of, written
+from .cells import note_begun
 from .display import shown
 from .doctor import Report, doctor
 
@@ -104,6 +105,8 @@ class Magic:
         self.shell.push({_LAST: run}, interactive=False)
         if name is not None:
             self.shell.push({name: run})
+        if not given.keep:
+            note_begun(run)
         shown(run)
 
     def _prompt(self, cell: str, *, raw: bool) -> Prompt | str:

@@ -184,7 +184,7 @@ class Step:
         }
 
 
-StoppedBy: TypeAlias = Literal["button", "code", "interrupt", "closed"]
+StoppedBy: TypeAlias = Literal["button", "code", "interrupt", "closed", "rerun"]
 
 
 @dataclass(slots=True, frozen=True)
