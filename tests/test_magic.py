@@ -270,7 +270,7 @@ def test_raw_braces_are_text(notebook: Notebook, source: GatedSource) -> None:
     [
         ("%%gem --modle demo\nhi", "no option '--modle'. Did you mean '--model'?"),
         ("%%gem --mod demo\nhi", "no option '--mod'. Did you mean '--model'?"),
-        ("%%gem --zzz\nhi", "Options: --as, --new, --chat, --raw, --model,"),
+        ("%%gem --zzz\nhi", "Options: --as, --new, --chat, --keep, --raw, --model,"),
         ("%%gem --api-key k\nhi", "no option '--api-key'"),
         ("%%gem --model\nhi", "expected one argument"),
         ("%%gem hello\nhi", "does not know 'hello'"),

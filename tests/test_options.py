@@ -143,7 +143,7 @@ def test_the_list_is_one() -> None:
     of_file = {"clock", "history"}
     for function, own, without in (
         (gem.Chat, [], {"clock"}),
-        (gem.ask, ["prompt"], {"clock"}),
+        (gem.ask, ["prompt", "keep"], {"clock"}),
         (gem.load_chat, ["path"], of_file),
     ):
         parameters = inspect.signature(function).parameters
