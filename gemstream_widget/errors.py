@@ -35,6 +35,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._plain import clean, clean_text
+from ._process import Portable, rebuilt
 from ._redact import redact, redact_all
 
 if TYPE_CHECKING:
@@ -70,21 +71,12 @@ __all__ = [
 ]
 
 
-class GemstreamError(Exception):
-    """Base of all errors of this package. They can be pickled, so that a worker process can raise them; the run that
-    an error carries stays behind.
+class GemstreamError(Portable):
+    """Base of all errors of this package. They can be pickled, so that a worker process can raise them, and copied; the
+    run that an error carries stays in its process: on the other side `.run` is None.
     """
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        held = {name: None if name == "run" else value for name, value in self.__dict__.items()}
-        return _rebuilt, (type(self), self.args, held)
-
-
-def _rebuilt(kind: type[GemstreamError], args: tuple[Any, ...], held: dict[str, Any]) -> GemstreamError:
-    error = kind.__new__(kind)
-    error.args = args
-    error.__dict__.update(held)
-    return error
+    _stays = ("run",)
 
 
 class RunFailed(GemstreamError):
@@ -346,10 +338,9 @@ def error_from_json(told: dict[str, Any]) -> RunFailed:
     held = {name: value for name, value in told.items() if name in texts or not hasattr(kind, name)}
     held = {name: value for name, value in held.items() if name not in ("type", "notes", "__notes__")}
     texts = {name: str(held.get(name, value)) for name, value in texts.items()}
-    error = _rebuilt(kind, (texts["message"],), {**held, **texts, "run": None})
+    error = rebuilt(kind, (texts["message"],), {**held, **texts, "run": None})
     for note in told.get("notes") or ():
         error.add_note(str(note))
-    assert isinstance(error, RunFailed)
     return error
 
 
