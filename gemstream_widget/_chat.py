@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from ._archive.journal_file import write_lines
 from ._branches import Branches, Node
-from ._chat_file import ChatFile, ChatLines, StoredChat
+from ._chat_file import ChatFile, ChatLines, StoredChat, copy_of
 from ._engine.loops import loop_for
 from ._engine.options import OPTIONS, ChatOptions, Options, takes_options
 from ._engine.source import Request, WatchedSource
@@ -23,6 +23,7 @@ from ._engine.sources import asks_alike, is_demo, source_of
 from ._engine.turn import Turn
 from ._offers import offers_after
 from ._plain import Json, Wire
+from ._process import Resident
 from ._request.next import refused_before, repaired_before
 from ._request.pairing import OpenCall, answers_first, open_calls
 from ._request.prompt import Prompt, contents_of, prompt_of
@@ -58,14 +59,20 @@ GO_ON = "Go on exactly where your last answer was cut off. Do not repeat anythin
 _run_numbers = itertools.count(1)  # counted, not random: a replay of the same session has the same ids
 
 
-class Chat:
+class Chat(Resident):
     """A conversation. `send` starts a run and returns at once, `queue` lets it wait behind the one that goes on; the
     history follows from the runs.
 
     The options are read at each send, and checked when they are given: InvalidOption says what does not fit. Use a chat
     from one thread; its runs may be stopped from any, its card's buttons may begin a run on theirs, and `queue` may be
-    called from any thread that has a loop for it.
+    called from any thread that has a loop for it. `copy.copy(chat)` is another chat that says the same, and goes on by
+    itself.
     """
+
+    _instead = (
+        "A Chat holds its client and its runs, and is not pickled: write it with chat.save(path), and read it in the "
+        "other process with gem.load_chat(path)."
+    )
 
     @takes_options()
     def __init__(self, **options: Unpack[ChatOptions]) -> None:
@@ -183,6 +190,18 @@ class Chat:
         """
         with self._lock:
             write_lines(path, ChatLines(self._branches, self._kept).new())
+
+    def __copy__(self) -> Chat:
+        """Another chat with the same options that has said the same, in all branches. They share nothing that either
+        could change; rules that decisions made stay behind, and where `record` asks for a file, the copy has its own.
+        Raises RunInProgress.
+        """
+        with self._lock:
+            self._none_going()
+            stored = copy_of(self._branches, self._kept())
+        chat = type(self)(**self.options.given | {"history": stored.history})
+        chat._restore(stored)
+        return chat
 
     def _kept(self) -> Json:
         """The settings that a file keeps."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from ._archive.appender import Appender
 from ._archive.journal_file import add_line, entry_line, first_line, header_of, read_lines, run_line
+from ._archive.lines import encode
 from ._branches import Branches, Node, Unfinished
 from ._plain import Json, Wire, shorten
 from ._request.prompt import contents_of
@@ -17,7 +19,7 @@ from ._run import Run
 from ._stream.journal import Cursor, Journal
 from .errors import RecordingError
 
-__all__ = ["ChatFile", "ChatLines", "StoredChat"]
+__all__ = ["ChatFile", "ChatLines", "StoredChat", "copy_of"]
 
 
 class ChatLines:
@@ -81,6 +83,19 @@ def _changed(branches: Branches, parent: Node, mended: tuple[Wire, ...]) -> Json
     return {"first": first, "last": last, "contents": list(mended[first : len(mended) - last])}
 
 
+def copy_of(branches: Branches, about: Json) -> StoredChat:
+    """What a chat says, for another one to take over: what its file would hold, with nothing replaced."""
+    lines = ChatLines(branches, lambda: about).new()
+    next(lines)  # the format of a file
+    return StoredChat("the chat", map(_parsed_anew, lines))
+
+
+def _parsed_anew(line: Json) -> Json:
+    encode(line, text := bytearray())
+    parsed: Json = json.loads(text)
+    return parsed
+
+
 class ChatFile:
     """The file of a chat that is recorded in a folder, on a thread of its own."""
 
@@ -105,7 +120,8 @@ class ChatFile:
 class StoredChat:
     """What a journal file holds. Raises RecordingError for any other file, and OSError."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, lines: Iterable[Json] | None = None) -> None:
+        """`lines`: those after the first, where they are not to be read from the file."""
         self._path = path
         self.about: Json = {}
         """The chat's own settings, as they were last; of a file that holds one run, that run's model."""
@@ -114,7 +130,7 @@ class StoredChat:
         self._nodes: dict[int, Json] = {}  # their lines, by place
         self._journals: dict[int, Journal] = {}  # by the place of their run
         self._head: int | None = None
-        for line in read_lines(path):
+        for line in read_lines(path) if lines is None else lines:
             try:
                 self._add(line)
             except Exception as error:  # whatever the values are that somebody wrote there

@@ -51,11 +51,18 @@ def rebuilt(kind: type[E], args: tuple[Any, ...], held: dict[str, Any]) -> E:
 class Resident:
     """What lives in one process, with loops, threads or connections of it: it is neither pickled nor copied."""
 
+    __slots__ = ()
     _instead: ClassVar[str]
     """One sentence for who tries: what to use."""
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(self._instead)
+
+    def __copy__(self) -> Any:
+        raise TypeError(self._instead)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self.__copy__()
 
 
 _locks: WeakSet[Any] = WeakSet()

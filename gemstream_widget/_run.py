@@ -24,6 +24,7 @@ from ._engine.options import Options
 from ._engine.source import Request, Source
 from ._engine.turn import Turn
 from ._plain import Json, Wire, shorten
+from ._process import Resident
 from ._request import turns
 from ._stream.chunks import ChunkLog
 from ._stream.journal import Cursor
@@ -64,12 +65,17 @@ def stop_all() -> list[Run]:
     return [run for run in reversed(runs()) if run.stop()]  # the last first: what is queued must not begin meanwhile
 
 
-class Run:
+class Run(Resident):
     """One prompt on its way, and everything that came back. Made by `Chat.send`, `Chat.queue`, `ask` and `watch`.
 
     Await it for the finished run (raises RunFailed or RunCancelled), iterate it for its events, `stop` it anywhere.
     Everything here may be read from any thread; only the run's own loop changes it.
     """
+
+    _instead = (
+        "A Run lives on the event loop of its process, and is neither pickled nor copied: keep it with run.save(path), "
+        "or its chat with chat.save(path), and read the file with gem.load_chat(path)."
+    )
 
     def __init__(
         self,

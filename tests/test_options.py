@@ -229,7 +229,7 @@ def test_what_was_given_is_copied_and_what_may_hold_a_key_is_not_told() -> None:
         assert key not in str(caught.value)
     options = gem.Chat(config={"http_options": {"headers": {"x-goog-api-key": key}}}).options
     assert key not in repr(options)
-    with pytest.raises(TypeError, match="not pickled"):
+    with pytest.raises(TypeError, match="neither pickled nor copied"):
         pickle.dumps(options)
 
 

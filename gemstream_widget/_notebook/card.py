@@ -20,6 +20,7 @@ import anywidget
 import traitlets
 
 from .._plain import Json
+from .._process import Resident
 from .._redact import words_of
 from .._run import Again, Run
 from .._stream.values import StoppedBy
@@ -62,8 +63,13 @@ def was_heard() -> bool:
     return _heard.is_set()
 
 
-class Card(anywidget.AnyWidget):
+class Card(Resident, anywidget.AnyWidget):
     """Shows runs, live. Closing it stops them."""
+
+    _instead = (
+        "A Card speaks with the pages of its kernel, and is neither pickled nor copied: show its run again with "
+        "display(run)."
+    )
 
     _esm = traitlets.Unicode().tag(sync=True)
     snapshot = traitlets.Any().tag(sync=True, to_json=lambda _, card: card._snapshot())

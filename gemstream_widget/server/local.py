@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tornado.netutil import bind_sockets
 
+from .._process import Resident
 from .account import RequestRecord
 from .app import Server, application
 from .faults import Fault
@@ -49,7 +50,7 @@ class _Life:
         self.loop.close()  # where the thread could not be started
 
 
-class LocalGemini:
+class LocalGemini(Resident):
     """A Gemini on this machine: real HTTP on 127.0.0.1 for the real SDK, scripted, recorded or faulty.
 
     >>> with LocalGemini(speed=20) as server:
@@ -67,6 +68,11 @@ class LocalGemini:
     It runs on a thread and a loop of its own, so that a busy kernel does not slow the model. Every method may be
     called from any thread.
     """
+
+    _instead = (
+        "A LocalGemini serves from a thread of its own process, and is neither pickled nor copied: give others its "
+        "address, server.url."
+    )
 
     def __init__(
         self,
