@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from collections.abc import Awaitable, Callable, Collection
 from copy import deepcopy
@@ -23,7 +22,7 @@ from ._engine.sources import asks_alike, is_demo, source_of
 from ._engine.turn import Turn
 from ._offers import offers_after
 from ._plain import Json, Wire
-from ._process import Resident
+from ._process import Resident, rlock
 from ._request.next import refused_before, repaired_before
 from ._request.pairing import OpenCall, answers_first, open_calls
 from ._request.prompt import Prompt, contents_of, prompt_of
@@ -84,7 +83,7 @@ class Chat(Resident):
         self._file: ChatFile | None = None
         self._record_anew()
         self._is_advancing = False
-        self._lock = threading.RLock()  # the card's buttons begin runs on the runs' own loop
+        self._lock = rlock()  # the card's buttons begin runs on the runs' own loop
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in OPTIONS:  # set like this it would be no option at all, and nobody would know
@@ -106,7 +105,7 @@ class Chat(Resident):
         if self._file is not None:
             self._file.close()
         folder = self.options.record
-        self._file = None if folder is None else ChatFile(folder, ChatLines(self._branches, self._kept))
+        self._file = None if folder is None else ChatFile(folder, lambda: ChatLines(self._branches, self._kept))
         self._note()
 
     def _note(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from ._archive.journal_file import add_line, entry_line, first_line, header_of, 
 from ._archive.lines import encode
 from ._branches import Branches, Node, Unfinished
 from ._plain import Json, Wire, shorten
+from ._process import lock
 from ._request.prompt import contents_of
 from ._run import Run
 from ._stream.journal import Cursor, Journal
@@ -99,22 +101,41 @@ def _parsed_anew(line: Json) -> Json:
 class ChatFile:
     """The file of a chat that is recorded in a folder, on a thread of its own."""
 
-    def __init__(self, folder: Path, lines: ChatLines) -> None:
+    def __init__(self, folder: Path, lines: Callable[[], ChatLines]) -> None:
+        """`lines` gives those of the whole chat. In a forked child it goes on in another file: this one is its
+        parent's.
+        """
+        self._folder = folder
+        self._lines = lines
+        self._beginning = lock()
+        self._pid = os.getpid()
+        self._appender = self._begin()
+
+    def _begin(self) -> Appender:
         name = f"{time.strftime('%Y-%m-%d_%H-%M-%S')}-{uuid4().hex[:8]}.jsonl"
-        self._appender = Appender(folder / name, lambda: list(lines.new()))
+        lines = self._lines()
+        return Appender(self._folder / name, lambda: list(lines.new()))
+
+    @property
+    def _own(self) -> Appender:
+        if self._pid != os.getpid():
+            with self._beginning:
+                if self._pid != (pid := os.getpid()):
+                    self._appender, self._pid = self._begin(), pid
+        return self._appender
 
     @property
     def path(self) -> Path | None:
         """None where its disk failed."""
-        return None if self._appender.error is not None else self._appender.path
+        return None if self._own.error is not None else self._own.path
 
     def wake(self) -> None:
         """There is something new. From any thread; never waits."""
-        self._appender.wake()
+        self._own.wake()
 
     def close(self) -> None:
         """Write what is left, and nothing more. Does not wait for it."""
-        self._appender.close(0)
+        self._own.close(0)
 
 
 class StoredChat:

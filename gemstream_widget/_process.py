@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, ClassVar, NoReturn, TypeVar
 from weakref import WeakSet
 
-__all__ = ["Portable", "Resident", "in_forked_child", "lock", "rebuilt", "rlock"]
+__all__ = ["Portable", "Resident", "in_forked_child", "lock", "rebuilt", "rlock", "unforked"]
 
 E = TypeVar("E", bound=BaseException)
 
@@ -100,3 +101,31 @@ def in_forked_child(forget: Callable[[], None]) -> None:
 
 
 in_forked_child(_renew_locks)
+
+
+_PATIENCE_S = 20.0  # of a fork; longer than the slowest import
+
+_whole = rlock()
+_fork = threading.local()
+
+
+@contextmanager
+def unforked() -> Iterator[None]:
+    """Forks wait until this is over, for 20 s at most. For imports on a thread: a child that was forked in the middle
+    of one could never import the same, since Python's lock of that module is held in it by nobody.
+    """
+    with _whole:
+        yield
+
+
+def _before_fork() -> None:
+    _fork.waited = _whole.acquire(timeout=_PATIENCE_S)
+
+
+def _after_fork() -> None:
+    if _fork.waited:
+        _whole.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork)

@@ -24,7 +24,7 @@ from ._engine.options import Options
 from ._engine.source import Request, Source
 from ._engine.turn import Turn
 from ._plain import Json, Wire, shorten
-from ._process import Resident
+from ._process import Resident, in_forked_child
 from ._request import turns
 from ._stream.chunks import ChunkLog
 from ._stream.journal import Cursor
@@ -50,14 +50,28 @@ https://github.com/ipython/ipykernel/issues/881
 """
 
 
-_live: dict[str, Run] = {}  # also because a task nobody holds may be collected in the middle of its work
+_live: dict[Run, None] = {}  # also because a task nobody holds may be collected in the middle of its work
 
 
 def runs() -> list[Run]:
     """The runs of this process that have not ended, whoever began them, in the order they were begun in. From any
     thread.
     """
-    return list(_live.values())
+    return list(_live)
+
+
+def _leave_runs_behind() -> None:
+    """A forked child has the runs of its parent, and none of the loops they go on: whoever waits for one there finds
+    that it has ended with what had come by then.
+    """
+    if _live:
+        (closed := asyncio.new_event_loop()).close()
+        for run in _live:
+            run._driver.leave_behind(closed)
+        _live.clear()
+
+
+in_forked_child(_leave_runs_behind)
 
 
 def stop_all() -> list[Run]:
@@ -112,8 +126,8 @@ class Run(Resident):
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin on `loop`; called once, from any thread. What the run prints goes to the cell that called this."""
-        _live[self.id] = self
-        self._record.ended.add_done_callback(lambda _: _live.pop(self.id, None))
+        _live[self] = None
+        self._record.ended.add_done_callback(lambda _: _live.pop(self, None))
         self._driver.start(loop)
 
     def _give_turn(self) -> None:

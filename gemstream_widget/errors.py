@@ -245,8 +245,11 @@ class RunCancelled(GemstreamError):
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        stopped = f"stopped; what came before is in .run (text: {len(run.text)} characters)"
-        words = "taken back before its turn; nothing was sent" if run.stopped_by == "taken_back" else stopped
+        is_left = run.receipt is not None and run.receipt.by == "fork"
+        how = "left to the process that this one was forked from, where it goes on" if is_left else "stopped"
+        words = f"{how}; what came before is in .run (text: {len(run.text)} characters)"
+        if run.stopped_by == "taken_back":
+            words = "taken back before its turn; nothing was sent"
         super().__init__(f"Run {run.id} was {words}.")
 
 

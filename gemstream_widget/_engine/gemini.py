@@ -14,9 +14,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from importlib import import_module
 from inspect import signature
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, get_args
 
 from .._plain import Wire, nearest
+from .._process import unforked
 from .._redact import KEY_VARIABLES, redact, remember_key
 from .._request.prompt import contents_of
 from .._request.wire import dumped
@@ -78,13 +80,20 @@ def http_options(**options: Any) -> HttpOptions:
     return types.HttpOptions(**options if is_own else options | {"httpx_async_client": _tapped(args)})
 
 
+_ONE_EACH = SimpleNamespace(max_connections=None, max_keepalive_connections=0, keepalive_expiry=None)
+"""No connection outlives its answer: one that did would be shared with every process forked meanwhile. It is read like
+the Limits of httpx and httpx2, and is of neither, since the SDK takes the library that it finds an object of.
+"""
+
+
 def _direct(options: dict[str, Any]) -> dict[str, Any]:
     """These HttpOptions, so that requests go straight to their address.
 
     Left alone, the SDK takes aiohttp where that is installed, and its sessions always ask the environment.
     """
     nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the address is plain HTTP: there is nobody to trust
-    ours = {"trust_env": False, "verify": nobody, "ssl": nobody}  # the SDK drops what its HTTP library does not know
+    # The SDK drops what its HTTP library does not know.
+    ours = {"trust_env": False, "verify": nobody, "ssl": nobody, "limits": _ONE_EACH}
     return {**options, **{name: ours | (options.get(name) or {}) for name in ("client_args", "async_client_args")}}
 
 
@@ -96,9 +105,8 @@ def _tapped(args: dict[str, Any]) -> Any:
 
     accepted = get_args(types.HttpxAsyncClient) or (types.HttpxAsyncClient,)
     http = import_module(accepted[-1].__module__.split(".")[0])  # httpx2 where the SDK takes both
-    limits = http.Limits(max_connections=None, max_keepalive_connections=0)
     known = signature(http.AsyncClient).parameters
-    settings = {"timeout": None, "follow_redirects": True, "limits": limits}
+    settings = {"timeout": None, "follow_redirects": True, "limits": _ONE_EACH}
     return tap.client_of(http, settings | {name: value for name, value in args.items() if name in known})
 
 
@@ -141,7 +149,8 @@ class GeminiSource:
         if client is None:
             if self._connect is None:
                 _require_credentials()
-            client = self._client = self._connect() if self._connect else _default_client()
+            with unforked():
+                client = self._client = self._connect() if self._connect else _default_client()
         remember_key(getattr(getattr(client, "_api_client", None), "api_key", None))
         return client
 

@@ -10,13 +10,15 @@ the SDK. It is not given as a transport: that would switch off the environment's
 from __future__ import annotations
 
 import asyncio
-import threading
+import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from contextvars import ContextVar
 from functools import cache
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
+
+from .._process import in_forked_child, lock
 
 __all__ = ["Tap", "client_of"]
 
@@ -44,6 +46,7 @@ class Tap:
         waited, self._waits = self._waits, False
         if waited:
             self.response = response
+            _answers.add(response)
         return waited
 
     async def bytes(self) -> AsyncGenerator[bytes, None]:
@@ -56,6 +59,26 @@ class Tap:
                     yield piece
         finally:
             await self.response.aclose()
+
+
+_answers: WeakSet[Any] = WeakSet()
+"""The responses that are read, or were."""
+
+
+def _let_go() -> None:
+    """In a forked child: give up its copies of the connections. As long as it had them, Gemini would not see that the
+    parent closes one. Their file descriptors stay taken: transports that nobody uses any more will close them.
+    """
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for response in _answers:
+        stream = response.extensions.get("network_stream")
+        connection = None if stream is None else stream.get_extra_info("socket")
+        if connection is not None and connection.fileno() >= 0:
+            os.dup2(nothing, connection.fileno(), inheritable=False)
+    os.close(nothing)
+
+
+in_forked_child(_let_go)
 
 
 def client_of(http: Any, settings: dict[str, Any]) -> Any:
@@ -79,7 +102,7 @@ def _client_class(http: Any) -> Any:
             super().__init__(**settings)
             self._settings = settings
             self._by_loop = WeakKeyDictionary[asyncio.AbstractEventLoop, Any]()
-            self._lock = threading.Lock()
+            self._lock = lock()
 
         async def send(self, request: Any, *, stream: bool = False, **how: Any) -> Any:
             with self._lock:

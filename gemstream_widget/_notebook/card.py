@@ -20,7 +20,7 @@ import anywidget
 import traitlets
 
 from .._plain import Json
-from .._process import Resident
+from .._process import Resident, lock
 from .._redact import words_of
 from .._run import Again, Run
 from .._stream.values import StoppedBy
@@ -77,7 +77,7 @@ class Card(Resident, anywidget.AnyWidget):
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
         self._links: dict[str, Link] = {}
-        self._sending = threading.Lock()
+        self._sending = lock()
         self._context = copy_context()
         self._heard_early: list[Json] = []  # by the fast lane, and still to come by the usual way
         bundle = _bundle()  # before anything is made: without it there is no card

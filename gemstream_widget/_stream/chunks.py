@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import marshal
 import re
-import threading
 import zlib
 from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, overload
+
+from .._process import lock
 
 __all__ = ["Chunk", "ChunkLog", "Frame"]
 
@@ -74,7 +75,7 @@ class ChunkLog(Sequence[Chunk]):
         self._at_s = array("d")
         self._steps = array("L")
         self._unpacked: tuple[int, list[Any]] = (-1, [])
-        self._lock = threading.Lock()
+        self._lock = lock()
 
     def append(self, step: int, at_s: float, chunk: Any) -> int:
         """Keep a chunk, a wire dict or a Frame; its number."""

@@ -164,7 +164,8 @@ class Step:
         }
 
 
-StoppedBy: TypeAlias = Literal["button", "code", "interrupt", "closed"]
+StoppedBy: TypeAlias = Literal["button", "code", "interrupt", "closed", "fork"]
+"""Who asked for a Stop. "fork": nobody; in a forked child this is how the runs of its parent end."""
 
 
 @dataclass(slots=True, frozen=True)

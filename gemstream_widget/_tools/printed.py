@@ -7,17 +7,18 @@ the tool's sink, everything else where it went before. It is taken out when the 
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from .._process import in_forked_child, lock
+
 __all__ = ["captured"]
 
 
 _sink: ContextVar[Callable[[str], None] | None] = ContextVar("gemstream_tool_output", default=None)
-_lock = threading.Lock()
+_lock = lock()
 _users = 0
 
 
@@ -38,6 +39,14 @@ class _Switch:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.usual, name)
+
+
+def _leave_card() -> None:
+    """In a process that a tool forked: its card is the parent's."""
+    _sink.set(None)
+
+
+in_forked_child(_leave_card)
 
 
 @contextmanager

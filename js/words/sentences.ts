@@ -31,6 +31,7 @@ const stoppers: Record<Receipt["by"], string> = {
   code: "Stopped from code",
   interrupt: "Stopped by interrupting the kernel",
   closed: "Stopped because the card was closed",
+  fork: "Left to the process that this one was forked from",
 };
 
 /** What a Stop did: who, when, how fast the connection was gone, what it cost and what is kept. */

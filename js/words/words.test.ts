@@ -129,6 +129,7 @@ describe("receipt", () => {
     [{ by: "code" }, "Stopped from code at"],
     [{ by: "interrupt" }, "Stopped by interrupting the kernel at"],
     [{ by: "closed" }, "Stopped because the card was closed at"],
+    [{ by: "fork" }, "Left to the process that this one was forked from at"],
   ])("names who stopped it: %o", (more, start) => {
     expect(receiptWords(receipt(more), state).title.startsWith(start)).toBe(true);
   });
