@@ -327,6 +327,7 @@ class Driver:
         the parent.
         """
         self.loop, self._lost_by = loop, "fork"
+        self._record.drop_readers()
 
     def _on_stop(self) -> None:
         """On the run's loop: cut the stream or the tools that are going; without either the driver sees the Stop."""

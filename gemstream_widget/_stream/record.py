@@ -205,3 +205,7 @@ class Record:
         """Stop telling a feed. From any thread."""
         with self.lock:
             self._feeds = tuple(f for f in self._feeds if f is not feed)
+
+    def drop_readers(self) -> None:
+        """Stop telling anyone who was told until now."""
+        self._feeds, self._readers = (), ()
