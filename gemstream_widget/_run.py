@@ -400,6 +400,7 @@ class Run(Resident):
         """Events (events.py) from the run's start, however late this is asked for. Leaving the loop, or being cancelled
         in it, neither stops the run nor leaks.
         """
+        self._driver.notice_closed_loop()
         return self._record.events()
 
     # -- stopping ---------------------------------------------------------------------------------------------------
