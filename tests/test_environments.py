@@ -121,6 +121,21 @@ def test_one_client_serves_loop_after_loop_and_several_at_once(server: gem.Local
     assert sorted(told) == sorted([*"aabbcc", *(f"{n}{k}" for n in range(2) for k in range(5) for _ in range(2))])
 
 
+def test_a_client_of_a_users_own_goes_on_with_the_next_loop(server: gem.LocalGemini) -> None:
+    """Before google-genai 3.4 its connections are the first loop's: that is told, and tried again."""
+    from google import genai
+    from google.genai import types
+
+    client = genai.Client(api_key="local", http_options=types.HttpOptions(base_url=server.url))
+
+    async def ask() -> gem.Run:
+        return await gem.Chat(client=client).send("@say hi").wait()
+
+    for run in (asyncio.run(ask()), asyncio.run(ask())):
+        assert (run.text, run.error) == ("hi", None)
+        assert {retry.title for retry in run.retries} <= {"The client's connections belong to another event loop"}
+
+
 def test_a_chat_is_saved_loaded_and_goes_on(server: gem.LocalGemini, tmp_path: Path) -> None:
     chat = gem.Chat(client=server.client(), runner="thread", record=tmp_path / "kept")
     chat.send("@say one").result(20)

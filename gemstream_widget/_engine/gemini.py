@@ -34,6 +34,7 @@ from ..errors import (
     StreamTruncated,
 )
 from . import tap
+from .foreign import foreign_loop
 from .source import Request, wire_of
 from .sse import FrameReader
 
@@ -340,6 +341,8 @@ def _translate(error: Exception, received: int) -> GemstreamError:
         return ApiError(code, status, str(error.message or "Gemini gave no message."), error.details)
     if isinstance(error, errors.UnknownApiResponseError | UnicodeDecodeError):
         return InvalidChunk(f"After {received} chunks came something that is not a Gemini chunk: {_brief(error)}")
+    if (told := foreign_loop(error)) is not None:
+        return told
     names = {cls.__name__ for cls in type(error).__mro__}
     if names & _UNREACHABLE:
         return ConnectionFailed(_brief(error))
