@@ -7,6 +7,7 @@ of there stays so for good.
 
 from __future__ import annotations
 
+import logging  # noqa: F401 # registered after them is called before they are taken
 import os
 import threading
 from collections.abc import Callable, Iterator

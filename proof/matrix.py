@@ -105,9 +105,12 @@ def environment(combination: Combination) -> Path:
     if not ready.exists() or ready.read_text() != wanted:
         shutil.rmtree(home, ignore_errors=True)
         subprocess.run([combination.python, "-m", "venv", home], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", ROOT]
-        quiet = os.environ | {"SKIP_BUNDLE": "1"}
-        subprocess.run([*install, *_TESTS, *combination.requirements], check=True, env=quiet)
+        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        fits = () if combination.is_control else combination.requirements
+        bare = os.environ | {"SKIP_BUNDLE": "1"}
+        subprocess.run([*install, "--editable", ROOT, *_TESTS, *fits], check=True, env=bare)
+        if combination.is_control:  # pip would not have it beside the package
+            subprocess.run([*install, "--no-deps", *combination.requirements], check=True)
         ready.write_text(wanted)
     return python
 

@@ -74,7 +74,8 @@ class Server(HTTPServer):
         the parent closes one.
         """
         for stream in list(self._streams):
-            stream.socket.close()
+            if stream.socket is not None:  # where it is closed already
+                stream.socket.close()
 
 
 class BaseHandler(RequestHandler):
