@@ -7,7 +7,8 @@ of there stays so for good.
 
 from __future__ import annotations
 
-import logging  # noqa: F401 # registered after them is called before they are taken
+import concurrent.futures.thread  # noqa: F401
+import logging  # noqa: F401
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -129,4 +130,6 @@ def _after_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
+    # Called before what was registered earlier: logging and concurrent.futures, which are imported here for it. They
+    # take locks at a fork that the import needs, so whoever forks has to wait before.
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork)

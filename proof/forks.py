@@ -23,7 +23,7 @@ from pathlib import Path
 import gemstream_widget as gem
 
 _LIMIT_S = 15
-_BLIND_S = 2
+_BLIND_S = 1
 _LONG = "@every 0.004\n@chunks 60 " + "word " * 120
 
 

@@ -11,13 +11,15 @@ import asyncio
 import json
 import sys
 import threading
+import typing
 from collections import Counter
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import gemstream_widget as gem
 
-__all__ = ["CLIENTS", "WAYS", "tried"]
+__all__ = ["CLIENTS", "CONTROL", "WAYS", "tried"]
 
 _LIMIT_S = 5.0
 Ask = Callable[[int, Counter[str]], Any]
@@ -32,6 +34,17 @@ def users_own(server: gem.LocalGemini) -> Any:
     from google.genai import types
 
     return genai.Client(api_key="local", http_options=types.HttpOptions(base_url=server.url))
+
+
+def one_pool(server: gem.LocalGemini) -> Any:
+    """Which is what a transport of a user's own makes of it."""
+    from google import genai
+    from google.genai import types
+
+    accepted = typing.get_args(types.HttpxAsyncClient) or (types.HttpxAsyncClient,)
+    http = import_module(accepted[-1].__module__.split(".")[0])
+    options = types.HttpOptions(base_url=server.url, async_client_args={"transport": http.AsyncHTTPTransport()})
+    return genai.Client(api_key="local", http_options=options)
 
 
 async def ask(client: Any, number: int, seen: Counter[str], runner: str = "loop") -> None:
@@ -82,6 +95,7 @@ def beside_a_thread(client: Any, runs: int, seen: Counter[str]) -> None:
 
 
 CLIENTS: dict[str, Callable[[gem.LocalGemini], Any]] = {"ours": ours, "a user's own": users_own}
+CONTROL = {"one pool for all": one_pool}
 WAYS: dict[str, Callable[[Any, int, Counter[str]], None]] = {
     "one asyncio.run after another": one_after_another,
     "two loops at once": at_once,
@@ -93,7 +107,7 @@ def tried(runs: int) -> dict[str, dict[str, Counter[str]]]:
     """What became of so many runs, for each client and way."""
     seen: dict[str, dict[str, Counter[str]]] = {}
     with gem.LocalGemini() as server:
-        for name, make in CLIENTS.items():
+        for name, make in {**CLIENTS, **CONTROL}.items():
             seen[name] = {}
             for way, go in WAYS.items():
                 go(make(server), runs, counted := Counter[str]())

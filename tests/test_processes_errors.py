@@ -111,7 +111,6 @@ WORKERS = """
 import multiprocessing, sys
 from concurrent.futures import ProcessPoolExecutor
 import gemstream_widget as gem
-from gemstream_widget._engine.source import ListSource
 
 
 def fails(kind):
@@ -119,8 +118,9 @@ def fails(kind):
         raise gem.ApiError(429, "RESOURCE_EXHAUSTED", "slow down", [{"a": 1}])
     if kind == "blocked":
         raise gem.PromptBlocked("SAFETY", "no")
-    refused = gem.ListSource([gem.ApiError(503, "UNAVAILABLE", "busy")])
-    gem.Chat(source=refused, runner="thread").send("hi").result(20)
+    asked = gem.Chat(model="demo", runner="thread", retries=0).send("@say of the worker").result(20)
+    assert asked.text == "of the worker"
+    gem.Chat(model="demo", runner="thread", retries=0).send("@fail 503").result(20)
 
 
 def told(error):
@@ -130,6 +130,7 @@ def told(error):
 
 if __name__ == "__main__":
     way = sys.argv[1]
+    gem.Chat(model="demo", runner="thread").send("@say of the parent").result(20)
     for kind in ("api", "blocked", "run"):
         try:
             if way == "joblib":

@@ -247,24 +247,3 @@ print(run.tool_calls[0].result, repr(run.tool_calls[0].printed))
     *printed, told = tried(program)
     assert sorted(printed) == ["worker 0", "worker 1", "worker 2"]
     assert told == "{'result': 3} 'in the tool\\n'"
-
-
-@pytest.mark.parametrize("way", ["fork", "spawn", "forkserver"])
-def test_processes_of_every_kind_ask_after_their_parent_did(way: str, tmp_path: Path) -> None:
-    program = """
-import multiprocessing, sys, warnings
-warnings.simplefilter("ignore", DeprecationWarning)
-import gemstream_widget as gem
-
-def say(text):
-    return gem.Chat(model="demo", runner="thread").send("@say " + text).result(20).text
-
-if __name__ == "__main__":
-    say("parent")
-    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
-        print(pool.map_async(say, ["a", "b", "c"]).get(40))
-"""
-    (tmp_path / "asks.py").write_text(program)
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", "asks.py", way]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
-    assert (done.stdout, done.stderr) == ("['a', 'b', 'c']\n", "")
