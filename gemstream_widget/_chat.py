@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Collection
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from threading import get_ident
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Unpack, get_args
 from uuid import uuid4
@@ -82,7 +83,7 @@ class Chat(Resident):
         self._branches = Branches(self.options.history)
         self._file: ChatFile | None = None
         self._record_anew()
-        self._is_advancing = False
+        self._advancer = 0  # the thread that goes through the runs
         self._lock = rlock()  # the card's buttons begin runs on the runs' own loop
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -396,9 +397,9 @@ class Chat(Resident):
     def _advance(self, _: object = None) -> None:
         """Give the first run that has not ended its turn. From any thread, as often as you like: after every end."""
         with self._lock:
-            if self._is_advancing:  # further up on this thread, where it goes on
+            if self._advancer == get_ident():  # further up on this thread, where it goes on
                 return
-            self._is_advancing = True
+            self._advancer = get_ident()
             try:
                 for run in self.runs:
                     if not run.done:
@@ -406,7 +407,7 @@ class Chat(Resident):
                     if not run.done:
                         return
             finally:
-                self._is_advancing = False
+                self._advancer = 0
 
     def _begin(self, given: Prompt, *, parent: Node, queued: bool = False, token: str | None = None) -> Run:
         """Start a run. With `token` it has no prompt, and goes on with its parent's answer right where that stands."""

@@ -200,6 +200,39 @@ print(chat.send("@say parent").result(20).text)
     assert tried(program) == ["0 True", "parent"]
 
 
+def test_a_run_that_was_just_ending_has_ended_in_the_child() -> None:
+    """Whatever the thread of its loop had done of it, and would do next in the parent only."""
+    program = """
+gate, reached = threading.Event(), threading.Event()
+asked = gem.Chat._offers
+
+def held(*args):
+    reached.set()
+    assert gate.wait(20)
+    return asked(*args)
+
+gem.Chat._offers = held
+chat = gem.Chat(model="demo", runner="thread")
+run = chat.send("@say hi")
+assert reached.wait(20)
+
+def work():
+    gem.Chat._offers = asked
+    try:
+        run.result(5)
+    except gem.RunCancelled:
+        pass
+    assert run.done and run.text == "hi"
+    assert asyncio.run(run.wait()) is run
+    assert chat.send("@say on").result(20).text == "on"
+
+print(child(work))
+gate.set()
+print(run.result(20).status)
+"""
+    assert tried(program) == ["0", "completed"]
+
+
 def test_a_child_records_in_a_file_of_its_own(tmp_path: Path) -> None:
     program = """
 import multiprocessing

@@ -326,8 +326,8 @@ class Driver:
         """In a forked child, where `loop`, a closed one, stands for the run's: that, and the connection, stayed with
         the parent.
         """
-        self.loop, self._lost_by = loop, "fork"
-        self._record.drop_readers()
+        self.loop, self._lost_by, self._is_ending = loop, "fork", False
+        self._record.leave_behind()
 
     def _on_stop(self) -> None:
         """On the run's loop: cut the stream or the tools that are going; without either the driver sees the Stop."""

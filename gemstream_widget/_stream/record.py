@@ -206,6 +206,10 @@ class Record:
         with self.lock:
             self._feeds = tuple(f for f in self._feeds if f is not feed)
 
-    def drop_readers(self) -> None:
-        """Stop telling anyone who was told until now."""
-        self._feeds, self._readers = (), ()
+    def leave_behind(self) -> None:
+        """In a forked child: whoever was told or waited until now is with the parent, and so may be a thread that was
+        just about to tell of the end.
+        """
+        self._feeds, self._readers, self.ended = (), (), Future()
+        if self.done:
+            self.ended.set_result(None)
