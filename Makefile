@@ -21,7 +21,7 @@ demo: $(VENV)/.ready $(BUNDLE)
 # All tests: Python, TypeScript, and a real JupyterLab in a real Chromium; first of all on the oldest dependencies.
 test: lint types lowest chromium
 	npm test --silent
-	$(BIN)/python -m pytest -q -m "not browser"
+	$(BIN)/python -m pytest -q -m "not browser" -n 2 --dist worksteal
 	$(BIN)/python -m pytest -q -m browser
 
 # The budgets, measured: one table. BENCH=quick for a first look.

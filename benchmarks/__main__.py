@@ -14,13 +14,13 @@ import time
 import traceback
 from collections.abc import Callable
 
-from . import machine, many, page, paint, pipeline, static, stop_click, stop_headless, wire
+from . import machine, many, page, paint, pipeline, reading, static, stop_click, stop_headless, wire
 from .setting import ROOT, Setting
 from .table import Row, as_json, failure, markdown
 
 _GROUPS: dict[str, Callable[[Setting], list[Row]]] = {
     module.__name__.rpartition(".")[2]: module.measure
-    for module in (static, pipeline, stop_headless, many, stop_click, paint, wire, page)
+    for module in (static, pipeline, reading, stop_headless, many, stop_click, paint, wire, page)
 }
 """By name, in order: those without a browser first, since the browser's driver keeps an event loop in this thread."""
 _OUT = ROOT / "benchmarks" / "out"

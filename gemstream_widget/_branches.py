@@ -12,7 +12,8 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 from ._plain import Wire
-from ._request.turns import is_unanswered, without_prompt
+from ._request.origin import digest_of, is_odd
+from ._request.turns import is_unanswered, model_turn, without_prompt
 from ._run import Run
 from .errors import NothingToRepeat
 
@@ -105,6 +106,13 @@ class Branches:
         node = self._places.get(run.id)
         return node if node is not None and node.said is run else None
 
+    def end(self, node: Node) -> Node:
+        """The last repair right behind this place; the place itself, where there is none."""
+        for one in self.nodes:  # parents first
+            if one.parent is node and one.opens:
+                node = one
+        return node
+
     def path(self, node: Node | None) -> Iterator[Run]:
         """The runs up to here, the last first."""
         return (one.said for one in _way(node) if isinstance(one.said, Run))
@@ -123,6 +131,11 @@ class Branches:
                 said = without_prompt(said)  # it took over a prompt, and brought no answer either
             said += _contents(one)
         return said
+
+    def odd(self) -> set[bytes]:
+        """The digests of the parts that models sent here, and in which there is something that has no name here."""
+        turns = (model_turn(run._record.state.parts_of(step.index)) for run in self.runs for step in run.steps)
+        return {digest_of(part) for turn in turns if turn is not None for part in turn["parts"] if is_odd(part)}
 
     def asked(self, node: Node) -> list[Wire]:
         """What the last request of the run at this node said."""

@@ -188,8 +188,7 @@ class Chat(Resident):
         """Write the conversation to a file, all branches and pending approvals included; `load_chat` reads it. Known
         keys are not in it (docs/journal.md). Raises OSError, and then what was there before still is.
         """
-        with self._lock:
-            write_lines(path, ChatLines(self._branches, self._kept).new())
+        write_lines(path, ChatLines(self._branches, self._kept).new())  # without the lock: a disk may be slow
 
     def __copy__(self) -> Chat:
         """Another chat with the same options that has said the same, in all branches. They share nothing that either
@@ -225,8 +224,8 @@ class Chat(Resident):
     def send(self, prompt: Any, *, after: Run | EllipsisType | None = ...) -> Run:
         """Start a run: `prompt` is what a notebook holds (docs/prompts.md). Returns at once, shows nothing.
 
-        `after` begins another branch of the conversation after that run, or, None, at its beginning; without it the
-        current one goes on.
+        `after` begins another branch of the conversation after that run, as it was repaired, or, None, at its
+        beginning; without it the current one goes on.
 
         Function calls that the last run left open are answered by `functionResponse` parts in the prompt, all of them
         at once, by our id, the provider's or the name; a prompt without any closes them unanswered.
@@ -255,7 +254,7 @@ class Chat(Resident):
         """The place that a prompt goes on after."""
         if isinstance(after, EllipsisType):
             return self._branches.head
-        return self._branches.root if after is None else self._place(after)
+        return self._branches.root if after is None else self._branches.end(self._place(after))
 
     def _ask(self, given: Prompt, parent: Node) -> Run:
         """Start a run with this prompt there."""
@@ -280,6 +279,8 @@ class Chat(Resident):
         without a seam. Raises NothingToRepeat where the run gives no cause for it, and what `send`
         raises.
         """
+        if isinstance(run, str) and how is not None:
+            raise InvalidOption(f"again() takes one way to go on: {run!r} or {how!r}.")
         given, wanted = (None, run) if isinstance(run, str) else (run, how or "anew")
         if wanted not in get_args(Again):
             raise InvalidOption(f'how is "anew", "continue" or "repair", not {wanted!r}.')
@@ -321,8 +322,7 @@ class Chat(Resident):
         end.
         """
         loop_for(self.options.runner)  # before anything is changed
-        end = self._branches.head if place.said is self._last else place
-        before = self._branches.leave(place, end)
+        before = self._branches.leave(place, self._branches.end(place))
         if repairs:
             contents = self._branches.contents(before)
             mended, _ = repaired(contents, model=self.model, only=repairs, vertex=self._vertex)
@@ -333,7 +333,7 @@ class Chat(Resident):
         """What Gemini would refuse in the history when the next prompt is sent, and the repair on offer for each; empty
         when it would be accepted. Calls that are open at its end are no refusal: `send` answers them.
         """
-        return refused_before(self.history, model=self.model, vertex=self._vertex)
+        return refused_before(self.history, model=self.model, vertex=self._vertex, sent=self._branches.odd())
 
     async def count(self, prompt: Any = None) -> int:
         """The tokens of the next request, as Gemini counts them: history, prompt, system instruction and tools, as
@@ -355,11 +355,13 @@ class Chat(Resident):
         """Mend the history: every refusal that has a repair, or those of these codes. What was done, in words.
 
         Later requests send the mended history; the runs themselves stay as they were. "corrupted_signature" has to be
-        named: only Gemini can tell that a signature is not its own.
+        named: only Gemini can tell that a signature is not its own. So does what is odd in the parts that it sent.
         """
         with self._lock:
             self._none_going()
-            mended, done = repaired_before(self.history, model=self.model, only=codes or None, vertex=self._vertex)
+            sent = () if codes else self._branches.odd()
+            how: Any = {"model": self.model, "only": codes or None, "vertex": self._vertex, "sent": sent}
+            mended, done = repaired_before(self.history, **how)
             if done:
                 self._branches.mend(mended, self._branches.head)
                 self._note()

@@ -210,6 +210,8 @@ class StoredChat:
             return branches.put(Unfinished(run), parent)
         earlier = branches.contents(parent)
         first, last = int(line["first"]), int(line["last"])
+        if not 0 <= first <= first + last <= len(earlier):
+            raise ValueError(f"first {first} and last {last} of {len(earlier)} Contents")
         return branches.mend([*earlier[:first], *line["contents"], *earlier[len(earlier) - last :]], parent)
 
     def _unreadable(self, what: str, error: Exception) -> RecordingError:

@@ -107,28 +107,53 @@ in_forked_child(_renew_locks)
 
 _PATIENCE_S = 20.0  # of a fork; longer than the slowest import
 
-_whole = rlock()
-_fork = threading.local()
+
+class _Own(threading.local):
+    """How much of it is this thread's, which may fork in the middle."""
+
+    count = 0
+
+
+_gate = threading.Condition(rlock())
+_inside = 0
+_own = _Own()
 
 
 @contextmanager
 def unforked() -> Iterator[None]:
-    """Forks wait until this is over, for 20 s at most. For imports on a thread: a child that was forked in the middle
-    of one could never import the same, since Python's lock of that module is held in it by nobody.
+    """Forks wait until this is over, for 20 s at most. For what a library does under locks of its own on our threads,
+    above all the import of one: in a child that was forked in the middle, nobody would ever let go of its lock.
     """
-    with _whole:
+    _enter(1)
+    try:
         yield
+    finally:
+        _enter(-1)
+
+
+def _enter(step: int) -> None:
+    global _inside  # noqa: PLW0603
+    with _gate:
+        _own.count += step
+        _inside += step
+        _gate.notify_all()
 
 
 def _before_fork() -> None:
-    _fork.waited = _whole.acquire(timeout=_PATIENCE_S)
+    _gate.acquire()
+    _gate.wait_for(lambda: _inside <= _own.count, _PATIENCE_S)
 
 
 def _after_fork() -> None:
-    if _fork.waited:
-        _whole.release()
+    _gate.release()
 
 
+def _begin_anew() -> None:
+    global _gate, _inside
+    _gate, _inside = threading.Condition(rlock()), _own.count
+
+
+in_forked_child(_begin_anew)
 if hasattr(os, "register_at_fork"):
     # Called before what was registered earlier: logging and concurrent.futures, which are imported here for it. They
     # take locks at a fork that the import needs, so whoever forks has to wait before.

@@ -3,8 +3,10 @@
     GemstreamError
     ├── RunFailed                 a run ended badly; raised by `await run`, carries `.run`
     │   ├── MissingKey            no key and no client to ask Gemini with
+    │   ├── InvalidCredentials    a key that cannot be sent, or a login that gives no token
     │   ├── ApiError              Gemini answered with an error (`.code`, `.status`, `.details`)
     │   ├── ConnectionFailed      Gemini could not be reached
+    │   │   └── EnvironmentFault  a variable of the environment stands in the way (`.variable`)
     │   ├── StreamTruncated       the stream ended without a finish reason
     │   ├── StreamStalled         nothing came for `idle_timeout_s`
     │   ├── InvalidChunk          bytes came that are not a Gemini chunk
@@ -34,6 +36,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._api_words import meaning_of
 from ._plain import clean, clean_text
 from ._process import Portable, rebuilt
 from ._redact import redact, redact_all
@@ -46,10 +49,12 @@ __all__ = [
     "ConnectionFailed",
     "DecisionRefused",
     "EmptyResponse",
+    "EnvironmentFault",
     "GemstreamError",
     "HistoryError",
     "IllegalTransition",
     "InvalidChunk",
+    "InvalidCredentials",
     "InvalidOption",
     "InvalidPrompt",
     "LoopBusy",
@@ -121,17 +126,11 @@ class MissingKey(RunFailed):
     hint = 'Set GEMINI_API_KEY (or GOOGLE_API_KEY) and run the cell again, or use model="demo" to try without one.'
 
 
-_API_WORDS: dict[int, tuple[str, str]] = {
-    400: ("Gemini refused the request (400)", "Check the model's name, the settings and the history."),
-    401: ("Gemini does not know these credentials (401)", "Check the key or the login in use."),
-    403: ("Not allowed (403)", "Check that the key or account may use this model."),
-    404: ("No such model (404)", "Check the model's name for a typing error."),
-    429: ("Too many requests (429)", "Wait a little and send the prompt again, or check the quota."),
-    499: ("Gemini cancelled the request (499)", "Send the prompt again."),
-    500: ("Gemini had an internal error (500)", "Send the prompt again in a moment."),
-    503: ("Gemini is overloaded (503)", "Send the prompt again in a moment."),
-    504: ("Gemini took too long (504)", "Send the prompt again, or shorten it."),
-}
+class InvalidCredentials(RunFailed):
+    """The key cannot be sent, or the login gives no token: Gemini was not asked."""
+
+    title = "The key cannot be sent"
+    hint = "Copy the key again, and nothing around it."
 
 
 class ApiError(RunFailed):
@@ -143,11 +142,8 @@ class ApiError(RunFailed):
 
     def __init__(self, code: int | None, status: str | None, message: str, details: Any = None) -> None:
         message, details = redact(message), redact_all(details)
-        unnamed = (f"Gemini answered with an error ({code or 'no code'})", RunFailed.hint)
-        title, hint = _API_WORDS.get(code or 0, unnamed)
-        if "API key" in message:
-            title, hint = "The API key was refused", "Check GEMINI_API_KEY or GOOGLE_API_KEY for a typing error."
-        super().__init__(message, title=title, hint=hint)
+        meaning = meaning_of(code, message, details)
+        super().__init__(message, title=meaning.title, hint=meaning.hint)
         self.code = code
         self.status = status and redact(status)
         self.details = details
@@ -158,6 +154,16 @@ class ConnectionFailed(RunFailed):
 
     title = "Gemini could not be reached"
     hint = "Check the network, a proxy and the base URL, then send the prompt again."
+
+
+class EnvironmentFault(ConnectionFailed):
+    """Gemini could not be reached because of a variable of the environment: a proxy, certificates, an address.
+    `variable` is the one to correct, set or unset; "the system's settings" where they name the proxy.
+    """
+
+    def __init__(self, message: str, *, variable: str, title: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, title=title, hint=hint)
+        self.variable = variable
 
 
 class StreamTruncated(RunFailed):

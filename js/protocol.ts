@@ -144,6 +144,8 @@ export interface Step {
   finish_message: string | null;
   model_version: string | null;
   response_id: string | null;
+  /** Who made the chunks of what the server sent: nobody, or google-genai. An old state lacks it. */
+  reading?: "bytes" | "sdk" | null;
   /** Requests so far: Gemini gives a long answer in several. */
   hops: number;
   usage: Usage;

@@ -72,6 +72,8 @@ class Scene:
     grace_s: float = 2.0
     speaks: bool = True
     """Whether a chunk ever comes: most moments are counted from it, the others from `send`."""
+    ends: str = "completed"
+    """The run's status where no Stop cut it."""
     options: tuple[tuple[str, Any], ...] = ()
     """More of the chat's own."""
 
@@ -112,6 +114,21 @@ SCENES = [
         0.14,
         "One.Two.Three.Four.",
         "hm",
+    ),
+    Scene(
+        "several hops",
+        f"@every 0.003\n@think {_REASONS}\n@chunks 4 {_ANSWER[:44]}\n@hop\n@chunks 4 {_ANSWER[44:88]}\n@hop\n"
+        f"@chunks 4 {_ANSWER[88:132]}\n@hop\n@chunks 4 {_ANSWER[132:]}",
+        0.12,
+        _ANSWER,
+        _REASONS,
+    ),
+    Scene(
+        "an error in mid-stream",
+        f"@every 0.003\n@chunks 8 {_ANSWER[:88]}\n@error 503",
+        0.05,
+        _ANSWER[:88],
+        ends="failed",
     ),
     Scene("the wait for another attempt", "@fail 503", 0.15, speaks=False, options=(("retries", 2),)),
 ]

@@ -1,4 +1,5 @@
-"""Stop at random moments of everything a run does, over real HTTP, through the real SDK and each of its libraries.
+"""Stop at random moments of everything a run does, over real HTTP, through the real SDK: half of them where we read the
+bytes, the others where the SDK does, with each of its libraries.
 
 The garbage collector is off while it is tried: a connection that only a collection closes would stay open. After each
 Stop the same chat sends again, to a server that refuses what Gemini would refuse.
@@ -23,7 +24,7 @@ from gemstream_widget._engine.loops import Runner, loop_for
 from gemstream_widget._stream.events import RunEnded
 from gemstream_widget._stream.parts import TextPart
 from gemstream_widget.server import RequestRecord
-from tests.clients import TRANSPORTS, client_of
+from tests.clients import OURS, TRANSPORTS, client_of
 from tests.gates import GatedSource
 
 from . import judge
@@ -38,6 +39,7 @@ T = TypeVar("T")
 _SENDS_PER_CHAT = 5  # several Stops in one history
 _MODELS = ("demo", "gemini-2.5-flash-lite")  # with ids and required signatures, and without
 _WAYS = ("loop", "thread", "twice")
+_RUNNERS: tuple[Runner, ...] = ("loop", "thread")
 _PIECE = 50  # moments between two collections
 _FINE = "@every 0\n@say fine"
 
@@ -61,11 +63,12 @@ class _Tally:
 def measure(setting: Setting) -> Found:
     """What design and docs promise of every Stop; `grace` scenes end within their grace time."""
     tally = _Tally()
-    lanes: list[tuple[str, Runner]] = [(t, r) for t in TRANSPORTS for r in ("loop", "thread")]
-    share = -(-setting.count(2000, 60) // len(lanes))
+    count = setting.count(2000, 60)
+    lanes = [(OURS, -(-count // 2)), *((transport, -(-count // 6)) for transport in TRANSPORTS)]
     with collector_off(), gem.LocalGemini(keep=200) as server:
-        for transport, runner in lanes:
-            asyncio.run(_lane(server, transport, runner, share, tally))
+        for transport, share in lanes:
+            for runner in _RUNNERS:
+                asyncio.run(_lane(server, transport, runner, -(-share // len(_RUNNERS)), tally))
         controls = asyncio.run(_controls(server))
     n = tally.tried
     rows = [

@@ -65,6 +65,9 @@ def test_a_tool_runs_and_the_model_reads_its_result() -> None:
         assert (run.status, run.text) == ("completed", "done")
         (asked,) = run.tool_calls
         assert (asked.state, asked.result, asked.used_args) == ("succeeded", {"result": 5}, {"a": "2", "b": 3})
+        asked.result["result"] = 6  # a copy: what the model read is what it read
+        assert "'result': 5" in str(run.contents())
+        assert asked.result == {"result": 5}
         assert asked.printed == "adding 2\n"
         assert asked.doc == "Add two numbers."
         assert case.responses() == [{"name": "add", "response": {"result": 5}, "id": "k"}]
@@ -195,23 +198,8 @@ def test_a_timeout_that_the_tool_raises_itself_is_the_tools() -> None:
 
 
 def test_results_are_readable_for_the_model_and_for_people() -> None:
-    class Frame:
-        columns = ("a", "b")
-        shape = (500, 2)
-
-        def head(self, n: int) -> Frame:
-            return self
-
-        def itertuples(self, **_: Any) -> Any:
-            return iter([(1, float("nan")), ("x", None)])
-
-    Frame.__name__ = "DataFrame"
-    Frame.__module__ = "pandas.core"
     from gemstream_widget._tools.results import MODEL_LIMIT, readable
 
-    response, display = readable(Frame())
-    assert response == {"columns": ["a", "b"], "rows": [[1, None], ["x", None]], "row_count": 500}
-    assert display["kind"] == "table"
     rows = [{"id": 1, "n": None}, {"id": 2, "n": 1.5}]
     assert readable(rows) == (
         {"result": rows},
@@ -521,13 +509,9 @@ def test_a_signature_without_a_schema_names_the_parameter_and_what_to_do() -> No
     def takes(odd: Odd) -> None: ...
 
     takes.__annotations__["odd"] = Odd
-    with pytest.raises(gem.ToolError, match=r"parameter 'odd' is a Odd.*Use str"):
+    with pytest.raises(gem.ToolError, match=r"Parameter 'odd' of takes .* it is a Odd.*Use str"):
         gem.tool(takes)
 
-    def many(*args: int) -> None: ...
-
-    with pytest.raises(gem.ToolError, match="'args' of many cannot be declared"):
-        gem.tool(many)
     with pytest.raises(gem.ToolError, match="Two tools are named 'add'"):
         gem.Chat(tools=[add, add])
     with pytest.raises(gem.ToolError, match="A tool is a function"):

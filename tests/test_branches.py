@@ -122,7 +122,17 @@ def test_no_tool_runs_twice_where_a_failed_run_is_asked_anew_from_elsewhere() ->
     asyncio.run(main())
 
 
-def test_a_mended_history_stays_with_its_branch() -> None:
+def test_there_is_one_way_to_go_on() -> None:
+    async def main() -> None:
+        chat = gem.Chat(source=Echo())
+        await chat.send("a")
+        with pytest.raises(gem.InvalidOption, match="one way to go on: 'anew' or 'repair'"):
+            chat.again("anew", "repair")
+
+    asyncio.run(main())
+
+
+def test_a_repair_stays_with_the_run_that_it_is_behind() -> None:
     async def main() -> None:
         source = Echo()
         chat = gem.Chat(source=source)
@@ -132,8 +142,10 @@ def test_a_mended_history_stays_with_its_branch() -> None:
         assert said(chat.history) == ["mended"]
         c = await chat.send("c")
         assert chat.parent(c) is b
-        d = await chat.send("d", after=b)
-        assert said(chat.history) == ["a", "1:a", "b", "2:b", "d", "4:d"]
+        d = await chat.send("d", after=b)  # what was mended behind it would be refused again
+        assert said(chat.history) == ["mended", "d", "4:d"]
+        await chat.send("e", after=a)
+        assert said(chat.history) == ["a", "1:a", "e", "5:e"]
         chat.switch(c)
         assert said(chat.history) == ["mended", "c", "3:c"]
         assert chat.branches(c) == [c, d]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,39 @@ def test_a_head_that_is_nowhere_is_told(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes() + b'{"kind":"head","place":77}\n')
     with pytest.raises(gem.RecordingError, match=r"chat\.jsonl cannot be read: nothing was said at place 77"):
         gem.load_chat(path)
+
+
+@pytest.mark.parametrize("counts", [{"first": -1, "last": 0}, {"first": 0, "last": 9}, {"first": 2, "last": 1}])
+def test_a_repair_that_counts_what_is_not_there_is_told(tmp_path: Path, counts: dict[str, int]) -> None:
+    path = saved(tmp_path / "chat.jsonl", runs=1)
+    mend = {"kind": "mend", "place": 2, "parent": 1, "contents": [], **counts}
+    path.write_text(path.read_text(encoding="utf-8") + json.dumps(mend) + "\n", encoding="utf-8")
+    with pytest.raises(gem.RecordingError, match="of 2 Contents"):
+        gem.load_chat(path)
+
+
+def test_a_chat_that_is_saved_can_be_used_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that takes its time holds no run up."""
+    written, go_on = threading.Event(), threading.Event()
+
+    def slow(path: Path, lines: Iterator[Any]) -> None:
+        kept.extend(lines)
+        written.set()
+        assert go_on.wait(10)
+
+    async def main() -> None:
+        chat = gem.Chat(source=ListSource(DONE, DONE))
+        await chat.send("hi")
+        saving = asyncio.create_task(asyncio.to_thread(chat.save, tmp_path / "chat.jsonl"))
+        await asyncio.to_thread(written.wait, 10)
+        assert (await asyncio.wait_for(chat.send("more").wait(), 5)).text == "done"
+        go_on.set()
+        await saving
+
+    kept: list[Any] = []
+    monkeypatch.setattr("gemstream_widget._chat.write_lines", slow)
+    asyncio.run(main())
+    assert sum(line["kind"] == "run" for line in kept) == 1
 
 
 def test_a_line_whose_kind_is_no_word_is_told_when_it_is_read_and_not_when_it_is_saved_again(tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ def test_code_its_result_files_and_unknown_parts_are_parts_in_order() -> None:
     assert remote.fields()["uri"] == "gs://x"
     assert isinstance(unknown, OtherPart)
     assert unknown.raw == {"hologram": {"x": 1}}
-    assert unknown.to_wire() is None  # Gemini would refuse a part it does not know
+    assert unknown.to_wire() == {"hologram": {"x": 1}}  # whoever sent it takes it back
     assert empty.to_wire() is None
     assert played.state.parts[0].to_wire() == {
         "executableCode": {"language": "PYTHON", "code": "1"},

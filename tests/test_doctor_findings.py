@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 import gemstream_widget as gem
@@ -437,6 +438,7 @@ def test_a_proxy_that_takes_connections_and_one_that_refuses(
     assert f"http://127.0.0.1:{port}" in words
     cases, refused = proxy_cases(monkeypatch, **{name: form.format(dead)})
     assert cases == ["proxy.refused"]
+    assert f"Correct {name}, or" in refused
     assert "planted" not in words + refused
     assert "s3cret" not in words + refused
 
@@ -518,13 +520,16 @@ def test_an_address_of_ones_own_that_cannot_be_read_is_not_quoted(monkeypatch: p
     ("environment", "cases"),
     [
         ({}, ["certificates.unnamed"]),
-        ({"SSL_CERT_FILE": __file__}, ["certificates.there"]),
-        ({"SSL_CERT_FILE": "/nowhere.pem"}, ["certificates.gone"]),
-        ({"SSL_CERT_DIR": "/nowhere"}, ["certificates.gone"]),
+        ({"REQUESTS_CA_BUNDLE": "/nowhere.pem"}, ["certificates.elsewhere"]),
+        ({"REQUESTS_CA_BUNDLE": "/nowhere.pem", "SSL_CERT_FILE": certifi.where()}, ["certificates.there"]),
+        ({"SSL_CERT_FILE": certifi.where()}, ["certificates.there"]),
+        ({"SSL_CERT_FILE": __file__}, ["certificates.unread"]),
+        ({"SSL_CERT_FILE": "/nowhere.pem"}, ["certificates.unread"]),
+        ({"SSL_CERT_DIR": "/nowhere"}, ["certificates.unread"]),
         ({"SSL_CERT_DIR": f"/nowhere{os.pathsep}{Path(__file__).parent}"}, ["certificates.there"]),
         (
             {"SSL_CERT_FILE": "/nowhere.pem", "SSL_CERT_DIR": str(Path(__file__).parent)},
-            ["certificates.gone", "certificates.there"],
+            ["certificates.unread", "certificates.there"],
         ),
     ],
 )

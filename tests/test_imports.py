@@ -16,14 +16,14 @@ import gemstream_widget as gem
 PACKAGE = Path(gem.__file__).parent
 
 ROOMS = (
-    "_plain _process _redact errors", "_stream", "_request", "_tools", "_engine", "_archive", "_run",
+    "_plain _process _redact _api_words errors", "_stream", "_request", "_tools", "_engine", "_archive", "_run",
     "_branches _offers", "_chat_file", "_chat", "_notebook",
 )  # fmt: skip
 """From the ground up: a room may import the ones below it. CONTRIBUTING.md draws the house from this list."""
 BESIDE = {"server": {"_plain", "_process", "_request", "_engine", "errors"}, "events": {"_stream"}}
 """Rooms that nothing imports but by name, inside a function, and what they may import."""
 SERVER = (
-    "account errors example faults framing models signatures tokens", "question", "actions reply",
+    "account errors example faults framing listener models signatures tokens", "question", "actions reply",
     "hops exchange recordings script", "demo", "service", "app", "local", "__init__ __main__",
 )  # fmt: skip
 """The local Gemini's own rooms, from the ground up."""

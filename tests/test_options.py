@@ -58,12 +58,10 @@ def test_what_does_not_fit_is_told_where_it_is_given(given: dict[str, Any], told
         gem.ask("hi", **given)
 
 
-@pytest.mark.parametrize("key", ["two\nlines", "zero\u200bwidth", "a space", "", 7])
-def test_a_key_that_no_header_can_carry_is_told_and_never_shown(key: Any) -> None:
-    with pytest.raises(gem.InvalidOption, match="api_key is a Gemini API key") as caught:
+@pytest.mark.parametrize("key", ["", " \n", 7])
+def test_what_is_no_key_at_all_is_told(key: Any) -> None:
+    with pytest.raises(gem.InvalidOption, match="api_key is a Gemini API key"):
         gem.Chat(api_key=key)
-    if key:
-        assert str(key) not in str(caught.value)
 
 
 def test_a_key_is_used_and_never_shown() -> None:

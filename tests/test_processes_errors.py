@@ -42,7 +42,7 @@ VALUES: dict[str, Any] = {
     "finish_reason": "SAFETY", "waited_s": 10.0, "machine": "run", "state": "pending", "event": "chunk", "line": 3,
     "problem": "none", "ending": "close",
 }  # fmt: skip
-"""What the classes ask for, by the names of their parameters."""
+"""What the classes ask for, by the names of their parameters, where that is no text."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def made(kind: type[BaseException], run: gem.Run) -> BaseException:
     """One of the class as it is raised: with a run, notes, and a cause that cannot travel."""
     if inspect.isfunction(kind.__init__):
         wanted = [p.name for p in inspect.signature(kind).parameters.values() if p.default is p.empty]
-        error = kind(**{name: run if name == "run" else VALUES[name] for name in wanted})
+        error = kind(**{name: run if name == "run" else VALUES.get(name, "a text") for name in wanted})
     else:
         error = kind("what happened")
     error.add_note("a note")

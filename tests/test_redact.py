@@ -55,3 +55,25 @@ def test_what_only_looks_like_a_key_stays_in_what_a_tool_returns() -> None:
     found = {"url": "https://b.example/list?key=orders/2024.csv", "page": "FAQ.how-to-reset-your-password", "?key=a": 1}
     assert redact_all(found | {"?key=b": 2}, addresses=False) == found | {"?key=b": 2}
     assert "orders" not in redact("GET https://b.example/list?key=orders failed")
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "http_proxy", "ALL_PROXY"])
+def test_a_proxys_password_is_known_as_it_is_written_and_as_it_is_meant(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "by http://me:a%23b-c%2Fd-e@h:1 with a#b-c/d-e"
+    assert redact(said, addresses=False) == said  # the control: nobody knows it yet
+    monkeypatch.setenv(name, "http://me:a%23b-c%2Fd-e@h:1")
+    assert redact(said, addresses=False) == "by http://me:[key]@h:1 with [key]"
+
+
+def test_a_password_that_is_a_word_is_taken_out_of_addresses_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:password@h:1")
+    said = "Your password for me:password@h:1"
+    assert redact(said, addresses=False) == "Your password for me[key]h:1"
+
+
+@pytest.mark.parametrize("proxy", ["", "h:1", "http://h:1", "http://me@h:1", "http://me:@h:1", "http://me:pw@h:1"])
+def test_a_proxy_without_a_password_takes_nothing_out(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    assert redact(f"by {proxy}", addresses=False) == f"by {proxy}"

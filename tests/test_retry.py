@@ -59,6 +59,34 @@ def test_how_long_is_waited(error: RunFailed, attempt: int, least: float, most: 
     assert least <= min(waits) <= max(waits) <= most
 
 
+def quota(message: str = "", **entry: Any) -> gem.ApiError:
+    """A 429 as the SDK hands it over, whose body has one entry of details."""
+    return gem.ApiError(429, "RESOURCE_EXHAUSTED", message, {"error": {"details": [entry] if entry else []}})
+
+
+FAILURE = {"@type": "type.googleapis.com/google.rpc.QuotaFailure"}
+RETRY = {"@type": "type.googleapis.com/google.rpc.RetryInfo"}
+
+
+@pytest.mark.parametrize(
+    ("error", "wait_s"),
+    [
+        (quota("You exceeded your current quota. Please retry in 28.4s."), 28.4),
+        (quota("Quota exceeded for metric: x, limit: 10. Please retry in 520.5ms."), 0.5205),
+        (quota("Please retry in 0m12s"), 12),
+        (quota(metadata={"quotaResetDelay": "331.25ms"}), 0.33125),
+        (quota("Please retry in 9s.", metadata={"quotaResetDelay": "41.5s"}), 41.5),
+        (quota("Please retry in 9s.", **RETRY, retryDelay="7s"), 7),
+        (quota("Please retry in 9s.", **RETRY, retryDelay="soon"), 9),
+        (quota(violations=[{"quotaId": "GenerateRequestsPerMinutePerProjectPerModel"}], **FAILURE), None),
+        (quota("Please retry in a while."), None),
+    ],
+)
+def test_gemini_says_how_long_to_wait_in_one_of_three_ways(error: RunFailed, wait_s: float | None) -> None:
+    waited = retry_wait_s(error, 1)
+    assert waited == pytest.approx(wait_s) if wait_s is not None else 0.8 <= (waited or 0) <= 1
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -71,6 +99,12 @@ def test_how_long_is_waited(error: RunFailed, attempt: int, least: float, most: 
         gem.PromptBlocked("SAFETY", "no"),
         gem.MissingKey("none"),
         gem.InvalidChunk("<html>"),
+        gem.EnvironmentFault("A proxy refuses.", variable="HTTPS_PROXY"),
+        gem.InvalidCredentials("A line break."),
+        quota("Please retry in 2h59m55.1s."),
+        quota(metadata={"quotaResetDelay": "1m1s"}),
+        quota("Please retry in 38s.", **FAILURE, violations=[{"quotaId": "RequestsPerDayPerProjectPerModel-FreeTier"}]),
+        quota("Quota exceeded for metric: x, limit: 0, model: y. Please retry in 38s."),
     ],
 )
 def test_what_is_not_tried_again(error: RunFailed) -> None:

@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 
+from gemstream_widget import Chat
 from gemstream_widget._engine.gemini import connect
 from gemstream_widget.server import LocalGemini
 
 from .local import eventually
+from .network import TRUST, bare
 
 SECRET = "the prompt that must not leave"
 LIBRARIES = ["aiohttp", "httpx2", "httpx"]
@@ -46,7 +48,7 @@ class Proxy:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=[0.01], daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -115,7 +117,15 @@ def ask_async_in_a_stream(client: Any) -> str | None:
     return asyncio.run(main())
 
 
-WAYS = [ask_now, ask_in_a_stream, ask_async, ask_async_in_a_stream]
+def count(client: Any) -> str | None:
+    async def main() -> int:
+        return await Chat(model="demo", client=client).count(SECRET)
+
+    assert client.models.count_tokens(model="demo", contents=SECRET).total_tokens
+    return "hi" if asyncio.run(main()) else None
+
+
+WAYS = [ask_now, ask_in_a_stream, ask_async, ask_async_in_a_stream, count]
 
 
 @pytest.mark.parametrize("ask", WAYS)
@@ -167,31 +177,60 @@ def test_settings_of_the_users_own_are_kept(server: LocalGemini, library: str, p
 
 @pytest.mark.parametrize("by", ["http", "socks5"])
 def test_the_demo_model_asks_neither_proxy_nor_certificates(proxy: Proxy, by: str) -> None:
-    """In a process of its own, that finds the environment like this from the start."""
-    environment = surroundings(proxy.url.replace("http:", f"{by}:")) | {"SSL_CERT_FILE": "/nonexistent.pem"}
+    """In a process of its own, that finds the environment like this from the start; the doctor says the same there."""
+    environment = surroundings(proxy.url.replace("http:", f"{by}:")) | dict.fromkeys(
+        TRUST, "/nonexistent/certificates.pem"
+    )
     program = (
-        f"import os; os.environ.update({environment!r})\n"
+        f"import os, asyncio; os.environ.update({environment!r})\n"
         "import gemstream_widget as gem\n"
-        f"run = gem.Chat(model='demo', runner='thread').send('@say hello\\n{SECRET}')\n"
-        "print(run.result(timeout_s=60).text)"
+        "chat = gem.Chat(model='demo', runner='thread')\n"
+        f"print(chat.send('@say hello\\n{SECRET}').result(timeout_s=60).text, asyncio.run(chat.count('a b c')) > 0)\n"
+        "print([found.level for found in gem.doctor() if found.topic == 'demo'])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=90, check=False)
-    assert (done.stdout.strip(), done.stderr) == ("hello", "")
+    assert (done.stdout.split("\n"), done.stderr) == (["hello True", "['ok']", ""], "")
     assert proxy.asked == []
 
 
-def test_a_client_of_the_servers_reads_no_certificates(
-    server: LocalGemini, library: str, monkeypatch: pytest.MonkeyPatch
+TROUBLES = {
+    "dead": dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9"),
+    "small letters": dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9"),
+    "SOCKS without a library for it": {"ALL_PROXY": "socks5://127.0.0.1:9"},
+    "no address at all": {"HTTP_PROXY": "http://[::1:80"},
+    "no such certificates": dict.fromkeys(TRUST, "/nonexistent/certificates.pem"),
+    "no certificates": dict.fromkeys(TRUST, __file__),
+    "an empty folder of them": {"SSL_CERT_DIR": "/nonexistent"},
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_nothing_that_the_environment_says_stands_in_the_way(
+    server: LocalGemini, library: str, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent.pem")
+    bare(monkeypatch)
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    for name, value in TROUBLES[trouble].items():
+        monkeypatch.setenv(name, value)
     client = server.client()
     assert [ask(client) for ask in WAYS] == ["hi"] * len(WAYS)
-    with pytest.raises(FileNotFoundError):  # control: a plain client cannot even be made
-        connect(base_url=server.url, api_key="local")
+
+
+@pytest.mark.parametrize("trouble", [name for name in TROUBLES if name != "an empty folder of them"])
+def test_a_client_of_the_users_own_is_stopped_by_it(
+    server: LocalGemini, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control. A folder that is not there stops nobody before a certificate is shown."""
+    bare(monkeypatch)
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    for name, value in TROUBLES[trouble].items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(Exception, match=r"refused|SOCKS|Invalid port|No such file|certificate"):
+        ask_now(connect(base_url=server.url, api_key="local"))
 
 
 def test_no_connection_outlives_its_answer() -> None:
     with LocalGemini(speed=1000) as server:
         client = server.client()
-        assert [ask(client) for ask in WAYS[2:]] == ["hi", "hi"]
+        assert [ask(client) for ask in WAYS[2:4]] == ["hi", "hi"]
         eventually(lambda: server.open_connections == 0, "the connections closed")

@@ -26,7 +26,7 @@ from .._stream.entries import Tool as ToolEntry
 from .._stream.parts import CallPart, DecidedBy, Scope
 from .._stream.record import Record
 from .._tools.policy import Choice, RuleBook, Verdict, fingerprint, judge
-from .._tools.results import error_response, readable
+from .._tools.results import error_response
 from .._tools.tool import Tool
 from ..errors import DecisionRefused, ToolError, ToolTimedOut
 from .options import Options
@@ -179,8 +179,7 @@ class Calls:
         try:
             values = tool.check(deepcopy(self._args[call]))
             limit_s, printed = self._options.tool_timeout_s, self._printer(part)
-            value = await tool.run(values, limit_s, stopped=self._stopped, printed=printed)
-            result, display = readable(value)
+            result, display = await tool.run(values, limit_s, stopped=self._stopped, printed=printed)
             if display["kind"] != "image":  # that is no text, and large
                 display = redact_all(display, addresses=False)
             return Result(now(), call, "returned", redact_all(result, addresses=False), display)

@@ -19,9 +19,10 @@ from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import replace
 
-from .._plain import Json
+from .._plain import Json, Wire
 from .._redact import words_of
 from .._stream import entries
+from .._stream.chunks import Frame
 from .._stream.machine import CALL_TABLE, RUN_TABLE, is_terminal, next_state
 from .._stream.outcome import PAUSED, notice_of
 from .._stream.parts import ToolCall
@@ -208,11 +209,18 @@ class Driver:
             if item is None:
                 return None
             at_s, chunk = item
-            if (error := self._record.add_frame(chunk, at_s)) is not None:
+            if (error := self._take(at_s, chunk)) is not None:
                 return error
             if time.monotonic() - began > BREATH_S:  # a full queue never suspends: let others have the loop
                 await asyncio.sleep(0)
                 began = time.monotonic()
+
+    def _take(self, at_s: float, came: Wire | Frame | entries.Response) -> RunFailed | None:
+        """Keep what came of the last request; the failure that it tells of."""
+        if isinstance(came, entries.Response):
+            self._record.add(replace(came, at_s=at_s))
+            return None
+        return self._record.add_frame(came, at_s)
 
     @property
     def _is_paused_for_good(self) -> bool:
@@ -424,7 +432,7 @@ class Driver:
         if record.state.steps and record.state.steps[-1].ended_s is None:
             record.add(entries.StreamEnd(record.now(), outcome))
         for at_s, chunk in self._pump.rest() if self._pump is not None else ():
-            record.add_frame(chunk, at_s)
+            self._take(at_s, chunk)
 
     def _end(
         self,

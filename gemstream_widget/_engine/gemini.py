@@ -10,39 +10,35 @@ import asyncio
 import os
 import re
 import ssl
+import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from importlib import import_module
 from inspect import signature
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from .._plain import Wire, nearest
 from .._process import unforked
-from .._redact import KEY_VARIABLES, redact, remember_key
+from .._redact import KEY_VARIABLES, remember_key
 from .._request.prompt import contents_of
 from .._request.wire import dumped
 from .._stream.chunks import Frame
-from ..errors import (
-    ApiError,
-    ConnectionFailed,
-    GemstreamError,
-    InvalidChunk,
-    InvalidOption,
-    MissingKey,
-    SourceError,
-    StreamTruncated,
-)
+from .._stream.entries import Response
+from ..errors import GemstreamError, InvalidChunk, InvalidCredentials, InvalidOption, MissingKey
 from . import tap
-from .foreign import foreign_loop
-from .source import Request, wire_of
+from .failure import failure_of
+from .key import flaw_of
+from .source import Request, response_of, wire_of
 from .sse import FrameReader
 
 if TYPE_CHECKING:
     from google.genai import Client
     from google.genai.types import CountTokensConfig, GenerateContentConfig, HttpOptions, Tool
 
-__all__ = ["CLOUD_VARIABLES", "GeminiSource", "check_config", "connect", "http_options"]
+T = TypeVar("T")
+
+__all__ = ["CLOUD_VARIABLES", "GeminiSource", "check_config", "connect", "environment_client", "http_options"]
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -50,8 +46,9 @@ __all__ = ["CLOUD_VARIABLES", "GeminiSource", "check_config", "connect", "http_o
 
 CLOUD_VARIABLES = ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI")
 """What turns Vertex AI on, as the SDK reads it: the first that is set counts."""
-_SETTINGS = (*KEY_VARIABLES, *CLOUD_VARIABLES, "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION")
-_clients: dict[tuple[str | None, ...], Client] = {}
+_SETTINGS = ("GOOGLE_", "GEMINI_", "CLOUDSDK_")
+"""How the variables begin that the SDK and its login make a client of: key, project, address, version of the API."""
+_clients: dict[tuple[object, ...], Client] = {}
 
 
 def connect(*, base_url: str | None = None, api_key: str | None = None, direct: bool = False, **options: Any) -> Client:
@@ -111,33 +108,57 @@ def _tapped(args: dict[str, Any]) -> Any:
     return tap.client_of(http, settings | {name: value for name, value in args.items() if name in known})
 
 
-def _default_client() -> Client:
-    """The client the environment describes, shared by all chats as long as the environment stays the same."""
-    settings = tuple(os.environ.get(name) for name in _SETTINGS)
-    if settings not in _clients:
-        _clients[settings] = connect()
-    return _clients[settings]
-
-
-def _require_credentials() -> None:
-    """Say what is missing before the SDK is imported: a wrong start should be told at once.
+def environment_client(api_key: str | None = None) -> Client:
+    """The client that the environment describes now, with this key in place of its own; shared by all chats as long as
+    that stays the same. Slow the first time. Raises MissingKey before the SDK is imported: a wrong start should be told
+    at once.
 
     The variables are those the SDK reads: https://googleapis.github.io/python-genai/#create-a-client
     """
-    if not any(os.environ.get(name, "").strip() for name in (*KEY_VARIABLES, *CLOUD_VARIABLES)):
+    if api_key is None and not any(os.environ.get(name, "").strip() for name in (*KEY_VARIABLES, *CLOUD_VARIABLES)):
         raise MissingKey("Neither GEMINI_API_KEY nor GOOGLE_API_KEY is set, and no Vertex AI settings were found.")
+    settings = (api_key, *sorted(held for held in os.environ.items() if held[0].startswith(_SETTINGS)))
+    if settings not in _clients:
+        _clients[settings] = connect(api_key=api_key)
+    return _clients[settings]
+
+
+def _check_key(client: Client) -> None:
+    """Raise InvalidCredentials where the client's key cannot be sent. No text may show it from now on."""
+    key = getattr(getattr(client, "_api_client", None), "api_key", None)
+    remember_key(key)
+    if not isinstance(key, str) or (flaw := flaw_of(key)) is None:
+        return
+    held = (name for name in KEY_VARIABLES if os.environ.get(name, "").strip() == key.strip())
+    raise InvalidCredentials(f"{next(held, 'The key of the client')} holds {flaw}, which no key does.")
+
+
+def _spare_sdk() -> None:
+    """Where warnings are errors, those about the SDK's own code are none: nobody who reads them could mend it, and the
+    first request of a client that uses aiohttp would fail by one (https://github.com/googleapis/python-genai/issues/1989).
+    """
+    if any(action == "error" for action, *_ in warnings.filters):
+        warnings.filterwarnings("ignore", module=r"google\.(genai|auth|oauth2)(\.|$)")
 
 
 class GeminiSource:
     """Streams from Gemini through google-genai.
 
-    `client` is the user's own, or None for the one the environment describes. `connect` makes a client when the first
-    request comes, on a worker thread (it may import the SDK or start a server).
+    `client` is the user's own. Without one, `connect` is asked for one before each request, on a worker thread (it may
+    import the SDK or start a server); by default for the one that the environment describes. `direct`: what it makes
+    goes straight to its address, as in `connect`.
     """
 
-    def __init__(self, client: Client | None = None, *, connect: Callable[[], Client] | None = None) -> None:
+    def __init__(
+        self,
+        client: Client | None = None,
+        *,
+        connect: Callable[[], Client] = environment_client,
+        direct: bool = False,
+    ) -> None:
         self._client = client
         self._connect = connect
+        self._direct = direct
 
     def _prepare(self, request: Request) -> tuple[Client, GenerateContentConfig, Wire]:
         """The client, the config in the SDK's types, and what of the body is ours. Runs on a worker thread."""
@@ -146,63 +167,79 @@ class GeminiSource:
 
     def _have_client(self) -> Client:
         """The client, made now where there is none. Runs on a worker thread."""
-        client = self._client
-        if client is None:
-            if self._connect is None:
-                _require_credentials()
-            with unforked():
-                client = self._client = self._connect() if self._connect else _default_client()
-        remember_key(getattr(getattr(client, "_api_client", None), "api_key", None))
+        _spare_sdk()
+        client = self._client or self._connect()
+        _check_key(client)
         return client
 
+    def _translated(self, error: Exception, client: Client | None, received: int = 0) -> GemstreamError:
+        address = None if client is None and self._direct else _address(client)
+        return failure_of(error, received, address)
+
     async def prepare(self) -> None:
-        """Have a client. Raises MissingKey, and what `connect` raises in our words."""
+        """Have a client. Raises MissingKey, InvalidCredentials, and what `connect` raises in our words."""
         try:
-            await asyncio.to_thread(self._have_client)
+            await _on_a_worker(self._have_client)
         except (GemstreamError, asyncio.CancelledError):
             raise
         except Exception as error:
-            raise _translate(error, 0) from None
+            raise self._translated(error, self._client) from None
 
-    async def stream(self, request: Request) -> AsyncIterator[Wire | Frame]:
+    async def stream(self, request: Request) -> AsyncIterator[Wire | Frame | Response]:
         """What comes of one request: frames, the bytes as they came, or, of a client whose bytes are not seen, chunks
         as the SDK read them. See Source; raises errors.RunFailed subclasses.
         """
-        received = 0
+        received, asked = 0, self._client
         try:
-            client, config, body = await asyncio.to_thread(self._prepare, request)
+            client, config, body = await _on_a_worker(self._prepare, request)
+            asked = client
             how = config.model_copy(update={"http_options": _options(config, body)})
             with tap.Tap() as tapped:
                 chunks = await client.aio.models.generate_content_stream(
                     model=request.model, contents=_OURS, config=how
                 )
                 async for chunk in chunks:  # of a client whose bytes are not seen; else there are none
+                    if not received:
+                        yield response_of(chunk)
                     received += 1
                     yield wire_of(chunk)
             if tapped.response is not None:
+                yield tapped.told()
                 async for frame in _frames(tapped):
                     received += 1
                     yield frame
         except (GemstreamError, asyncio.CancelledError, GeneratorExit):
             raise
         except Exception as error:
-            raise _translate(error, received) from None  # its frames and texts may hold the key
+            raise self._translated(error, asked, received) from None  # its frames and texts may hold the key
 
     async def count(self, request: Request) -> int:
         """How many tokens Gemini counts for the request: its contents, system instruction and tools. Raises as `stream`
         does.
         """
+        asked = self._client
         try:
-            client, config, body = await asyncio.to_thread(self._prepare, request)
-            how = await asyncio.to_thread(_count_config, client, request, config, body)
+            client, config, body = await _on_a_worker(self._prepare, request)
+            asked = client
+            how = await _on_a_worker(_count_config, client, request, config, body)
             counted = await client.aio.models.count_tokens(model=request.model, contents=_OURS, config=how)
         except (GemstreamError, asyncio.CancelledError):
             raise
         except Exception as error:
-            raise _translate(error, 0) from None
+            raise self._translated(error, asked) from None
         if counted.total_tokens is None:
             raise InvalidChunk("Gemini answered without a count of tokens.")
         return counted.total_tokens
+
+
+async def _on_a_worker(call: Callable[..., T], *given: Any) -> T:
+    """Call it on a worker thread, with no fork in the middle: it imports the SDK, and has pydantic make its types."""
+
+    def whole() -> T:
+        with unforked():
+            return call(*given)
+
+    return await asyncio.to_thread(whole)
 
 
 async def _frames(tapped: tap.Tap) -> AsyncIterator[Frame]:
@@ -320,40 +357,12 @@ def check_config(config: Any) -> None:
         raise InvalidOption(f"config: {first['msg']} at {name!r}.{meant}") from None
 
 
-# --------------------------------------------------------------------------------------------------------------------
-# the SDK's errors, and its transports', in our words
-
-_UNREACHABLE = {"ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionRefusedError", "ProxyError"}
-_TRANSPORTS = ("httpx", "httpx2", "httpcore", "httpcore2", "aiohttp", "anyio")
-
-
-def _translate(error: Exception, received: int) -> GemstreamError:
-    """What an exception of the SDK or of its HTTP library means.
-
-    The library is one of httpx2, httpx and aiohttp, and none of them is imported here: their errors are told apart by
-    the names of their classes.
-    """
-    from google.genai import errors
-
-    if isinstance(error, errors.APIError):
-        code = error.code if isinstance(error.code, int) else None
-        status = None if error.status is None else str(error.status)  # of a proxy it may be anything
-        return ApiError(code, status, str(error.message or "Gemini gave no message."), error.details)
-    if isinstance(error, errors.UnknownApiResponseError | UnicodeDecodeError):
-        return InvalidChunk(f"After {received} chunks came something that is not a Gemini chunk: {_brief(error)}")
-    if (told := foreign_loop(error)) is not None:
-        return told
-    names = {cls.__name__ for cls in type(error).__mro__}
-    if names & _UNREACHABLE:
-        return ConnectionFailed(_brief(error))
-    if type(error).__module__.split(".")[0] in _TRANSPORTS or isinstance(error, OSError | TimeoutError | EOFError):
-        if received:
-            return StreamTruncated(f"The connection was lost after {received} chunks: {_brief(error)}")
-        return ConnectionFailed(f"The connection was lost before the answer began: {_brief(error)}")
-    return SourceError(_brief(error))
-
-
-def _brief(error: BaseException) -> str:
-    text = redact(str(error)) or "no message"
-    text = text if len(text) <= 300 else text[:297] + "..."
-    return f"{type(error).__name__}: {text}"
+def _address(client: Client | None) -> str | None:
+    """Who was asked: Google's address where that is not known, None where the environment had no say in the way."""
+    options = getattr(getattr(client, "_api_client", None), "_http_options", None)
+    args = getattr(options, "async_client_args", None) or {}
+    http = getattr(options, "httpx_async_client", None)
+    asks = getattr(http, "trust_env", True) and args.get("trust_env", True)
+    if not asks or args.keys() & {"transport", "proxy", "mounts"}:
+        return None
+    return getattr(options, "base_url", None) or "https://generativelanguage.googleapis.com"

@@ -24,6 +24,7 @@ from .._tools.policy import Policy, is_policy
 from .._tools.tool import ToolSet
 from ..errors import InvalidOption, InvalidPrompt
 from .gemini import check_config
+from .key import flaw_of
 from .loops import Runner
 from .source import Source
 
@@ -75,11 +76,6 @@ class Option(NamedTuple):
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
-
-
-def _is_key(value: Any) -> bool:
-    """Of the letters a header can carry: what was pasted with a line break or an invisible letter is no key."""
-    return value is None or (_is_text(value) and value.isascii() and value.isprintable() and " " not in value)
 
 
 def _is_count(value: Any) -> bool:
@@ -144,9 +140,10 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "api_key": Option(
         None,
-        "a Gemini API key (ASCII letters, no space, no line break) or None",
-        _is_key,
-        "A Gemini API key, in place of the environment's. It is never shown, synced or saved.",
+        "a Gemini API key or None",
+        lambda value: value is None or _is_text(value),
+        "A Gemini API key, in place of the environment's. Space and line breaks around it are taken off. It is never "
+        "shown, synced or saved.",
     ),
     "source": Option(
         None,
@@ -295,9 +292,13 @@ def _checked(caller: str, given: dict[str, Any]) -> dict[str, Any]:
     if given["api_key"] is not None and given["client"] is not None:
         raise InvalidOption("client has a key of its own: give api_key or client, not both.")
     check_config(given["config"])
-    remember_key(given["api_key"])
+    key = given["api_key"] and given["api_key"].strip()
+    if key and (flaw := flaw_of(key)):
+        raise InvalidOption(f"api_key holds {flaw}, which no key does: copy it again, and nothing around it.")
+    remember_key(key)
     tools, config = given["tools"], given["config"]
     return given | {
+        "api_key": key,
         "system": given["system"] or None,
         "tools": tools if isinstance(tools, ToolSet) else ToolSet(tools),
         "config": config.model_copy(deep=True) if hasattr(config, "model_copy") else deepcopy(config),

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from .._plain import Json, Wire, clean
-from .._redact import words_of
+from .._redact import redact, words_of
 from .._request.wire import camel, dumped
 from .._stream.chunks import Frame
+from .._stream.entries import Response
 from ..errors import SourceError
 
-__all__ = ["BREATH_S", "ListSource", "Request", "Source", "WatchedSource", "wire_of"]
+__all__ = ["BREATH_S", "ListSource", "Request", "Source", "WatchedSource", "headers_of", "response_of", "wire_of"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ def _without_secrets(value: Any) -> Any:
 
 
 class Source(Protocol):
-    """Gives the chunks of a request in order: as wire dicts, or as Frames where the bytes are seen.
+    """Gives the chunks of a request in order: as wire dicts, or as Frames where the bytes are seen. Before the first of
+    them may come a Response, which tells who read them; its `at_s` is filled in.
 
     Cancelling the task that awaits the next chunk must end the stream and close what it holds. Errors should be ours
     (errors.RunFailed); others are shown as SourceError.
@@ -81,7 +83,7 @@ class Source(Protocol):
     which gives the request's tokens: `chat.count` asks for it.
     """
 
-    def stream(self, request: Request) -> AsyncIterator[Wire | Frame]: ...
+    def stream(self, request: Request) -> AsyncIterator[Wire | Frame | Response]: ...
 
 
 class ListSource:
@@ -124,10 +126,14 @@ class WatchedSource:
             raise TypeError(f"watch() takes an async iterator of chunks, not {type(stream).__name__}")
         self._stream = stream
 
-    async def stream(self, request: Request) -> AsyncIterator[Wire]:
-        held_since, cancelled = time.monotonic(), False
+    async def stream(self, request: Request) -> AsyncIterator[Wire | Response]:
+        held_since, cancelled, begun = time.monotonic(), False, False
         async for chunk in self._stream:
-            yield wire_of(chunk) if hasattr(chunk, "model_dump") else chunk
+            is_read = hasattr(chunk, "model_dump")
+            if is_read and not begun:
+                yield response_of(chunk)
+            begun = True
+            yield wire_of(chunk) if is_read else chunk
             if time.monotonic() - held_since > BREATH_S:  # a stream that never waits: let others have the loop
                 try:
                     await asyncio.sleep(0)
@@ -137,6 +143,21 @@ class WatchedSource:
                     cancelled = True  # once more, inside the stream, where it closes what it holds; or never there
                     cast(asyncio.Task[Any], asyncio.current_task()).cancel()
                 held_since = time.monotonic()
+
+
+_TOLD = ("content-type", "content-encoding", "date", "server", "server-timing", "via", "retry-after", "x-gemini-")
+"""Headers that say how an answer was made and brought, or what they begin with. Others may hold a secret."""
+
+
+def headers_of(headers: Any) -> dict[str, str]:
+    """Those of a response's headers that may be kept."""
+    return {name.lower(): redact(str(value)) for name, value in headers.items() if name.lower().startswith(_TOLD)}
+
+
+def response_of(chunk: Any) -> Response:
+    """What is known of the response that a chunk of the SDK's came in."""
+    held = getattr(chunk, "sdk_http_response", None)
+    return Response(0.0, "sdk", headers_of(getattr(held, "headers", None) or {}))
 
 
 def wire_of(chunk: Any) -> Wire:

@@ -6,7 +6,7 @@ import atexit
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .gemini import GeminiSource, connect
+from .gemini import GeminiSource, environment_client
 from .options import DEMO_MODEL, Options
 from .source import Source
 
@@ -26,9 +26,9 @@ def source_of(options: Options) -> Source:
     if options.source is not None:
         return options.source
     if is_demo(options):
-        return GeminiSource(connect=_connect_demo)
+        return GeminiSource(connect=_connect_demo, direct=True)
     if options.api_key is not None:
-        return GeminiSource(connect=partial(connect, api_key=options.api_key))
+        return GeminiSource(connect=partial(environment_client, options.api_key))
     return GeminiSource(options.client)
 
 

@@ -15,10 +15,14 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from contextvars import ContextVar
 from functools import cache
+from hashlib import sha256
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from .._process import in_forked_child, lock
+from .._stream.entries import Response
+from .environment import network, trust
+from .source import headers_of
 
 __all__ = ["Tap", "client_of"]
 
@@ -49,12 +53,16 @@ class Tap:
             _answers.add(response)
         return waited
 
+    def told(self) -> Response:
+        """What the journal keeps of the response, and of the request that it answers."""
+        sent = sha256(self.response.request.content).hexdigest()
+        return Response(0.0, "bytes", headers_of(self.response.headers), sent)
+
     async def bytes(self) -> AsyncGenerator[bytes, None]:
         """The body, content encodings undone. Cancelled or left in any other way, it closes the connection."""
         try:
-            async with aclosing(
-                self.response.aiter_bytes()
-            ) as pieces:  # left open, it would be the collector's to close
+            # left open, the response's own iterator would be the collector's to close
+            async with aclosing(self.response.aiter_bytes()) as pieces:
                 async for piece in pieces:
                     yield piece
         finally:
@@ -85,7 +93,8 @@ def client_of(http: Any, settings: dict[str, Any]) -> Any:
     """A tapped async client of this HTTP library (httpx or httpx2) with these settings.
 
     It has a pool of connections for each event loop, since a connection works only on the loop that opened it. May be
-    used on several loops at once.
+    used on several loops at once. Proxies and certificates are those that the environment names when a request is made,
+    and are read anew after one that failed: files may have been mended.
     """
     return _client_class(http)(settings)
 
@@ -101,16 +110,26 @@ def _client_class(http: Any) -> Any:
         def __init__(self, settings: dict[str, Any]) -> None:
             super().__init__(**settings)
             self._settings = settings
-            self._by_loop = WeakKeyDictionary[asyncio.AbstractEventLoop, Any]()
+            self._by_loop = WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Any, Any]]()
             self._lock = lock()
 
-        async def send(self, request: Any, *, stream: bool = False, **how: Any) -> Any:
+        def _inner(self) -> Any:
+            loop, surroundings = asyncio.get_running_loop(), network()
             with self._lock:
-                loop = asyncio.get_running_loop()
-                inner = self._by_loop.get(loop)
-                if inner is None:
-                    inner = self._by_loop[loop] = http.AsyncClient(**self._settings)
-            response = await inner.send(request, stream=stream, **how)
+                known, inner = self._by_loop.get(loop, (None, None))
+                if inner is None or known != surroundings:
+                    asks = self._settings.get("trust_env", True) and "verify" not in self._settings
+                    inner = http.AsyncClient(**self._settings, **({"verify": trust()} if asks else {}))
+                    self._by_loop[loop] = surroundings, inner
+            return inner
+
+        async def send(self, request: Any, *, stream: bool = False, **how: Any) -> Any:
+            try:
+                response = await self._inner().send(request, stream=stream, **how)
+            except Exception:
+                with self._lock:
+                    self._by_loop.pop(asyncio.get_running_loop(), None)
+                raise
             tap, kind = _tap.get(), response.headers.get("content-type", "")
             is_answer = stream and response.status_code == 200 and "text/event-stream" in kind
             if tap is None or not is_answer or not tap.take(response):

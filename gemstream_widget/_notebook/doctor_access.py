@@ -10,15 +10,15 @@ import asyncio
 import os
 import socket
 import sys
-import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import SplitResult, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import urlsplit
 
+from .._engine.environment import BASE_VARIABLES, REQUESTS_VARIABLES, TRUST_VARIABLES, unread
 from .._engine.gemini import CLOUD_VARIABLES
+from .._engine.key import flaw_of
+from .._engine.proxy import Target, proxy_setting, read_proxy, read_target
 from .._redact import KEY_VARIABLES
 from .doctor_wait import within
 from .doctor_words import Finding, finding
@@ -30,16 +30,7 @@ _PATIENCE_S = 2.0
 # -- credentials -------------------------------------------------------------------------------------------------------
 
 _YES, _NO = ("true", "1"), ("false", "0", "")
-_QUOTES = "\"'`\u201c\u201d\u2018\u2019"
-
-_UNFIT: dict[str, Callable[[str], bool]] = {
-    "a line break": lambda key: len(key.splitlines()) > 1,
-    "a space": lambda key: any(map(str.isspace, key)),
-    "quotation marks": lambda key: key[0] in _QUOTES or key[-1] in _QUOTES,
-    "an invisible character": lambda key: any(unicodedata.category(letter)[0] == "C" for letter in key),
-    "a character that is not ASCII": lambda key: not key.isascii(),
-}
-"""What no key holds within, and whether this one does."""
+_QUOTES = set("\"'`")
 
 
 def credentials() -> Iterator[Finding]:
@@ -78,7 +69,7 @@ def _key() -> Iterator[Finding]:
 def _shape(name: str, value: str) -> Iterator[Finding]:
     """The SDK strips a key, and sends it as a header."""
     key = value.strip()
-    what = next((what for what, found in _UNFIT.items() if found(key)), None)
+    what = flaw_of(key) or ("quotation marks" if {key[0], key[-1]} & _QUOTES else None)
     if what is not None:
         yield finding("key.unfit", name=name, what=what)
     elif key != value:
@@ -119,42 +110,20 @@ def _login() -> Iterator[Finding]:
 # -- the way to Gemini -------------------------------------------------------------------------------------------------
 
 
-class _Target(NamedTuple):
-    """The server that would be asked."""
-
-    scheme: str
-    host: str
-
-
-class _Proxy(NamedTuple):
-    scheme: str
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
-
-
-_BASES = ("GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL")
-"""Another address than Google's: the SDK reads the first, and with Vertex AI the second."""
-_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
-
-
 async def proxy() -> list[Finding]:
     """The proxy that requests to Gemini take, and whether it takes connections."""
     target = _target()
     if target is None:
-        return [finding("proxy.target", name=_BASES[_switch() is not None])]
-    proxies = getproxies()
-    said = proxies.get(target.scheme) or proxies.get("all")
-    if not said:
+        return [finding("proxy.target", name=BASE_VARIABLES[_switch() is not None])]
+    said = proxy_setting(target)
+    if said is None:
         return [finding("proxy.none", host=target.host)]
-    if proxy_bypass(target.host):
+    if said.exempt:
         return [finding("proxy.exempt", host=target.host)]
-    way = _read(said)
+    way = read_proxy(said.value)
     if way is None:
-        return [finding("proxy.unreadable", host=target.host)]
-    told = {"host": target.host, "proxy": way, "seconds": _PATIENCE_S, "wanted": "socksio"}
+        return [finding("proxy.unreadable", host=target.host, variable=said.variable)]
+    told = {"host": target.host, "variable": said.variable, "proxy": way, "seconds": _PATIENCE_S, "wanted": "socksio"}
     if way.scheme.startswith("socks") and find_spec("socksio") is None:
         return [finding("proxy.socks", **told)]
     knock = asyncio.get_running_loop().run_in_executor(None, _knock, way.host, way.port)
@@ -164,47 +133,18 @@ async def proxy() -> list[Finding]:
     return [finding("proxy.refused", error=error, **told) if error else finding("proxy.open", **told)]
 
 
-def _target() -> _Target | None:
+def _target() -> Target | None:
     """Who would be asked; None where an address of the user's own cannot be read."""
     cloud = _switch() is not None
-    if own := os.environ.get(_BASES[cloud]):
-        parts = _split(own)
-        return _Target(parts.scheme, _host(parts)) if parts else None
+    if own := os.environ.get(BASE_VARIABLES[cloud]):
+        return read_target(own)
     if not cloud:
-        return _Target("https", "generativelanguage.googleapis.com")
+        return Target("https", "generativelanguage.googleapis.com")
     location = os.environ.get("GOOGLE_CLOUD_LOCATION") or "global"
     regional = f"{location}-aiplatform.googleapis.com"
     special = {"global": "aiplatform.googleapis.com"}
     special |= {area: f"aiplatform.{area}.rep.googleapis.com" for area in ("us", "eu")}
-    return _Target("https", special.get(location, regional))
-
-
-def _read(said: str) -> _Proxy | None:
-    """Where the proxy is. None where that is not certain: a piece of a password must not be taken for a host."""
-    parts = _split(said if "://" in said else f"http://{said}")
-    if parts is None or parts.path.strip("/") or parts.query or parts.scheme not in _PORTS:
-        return None
-    return _Proxy(parts.scheme, _host(parts), parts.port or _PORTS[parts.scheme])
-
-
-def _host(parts: SplitResult) -> str:
-    """The host as it is written. In small letters, a key that was put there by mistake would not be known as one."""
-    name = parts.hostname or ""
-    written = parts.netloc.rpartition("@")[2]
-    start = written.lower().find(name)
-    return written[start : start + len(name)]
-
-
-def _split(address: str) -> SplitResult | None:
-    """The parts of an address with a host, or None."""
-    try:
-        parts = urlsplit(address)
-        _ = parts.port  # raises where it is no number
-    except ValueError:
-        return None
-    name = _host(parts)
-    whole = "@" not in parts.path + parts.query and not parts.fragment
-    return parts if whole and name and all(letter.isalnum() or letter in ".-_:%" for letter in name) else None
+    return Target("https", special.get(location, regional))
 
 
 def _knock(host: str, port: int) -> str | None:
@@ -218,21 +158,17 @@ def _knock(host: str, port: int) -> str | None:
 
 def certificates(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     """The files and folders that the SDK reads certificates from."""
-    named = {name: environment[name] for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if environment.get(name)}
-    there = [name for name, path in named.items() if _is_there(name, path)]
-    for name in named:
-        if name not in there:
-            yield finding("certificates.gone", name=name)
-    if not named:
+    named = {name: environment[name] for name in TRUST_VARIABLES if environment.get(name)}
+    wrong = {name: why for name, path in named.items() if (why := unread(name, path)) is not None}
+    for name, why in wrong.items():
+        yield finding("certificates.unread", name=name, why=why)
+    others = [name for name in REQUESTS_VARIABLES if environment.get(name)]
+    if not named and others:
+        yield finding("certificates.elsewhere", names=", ".join(others))
+    elif not named:
         yield finding("certificates.unnamed")
-    elif there:
+    elif there := [name for name in named if name not in wrong]:
         yield finding("certificates.there", names=", ".join(there))
-
-
-def _is_there(name: str, path: str) -> bool:
-    if name == "SSL_CERT_FILE":
-        return Path(path).is_file()
-    return any(Path(folder).is_dir() for folder in path.split(os.pathsep))
 
 
 # -- the local Gemini --------------------------------------------------------------------------------------------------

@@ -255,31 +255,37 @@ CASES: dict[str, Case] = {
         "proxy",
         "problem",
         "{host} would be asked through {proxy}, which takes no connection: {error}.",
-        "Correct HTTPS_PROXY (or HTTP_PROXY, ALL_PROXY), or exempt {host} by NO_PROXY. " + _DIRECT,
+        "Correct {variable}, or exempt {host} by NO_PROXY. " + _DIRECT,
     ),
     "proxy.silent": Case(
         "proxy",
         "problem",
         "{host} would be asked through {proxy}, which did not take a connection within {seconds:.0f} s.",
-        "Correct HTTPS_PROXY (or HTTP_PROXY, ALL_PROXY), or exempt {host} by NO_PROXY. " + _DIRECT,
+        "Correct {variable}, or exempt {host} by NO_PROXY. " + _DIRECT,
     ),
     "proxy.target": Case("proxy", "problem", "{name} cannot be read as an address.", "Write it as `https://host`."),
     "proxy.unreadable": Case(
         "proxy",
         "problem",
         "The proxy for {host} cannot be read as an address.",
-        "Write HTTPS_PROXY (or HTTP_PROXY, ALL_PROXY) as `http://host:port`, with anything unusual in the user name "
+        "Write {variable} as `http://host:port`, with anything unusual in the user name "
         "and password as %XX. " + _DIRECT,
     ),
     "proxy.socks": Case(
         "proxy", "problem", "{host} would be asked through {proxy}, which needs the package socksio.", _RESTART
     ),
     "certificates.unnamed": Case("certificates", "ok", "The environment names none: the usual ones count."),
+    "certificates.elsewhere": Case(
+        "certificates",
+        "note",
+        "{names} is not read for Gemini: the usual ones count.",
+        "Set SSL_CERT_FILE to the same file, if your company's proxy signs connections anew.",
+    ),
     "certificates.there": Case("certificates", "ok", "{names}: there."),
-    "certificates.gone": Case(
+    "certificates.unread": Case(
         "certificates",
         "problem",
-        "{name} names what is not there, and then the SDK cannot make a client.",
+        "{name} cannot be used: {why}. Gemini cannot be asked then.",
         "Correct it, or unset it. " + _DEMO,
     ),
     "demo.works": Case(

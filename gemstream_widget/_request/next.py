@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Container
 
 from .._plain import Wire
 from .pairing import answers_first, open_calls
@@ -13,17 +13,17 @@ from .violation import Violation
 __all__ = ["refused_before", "repaired_before"]
 
 
-def refused_before(history: list[Wire], *, model: str, vertex: bool) -> list[Violation]:
-    """What Gemini would refuse of a history when the next prompt is sent."""
-    return refusals([*history, *_following(history)], model=model, vertex=vertex)
+def refused_before(history: list[Wire], *, model: str, vertex: bool, sent: Container[bytes]) -> list[Violation]:
+    """What Gemini would refuse of a history when the next prompt is sent. `sent`: see refusals."""
+    return refusals([*history, *_following(history)], model=model, vertex=vertex, sent=sent)
 
 
 def repaired_before(
-    history: list[Wire], *, model: str, only: Collection[str] | None, vertex: bool
+    history: list[Wire], *, model: str, only: Collection[str] | None, vertex: bool, sent: Container[bytes]
 ) -> tuple[list[Wire], list[str]]:
     """The history as Gemini would take it before the next prompt, and what was done, in words. `only`: these codes."""
     following = _following(history)
-    mended, done = repaired([*history, *following], model=model, only=only, vertex=vertex)
+    mended, done = repaired([*history, *following], model=model, only=only, vertex=vertex, sent=sent)
     while following and mended[-1:] == following[-1:]:
         mended, following = mended[:-1], following[:-1]
     return mended, done

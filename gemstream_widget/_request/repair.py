@@ -7,13 +7,14 @@ no repair: which tools or what temperature is meant, only the user knows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 from .._plain import Json
 from . import mends, rounds
 from .mends import Mended
+from .origin import without_odd
 from .rounds import BEFORE, UNKNOWN
 from .rules import SKIPPED, violations
 from .violation import CONTENTS, Place, Violation
@@ -81,32 +82,43 @@ _REPAIRS: dict[str, _Repair] = {  # in the order of repair: what keeps more goes
 
 
 def refusals(
-    contents: Sequence[Json], *, model: str, body: Mapping[str, Any] | None = None, vertex: bool = False
+    contents: Sequence[Json],
+    *,
+    model: str,
+    body: Mapping[str, Any] | None = None,
+    vertex: bool = False,
+    sent: Container[bytes] = (),
 ) -> list[Violation]:
-    """What a request with these contents would be refused for; `body` holds its other fields.
+    """What a request with these contents would be refused for; `body` holds its other fields, and `sent` the digests of
+    odd parts that the model itself sent (`origin`).
 
     Where the contents end with the model's turn, the user's next prompt is taken to follow. Never raises for JSON.
     """
     plain = _plain(contents)
-    found = _found(plain, model, vertex, body)
+    found = _found(plain, model, vertex, sent, body)
     return [replace(violation, repair=_offer(plain, violation)) for violation in found]
 
 
 def repaired(
-    contents: Sequence[Json], *, model: str, only: Collection[str] | None = None, vertex: bool = False
+    contents: Sequence[Json],
+    *,
+    model: str,
+    only: Collection[str] | None = None,
+    vertex: bool = False,
+    sent: Container[bytes] = (),
 ) -> tuple[list[Json], list[str]]:
     """The contents with the repairs of these codes (None: of all), and what was done, in words and in order.
 
     What a repair leaves behind, such as a content without parts, is mended along. Paths in the words are those of the
     moment. "corrupted_signature" must be named: only Gemini can tell that a signature is not its own. What is given is
-    not changed, and what was well is shared with the result. Never raises for JSON.
+    not changed, and what was well is shared with the result. `sent`: see refusals. Never raises for JSON.
     """
     mended, done = _plain(contents), list[str]()
     if only is not None and "corrupted_signature" in only:
         mended, done = _drop_signatures(mended)
     for _ in range(_MOST_PASSES):
         wanted = {*(_REPAIRS if only is None else only), *(_LEFT_BEHIND if done else ())}
-        found = [v for v in _found(mended, model, vertex) if v.code in wanted and _repairable(v)]
+        found = [v for v in _found(mended, model, vertex, sent) if v.code in wanted and _repairable(v)]
         code = next((code for code in _REPAIRS if any(v.code == code for v in found)), None)
         if code is None:
             break
@@ -119,7 +131,10 @@ def _plain(contents: Any) -> Any:
     return list(contents or ()) if isinstance(contents, list | tuple | None) else contents
 
 
-def _found(contents: Any, model: str, vertex: bool, body: Mapping[str, Any] | None = None) -> list[Violation]:
+def _found(
+    contents: Any, model: str, vertex: bool, sent: Container[bytes] = (), body: Mapping[str, Any] | None = None
+) -> list[Violation]:
+    contents = without_odd(contents, sent)
     request = {**(body or {}), "contents": contents}
     found = violations(request, model=model, vertex=vertex)
     if any(v.code == "ends_with_model" for v in found):

@@ -78,7 +78,7 @@ def _part(part: Any, place: Place, vertex: bool) -> Iterator[Violation]:
         yield Violation(
             "empty_part", place,
             f"* GenerateContentRequest.{place}.data: required oneof field 'data' must have one initialized field\n",
-            "Remove the part: it holds nothing Gemini knows. An unknown part must not be sent back.",
+            "Remove the part: it holds nothing Gemini knows.",
         )  # fmt: skip
     if len(data) > 1:
         yield Violation(  # wording ours

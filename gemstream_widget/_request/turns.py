@@ -100,9 +100,9 @@ def _responses(calls: list[ToolCall], status: str) -> list[Wire]:
     """The Content that answers the calls of one step, in call order; none while some are still to be answered."""
     if not calls:
         return []
-    if status not in ("cancelled", "failed") and any(call.result is None for call in calls):
+    if status not in ("cancelled", "failed") and any(call.live_result is None for call in calls):
         return []
-    responses = [OpenCall.of(c).answer(c.result if c.result is not None else _cut_off(c, status)) for c in calls]
+    responses = [OpenCall.of(c).answer(_cut_off(c, status) if c.live_result is None else c.result) for c in calls]
     return [{"role": "user", "parts": responses}]
 
 

@@ -8,7 +8,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["DATA_FIELDS", "FIELDS", "FUNCTION_NAME", "camel", "decode_base64", "dumped", "get", "short", "snake"]
+__all__ = [
+    "DATA_FIELDS",
+    "FIELDS",
+    "FUNCTION_NAME",
+    "PARAMETER_NAME",
+    "camel",
+    "decode_base64",
+    "dumped",
+    "get",
+    "short",
+    "snake",
+]
 
 
 DATA_FIELDS = (
@@ -32,6 +43,9 @@ FIELDS = {
 
 FUNCTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 """The whole name of a function, as Gemini requires it."""
+
+PARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+"""The whole name of a parameter, as the text of google-genai's types.Schema has it."""
 
 
 def get(message: Mapping[str, Any], name: str) -> Any:

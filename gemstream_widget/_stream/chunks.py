@@ -13,6 +13,7 @@ import re
 import zlib
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, overload
 
 from .._process import lock
@@ -33,6 +34,16 @@ def _data_of(event: str) -> str:
     return bare if not data and bare[:1] in ("{", "[") else data
 
 
+def _readable(text: str) -> str:
+    """The text with U+FFFD for what was no UTF-8, as everybody else decodes it; a frame keeps the bytes themselves."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        with suppress(UnicodeEncodeError):  # half a surrogate pair, which somebody wrote into a file
+            return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return text
+
+
 class Frame(str):
     """The text of one server-sent event as it came, comments and line ends included."""
 
@@ -47,7 +58,7 @@ class Frame(str):
         if data in ("", "[DONE]"):
             return None
         try:
-            return json.loads(data)
+            return json.loads(data if data.isascii() else _readable(data))
         except (ValueError, RecursionError):
             return data
 

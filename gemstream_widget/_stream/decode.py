@@ -36,19 +36,10 @@ from .events import (
 from .machine import CALL_TABLE, next_state
 from .matching import Named, match
 from .outcome import NOT_JSON, NUMBERS, outcome_of
+from .parts import PART_KINDS
 
 __all__ = ["Decoder"]
 
-
-PART_KINDS = {
-    "text": "text",
-    "functionCall": "call",
-    "executableCode": "code",
-    "codeExecutionResult": "code_result",
-    "inlineData": "file",
-    "fileData": "file",
-}
-"""Wire name of a part's data to the kind of part it makes; anything else is `other`."""
 
 _PART_MARKS = frozenset({"thought", "thoughtSignature"})
 _TEXT_FIELDS = frozenset({"text", *_PART_MARKS})
@@ -271,6 +262,8 @@ class Decoder:
         extra = {}
         if kind != "other" and len(part) > 1:
             extra = {k: v for k, v in part.items() if k not in _TEXT_FIELDS and k not in PART_KINDS}
+        if signature is not None and not isinstance(signature, str):  # no signature, but it came
+            extra["thoughtSignature"] = signature
         started = PartStarted(
             index=self._parts,
             step=self._step,

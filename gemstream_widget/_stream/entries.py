@@ -29,6 +29,7 @@ __all__ = [
     "Print",
     "Refuse",
     "Request",
+    "Response",
     "Result",
     "Retry",
     "Rules",
@@ -92,6 +93,21 @@ class Hop:
 
     kind: ClassVar[str] = "hop"
     at_s: float
+
+
+@dataclass(slots=True)
+class Response:
+    """The last request is answered, and its frames follow. `reading` is who made them of what the server sent: "bytes",
+    nobody: they are the text as it came; "sdk", google-genai, which drops what it has no name for and writes base64
+    anew. `headers` are some of the response's, none that may hold a secret. `sent_sha256` is that of the request's body
+    as it went out, in hex, where that was seen.
+    """
+
+    kind: ClassVar[str] = "response"
+    at_s: float
+    reading: Literal["bytes", "sdk"]
+    headers: dict[str, str] = field(default_factory=dict)
+    sent_sha256: str | None = None
 
 
 @dataclass(slots=True)
@@ -242,6 +258,7 @@ Entry: TypeAlias = (
     | Move
     | Request
     | Hop
+    | Response
     | StreamEnd
     | Retry
     | Tool

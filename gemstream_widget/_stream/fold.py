@@ -25,6 +25,7 @@ from .events import (
     RunEnded,
     RunStarted,
     RunStateChanged,
+    StepDetail,
 )
 from .machine import CALL_TABLE, RUN_TABLE, next_state
 from .outcome import failure_of
@@ -137,6 +138,9 @@ class Fold:
     def _hop(self, entry: entries.Hop) -> list[Event]:
         self._decoder.hop()
         return [HopStarted(self.state.steps[-1].index, entry.at_s)]
+
+    def _response(self, entry: entries.Response) -> list[Event]:
+        return [StepDetail(self.state.steps[-1].index, "reading", entry.reading)]
 
     def _stream_end(self, entry: entries.StreamEnd) -> list[Event]:
         self._is_read = False
@@ -255,6 +259,7 @@ _READ: dict[type, Callable[[Fold, Any], list[Event]]] = {
     entries.Move: Fold._move,
     entries.Request: Fold._request,
     entries.Hop: Fold._hop,
+    entries.Response: Fold._response,
     entries.StreamEnd: Fold._stream_end,
     entries.Retry: Fold._retry,
     entries.Tool: Fold._tool,

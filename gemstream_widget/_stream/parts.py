@@ -12,6 +12,8 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from .._plain import Json, Wire, clean, shorten
 
 __all__ = [
+    "LIVE",
+    "PART_KINDS",
     "CallPart",
     "CodePart",
     "CodeResultPart",
@@ -66,6 +68,16 @@ class TextBuffer:
 
 # --------------------------------------------------------------------------------------------------------------------
 # parts
+
+PART_KINDS = {
+    "text": "text",
+    "functionCall": "call",
+    "executableCode": "code",
+    "codeExecutionResult": "code_result",
+    "inlineData": "file",
+    "fileData": "file",
+}
+"""Wire name of a part's data to the kind of part it makes; anything else is `other`."""
 
 
 @dataclass(slots=True, kw_only=True, repr=False)
@@ -192,6 +204,10 @@ class Decision:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+LIVE = frozenset({"args", "used_args", "result", "display"})
+"""Fields of a call that are handed out as copies; as they are they have the prefix `live_`."""
+
+
 @dataclass(slots=True, kw_only=True, repr=False)
 class ToolCall:
     """A function call the model asked for, with a state (machine.CALL_TABLE).
@@ -217,8 +233,8 @@ class ToolCall:
     started_s: float | None = None
     ended_s: float | None = None
     printed: str = ""
-    result: Any = None
-    display: Json | None = None
+    live_result: Any = None
+    live_display: Json | None = None
     error: str | None = None
     traceback: str | None = None
     model_side: bool = False  # answered within the stream, by a tool on the model's side
@@ -232,6 +248,16 @@ class ToolCall:
     def used_args(self) -> Json | None:
         """A copy, as `args`."""
         return deepcopy(self.live_used_args)
+
+    @property
+    def result(self) -> Any:
+        """A copy, as `args`: what is changed in it does not reach the model."""
+        return deepcopy(self.live_result)
+
+    @property
+    def display(self) -> Json | None:
+        """A copy, as `args`."""
+        return deepcopy(self.live_display)
 
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self.args.items())
@@ -327,19 +353,17 @@ def bytes_in(data: Any) -> int | None:
     return len(data) * 3 // 4 - data[-2:].count("=") if isinstance(data, str) else None
 
 
-SENDABLE_OTHERS = ("functionResponse", "toolCall", "toolResponse")
-"""Kinds of part that are shown raw here and that Gemini takes back as they came."""
-
-
 @dataclass(slots=True, kw_only=True, repr=False)
 class OtherPart(Part):
-    """A part of a kind this package does not know by name: kept and shown raw."""
+    """A part of a kind this package does not know by name: kept, shown raw, and sent back as it came. Not one of a kind
+    it does know, in a shape that it cannot have: nobody would take that.
+    """
 
     kind: ClassVar[str] = "other"
     raw: Wire
 
     def data(self) -> Wire | None:
-        return dict(self.raw) if any(name in self.raw for name in SENDABLE_OTHERS) else None
+        return None if not self.raw or self.raw.keys() & PART_KINDS.keys() else dict(self.raw)
 
     def fields(self) -> Json:
         return {"raw": clean(self.raw)}

@@ -31,6 +31,7 @@ from .events import (
     UsageReported,
 )
 from .parts import (
+    LIVE,
     CallPart,
     CodePart,
     CodeResultPart,
@@ -161,7 +162,7 @@ def _call_state_changed(state: State, event: CallStateChanged) -> list[Op]:
     here = ("parts", part.index, "call")
     ops: list[Op] = []
     for name, value in {**event.fields, "state": event.state}.items():
-        setattr(part.call, "live_used_args" if name == "used_args" else name, value)
+        setattr(part.call, f"live_{name}" if name in LIVE else name, value)
         if name == "decision":
             state.next_otid()  # the decision's
         if name != "model_side":

@@ -110,7 +110,8 @@ STEP_LISTS = ("grounding", "citations", "url_context", "candidates")
 class Step:
     """One answer of the model, in one hop or several, each a request with a stream of its own. `outcome`: see
     outcome.py; `hops` holds the usage of each, and `usage` is their sum; `token` is what Gemini gave to go on with
-    right behind what came, None where more came since; `other` holds whatever else came, by wire name.
+    right behind what came, None where more came since; `reading` is who made the chunks of what the server sent:
+    "bytes", nobody; "sdk", google-genai; None, a source of the user's; `other` holds whatever else came, by wire name.
     """
 
     index: int
@@ -123,6 +124,7 @@ class Step:
     finish_message: str | None = None
     model_version: str | None = None
     response_id: str | None = None
+    reading: Literal["bytes", "sdk"] | None = None
     token: str | None = None
     prompt_feedback: Wire | None = None
     grounding: list[Wire] = field(default_factory=list)
@@ -153,6 +155,7 @@ class Step:
             "finish_message": self.finish_message,
             "model_version": self.model_version,
             "response_id": self.response_id,
+            "reading": self.reading,
             "hops": len(self.hops),
             "usage": self.usage.to_json() if ended else {},
             "prompt_feedback": deepcopy(self.prompt_feedback),

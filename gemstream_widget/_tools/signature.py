@@ -1,94 +1,237 @@
-"""A function's signature and docstring as the JSON schema that the model reads, by pydantic."""
+"""A function's signature as the JSON schema that the model reads, and as the check of what it writes.
+
+Pydantic knows what each type looks like in JSON. What it makes of names, defaults and methods of its own stays inside:
+each parameter is a field `p<n>` of its model, known outside by the parameter's own name.
+"""
 
 from __future__ import annotations
 
 import inspect
-import re
-import typing
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Callable, Iterator
+from inspect import BoundArguments, Parameter
+from types import GenericAlias
+from typing import TYPE_CHECKING, Annotated, Any, Optional, get_args, get_origin
 
-from .._plain import Wire
+from .._plain import Json, Wire
+from .._redact import words_of
+from .._request.wire import PARAMETER_NAME
 from ..errors import ToolError
+from .hints import hints_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["docstring_of", "fields_of", "model_of", "schema_of"]
+__all__ = ["Signature"]
 
 
-def fields_of(function: Callable[..., Any]) -> dict[str, str]:
-    """Parameter name to the name of its field: pydantic keeps names with a leading underscore for itself."""
-    return {name: name.lstrip("_") or "arg" for name in inspect.signature(function).parameters}
+class Signature:
+    """The parameters of a function, as somebody may give them who writes JSON.
 
+    Keyword, positional-only and `*args` parameters, with and without defaults, described by `words`. Raises ToolError
+    for what cannot be declared: which parameter, why, and what to write instead. `schema` is JSON Schema; a `*args` is
+    a list.
+    """
 
-def model_of(function: Callable[..., Any], name: str, described: dict[str, str]) -> type[BaseModel]:
-    from pydantic import ConfigDict, Field, create_model
-    from pydantic.errors import PydanticUserError
+    def __init__(self, function: Callable[..., Any], name: str, words: dict[str, str]) -> None:
+        self._function = function
+        self._name = name
+        self._signature = _signature_of(function, name)
+        self._parameters = list(self._signature.parameters.values())
+        hints = hints_of(function, self._parameters, name)
+        self._fields = {f"p{number}": parameter for number, parameter in enumerate(self._parameters)}
+        self._model = self._make_model(hints, words)
+        self.schema: Wire = self._make_schema()
 
-    try:
-        hints = typing.get_type_hints(function, include_extras=True)
-    except (NameError, TypeError) as error:
-        raise ToolError(
-            f"The type hints of {name} cannot be read: {error}. Import or define what they name."
-        ) from error
-    fields: dict[str, Any] = {}
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
-            raise ToolError(
-                f"Parameter {parameter.name!r} of {name} cannot be declared to the model: "
-                "give each parameter its own name, and let it be passed by that name."
-            )
-        hint = hints.get(parameter.name, Any if parameter.default is parameter.empty else type(parameter.default))
-        default = ... if parameter.default is parameter.empty else parameter.default
-        words = described.get(parameter.name)
-        alias = parameter.name
-        fields[fields_of(function)[parameter.name]] = (hint, Field(default, description=words, alias=alias))
-    try:
-        return create_model(name, __config__=ConfigDict(extra="forbid", protected_namespaces=()), **fields)
-    except (PydanticUserError, TypeError) as error:
-        raise ToolError(f"{name} has no JSON schema: {_which(function, hints, error)}") from error
+    def check(self, args: Wire) -> BoundArguments:
+        """The arguments as the types that the function declares; of those left out, its defaults. Raises ToolError with
+        words that the model can act on.
+        """
+        from pydantic import ValidationError
+        from pydantic.fields import FieldInfo
 
-
-def _which(function: Callable[..., Any], hints: dict[str, Any], error: Exception) -> str:
-    """Which parameter has no schema, and what to do."""
-    from pydantic import TypeAdapter
-
-    for parameter in inspect.signature(function).parameters:
         try:
-            TypeAdapter(hints.get(parameter, Any)).json_schema()
-        except Exception:
-            hint = hints[parameter]
-            shown = getattr(hint, "__name__", str(hint))
-            return (
-                f"parameter {parameter!r} is a {shown}, which the model cannot write as JSON. "
-                "Use str, numbers, bool, list, dict, Literal, Enum, a dataclass or a pydantic model."
-            )
-    return str(error)
+            checked = self._model.model_validate(args)
+        except ValidationError as error:
+            faults = (f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
+            raise ToolError(f"The arguments do not fit {self._name}: {'; '.join(faults)}.") from error
+        except BaseException as error:  # a validator of the user's, which may raise anything
+            raise ToolError(f"The arguments of {self._name} could not be checked: {words_of(error)}.") from error
+        bound = BoundArguments(self._signature, {})
+        for field, parameter in self._fields.items():
+            if field in checked.model_fields_set or isinstance(parameter.default, FieldInfo):
+                bound.arguments[parameter.name] = getattr(checked, field)
+        bound.apply_defaults()
+        return bound
+
+    def call(self, bound: BoundArguments) -> Any:
+        """What the function gives back for checked arguments."""
+        return self._function(*bound.args, **bound.kwargs)
+
+    # -- the model --------------------------------------------------------------------------------------------------
+
+    def _make_model(self, hints: dict[str, Any], words: dict[str, str]) -> type[BaseModel]:
+        fields: dict[str, Any] = {}
+        for field, parameter in self._fields.items():
+            hint = _hint(parameter, hints)
+            try:
+                fields[field] = _field(parameter, hint, words.get(parameter.name))
+                _schema_of(_model_of("one", {field: fields[field]}))
+            except Exception as error:  # pydantic's own, and what a hint of the user's raises when it is looked at
+                raise self._refused(parameter, _why(hint, error)) from error
+        model = _model_of(self._name, fields)
+        self._check_names(model)
+        return model
+
+    def _check_names(self, model: type[BaseModel]) -> None:
+        seen: set[str] = set()
+        for field, parameter in self._fields.items():
+            name = model.model_fields[field].validation_alias
+            if not isinstance(name, str):
+                raise self._refused(parameter, "its alias is no single name. Give Field(alias=...) a text.")
+            if not PARAMETER_NAME.fullmatch(name):
+                odd = "".join(sorted({letter for letter in name if not PARAMETER_NAME.fullmatch(f"a{letter}")}))
+                what = (
+                    f"{name!r} holds {odd!r}" if odd else f"{name!r} has {len(name)} characters or begins with a digit"
+                )
+                raise self._refused(
+                    parameter,
+                    f"{what}. Gemini takes ASCII letters, digits and underscores, at most 64: rename it, or give it "
+                    "another name for the model with Annotated[..., pydantic.Field(alias=...)].",
+                )
+            if name in seen:
+                raise self._refused(parameter, f"{name!r} is the name of another one, too. Give each its own.")
+            seen.add(name)
+
+    def _refused(self, parameter: Parameter, why: str) -> ToolError:
+        return ToolError(f"Parameter {parameter.name!r} of {self._name} cannot be declared to the model: {why}")
+
+    # -- the schema -------------------------------------------------------------------------------------------------
+
+    def _make_schema(self) -> Wire:
+        schema = _schema_of(self._model)
+        schema.pop("title", None)
+        for held in schema.get("properties", {}).values():
+            held.pop("title", None)
+        tidy: Wire = _tidy(schema, schema.get("$defs", {}))
+        return tidy
 
 
-def schema_of(model: type[BaseModel]) -> Wire:
-    from pydantic.errors import PydanticInvalidForJsonSchema
+def _model_of(name: str, fields: dict[str, Any]) -> type[BaseModel]:
+    from pydantic import ConfigDict, create_model
 
-    try:
-        schema: Wire = model.model_json_schema(by_alias=True)
-    except PydanticInvalidForJsonSchema as error:
-        raise ToolError(f"{model.__name__} has a parameter without a JSON schema: {error.message}.") from error
-    schema.pop("title", None)
-    for held in schema.get("properties", {}).values():
-        held.pop("title", None)
+    model: type[BaseModel] = create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+    return model
+
+
+def _schema_of(model: type[BaseModel]) -> Wire:
+    from pydantic.json_schema import GenerateJsonSchema
+
+    class Quiet(GenerateJsonSchema):
+        ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
+
+    schema: Wire = model.model_json_schema(by_alias=True, schema_generator=Quiet)
     return schema
 
 
-def docstring_of(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
-    """The docstring's text before its sections, and what its "Args" or "Parameters" section says of each parameter."""
-    doc = inspect.getdoc(function) or ""
-    head, _, rest = doc.partition("\n\n")
-    names = "|".join(map(re.escape, inspect.signature(function).parameters))
-    if not names:
-        return doc.strip(), {}
-    found = re.findall(
-        rf"^\s*:?(?:param\s+)?({names})\s*(?:\([^)]*\))?\s*:\s*(.+(?:\n\s{{6,}}.+)*)", rest or doc, re.MULTILINE
+def _signature_of(function: Callable[..., Any], name: str) -> inspect.Signature:
+    """The signature that a caller sees, without what a partial has given already."""
+    try:
+        signature = inspect.signature(function)
+    except (ValueError, TypeError) as error:
+        raise ToolError(
+            f"{name} does not tell its parameters ({error}). Write a function around it, with type hints."
+        ) from error
+    given = set(_given(function))
+    parameters = [p for p in signature.parameters.values() if p.name not in given]
+    for parameter in parameters:
+        if parameter.kind is Parameter.VAR_KEYWORD:
+            raise ToolError(
+                f"Parameter '**{parameter.name}' of {name} cannot be declared to the model, which has to be told every "
+                "name. Give each parameter its own name, or take one dict."
+            )
+    return signature.replace(parameters=parameters)
+
+
+def _given(function: Any) -> Iterator[str]:
+    """The keywords that partials have given."""
+    while (keywords := getattr(function, "keywords", None)) is not None and hasattr(function, "func"):
+        yield from keywords
+        function = function.func
+
+
+def _hint(parameter: Parameter, hints: dict[str, Any]) -> Any:
+    """The parameter's hint; without one the type of its default, where that is plain."""
+    default = parameter.default
+    if parameter.name in hints:
+        hint = hints[parameter.name]
+    else:
+        hint = type(default) if isinstance(default, bool | int | float | str) else Any
+    is_several = parameter.kind is Parameter.VAR_POSITIONAL
+    return GenericAlias(list, (hint,)) if is_several else hint
+
+
+def _field(parameter: Parameter, hint: Any, words: str | None) -> tuple[Any, Any]:
+    """A field of pydantic's. What the user's own Field says comes last, and wins."""
+    from pydantic import Field
+
+    hint, metadata = (get_args(hint)[0], get_args(hint)[1:]) if get_origin(hint) is Annotated else (hint, ())
+    if parameter.default is None and not _takes_none(hint):
+        hint = Optional[hint]  # as people write it  # noqa: UP045
+    said = next((text for m in metadata if isinstance(text := getattr(m, "documentation", None), str)), words)
+    ours = Field(alias=parameter.name, description=said)
+    default: Any = parameter.default
+    if parameter.kind is Parameter.VAR_POSITIONAL:
+        default = Field(default_factory=list)
+    return Annotated[(hint, ours, *metadata)], ... if default is parameter.empty else default
+
+
+def _takes_none(hint: Any) -> bool:
+    return hint is Any or hint is None or hint is object or type(None) in get_args(hint)
+
+
+def _why(hint: Any, error: Exception) -> str:
+    from pydantic.errors import PydanticUserError
+
+    shown = getattr(hint, "__name__", str(hint))
+    said = "" if isinstance(error, PydanticUserError | TypeError) else f" ({words_of(error)})"
+    return (
+        f"it is a {shown}, which the model cannot write as JSON{said}. Use str, numbers, bool, list, dict, Literal, "
+        "Enum, a TypedDict, a dataclass or a pydantic model."
     )
-    text = doc if not found else head
-    return text.strip(), {name: " ".join(words.split()) for name, words in found}
+
+
+def _tidy(node: Any, definitions: Json, inside: tuple[str, ...] = ()) -> Any:
+    """The schema as Gemini takes it: beside a `$ref` only a description and a default may stand, so what else is there
+    is said with what the `$ref` names. Defaults that are no JSON are left out; they are the function's own business.
+    """
+    if isinstance(node, list):
+        return [_tidy(held, definitions, inside) for held in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: held for key, held in node.items() if key != "default" or _is_json(held)}
+    target = node.get("$ref")
+    if isinstance(target, str) and node.keys() - {"$ref", "description", "default"}:
+        name = target.removeprefix("#/$defs/")
+        beside = {key: held for key, held in node.items() if key != "$ref"}
+        if name in definitions and name not in inside:
+            return _tidy({**definitions[name], **beside}, definitions, (*inside, name))
+        node = {key: held for key, held in node.items() if key in ("$ref", "description", "default")}
+    return {key: _inner(key, held, definitions, inside) for key, held in node.items()}
+
+
+def _inner(key: str, held: Any, definitions: Json, inside: tuple[str, ...]) -> Any:
+    """What stands at a key of a schema: values, schemas by names of the user's, or schemas."""
+    if key in ("default", "enum", "const", "examples", "required"):
+        return held
+    if key in ("properties", "$defs", "patternProperties"):
+        return {name: _tidy(schema, definitions, inside) for name, schema in held.items()}
+    return _tidy(held, definitions, inside)
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_json(held) for key, held in value.items())
+    return all(map(_is_json, value)) if isinstance(value, list) else value is None or isinstance(value, str | int)

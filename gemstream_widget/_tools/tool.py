@@ -10,22 +10,27 @@ import asyncio
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from contextvars import copy_context
 from copy import deepcopy
-from functools import update_wrapper
-from typing import Any, overload
+from functools import partial, update_wrapper
+from inspect import BoundArguments
+from typing import Any, TypeVar, overload
 
 from .._plain import Wire, is_seconds
-from .._redact import words_of
 from .._request.wire import FUNCTION_NAME, dumped
 from ..errors import ToolError, ToolTimedOut
+from .docstring import described
+from .hints import body_of
 from .policy import Policy, is_policy
 from .printed import captured
-from .signature import docstring_of, fields_of, model_of, schema_of
+from .results import is_small, readable
+from .signature import Signature
 
 __all__ = ["Tool", "ToolSet", "tool"]
+
+T = TypeVar("T")
 
 
 class Tool:
@@ -50,17 +55,22 @@ class Tool:
         if timeout_s is not None and not is_seconds(timeout_s):
             raise ToolError(f"timeout_s is a number of seconds above 0, or None, not {timeout_s!r}.")
         self.function = function
-        self.name = str(name or getattr(function, "__name__", type(function).__name__))
+        self.name = str(name or _name_of(function))
         if not FUNCTION_NAME.fullmatch(self.name):
             raise ToolError(
                 f"{self.name!r} is no name for a tool: use letters, digits and _, with name=... if need be."
             )
         self.approve = approve
         self.timeout_s = timeout_s
-        self.is_async = inspect.iscoroutinefunction(function)
-        self.doc, self._described = docstring_of(function)
-        self._model = model_of(function, self.name, self._described)
-        self.parameters: Wire = schema_of(self._model)
+        body = body_of(function)
+        if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
+            raise ToolError(
+                f"{self.name} is a generator: a tool has one result. Give back a list, and print as you go."
+            )
+        self.is_async = inspect.iscoroutinefunction(body)
+        self.doc, words = described(_documented(function))
+        self._signature = Signature(function, self.name, words)
+        self.parameters: Wire = self._signature.schema
         update_wrapper(self, function, updated=())
 
     @property
@@ -71,28 +81,20 @@ class Tool:
             out["parametersJsonSchema"] = self.parameters
         return out
 
-    def check(self, args: Wire) -> dict[str, Any]:
+    def check(self, args: Wire) -> BoundArguments:
         """`args` as the types the function declares. Raises ToolError with words the model can act on."""
-        from pydantic import ValidationError
-
-        try:
-            checked = self._model.model_validate(args)
-        except ValidationError as error:
-            faults = (f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
-            raise ToolError(f"The arguments do not fit {self.name}: {'; '.join(faults)}.") from error
-        except BaseException as error:  # a validator of the user's, which may raise anything
-            raise ToolError(f"The arguments of {self.name} could not be checked: {words_of(error)}.") from error
-        return {name: getattr(checked, field) for name, field in fields_of(self.function).items()}
+        return self._signature.check(args)
 
     async def run(
         self,
-        values: dict[str, Any],
+        values: BoundArguments,
         timeout_s: float | None = None,
         *,
         stopped: Callable[[], bool] = lambda: False,
         printed: Callable[[str], None] | None = None,
-    ) -> Any:
+    ) -> tuple[Wire, Wire]:
         """Call the function with checked values: an async one on this loop, another on a thread with the same context.
+        What a plain one gives back to be awaited is awaited on this loop, too. The result as it is `readable`.
 
         Raises what it raises, and ToolTimedOut after its own `timeout_s`, or else after the one given here. Cancelling
         this cancels an async function; one in a thread cannot be ended, and is left to itself. `printed` takes what the
@@ -106,12 +108,21 @@ class Tool:
                     if stopped():
                         raise asyncio.CancelledError
                     with captured(printed):
-                        return await self.function(**values)
-                return await _on_a_thread(lambda: self.function(**values), stopped, printed)
+                        return await _told(await _awaited(self._signature.call(values)))
+                result = await _on_a_thread(lambda: self._call(values), stopped, printed)
+                if not inspect.isawaitable(result):
+                    return result
+                with captured(printed):
+                    return await _told(await result)
         except TimeoutError:
             if limit.expired():  # else it is the function's own
                 raise ToolTimedOut(f"The tool did not end within {limit_s:g} s.") from None
             raise
+
+    def _call(self, values: BoundArguments) -> tuple[Wire, Wire] | Awaitable[Any]:
+        """On a thread, where no size holds the loop up; and no Stop comes between a result and what it is told as."""
+        result = self._signature.call(values)
+        return result if inspect.isawaitable(result) else readable(result)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -136,14 +147,42 @@ class Tool:
         return f"<Tool {self.name}>"
 
 
+def _name_of(function: Any) -> str:
+    """What a function is called; an object that can be called has the name of its class."""
+    while hasattr(function, "func") and not hasattr(function, "__name__"):  # a partial
+        function = function.func
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _documented(function: Any) -> Any:
+    """Where the words for a tool stand: at what was given, or at the `__call__` of an object."""
+    if isinstance(function, partial):
+        return _documented(function.func)
+    if inspect.isroutine(function) or inspect.isclass(function) or getattr(function, "__wrapped__", None) is not None:
+        return function
+    call = type(function).__call__
+    return call if inspect.getdoc(call) else function
+
+
+async def _awaited(result: Any) -> Any:
+    return await result if inspect.isawaitable(result) else result
+
+
+async def _told(result: Any) -> tuple[Wire, Wire]:
+    """What the model and people are told of a result that is here, on the loop."""
+    if is_small(result):
+        return readable(result)
+    return await _on_a_thread(lambda: readable(result), lambda: False, None)
+
+
 async def _on_a_thread(
-    function: Callable[[], Any], stopped: Callable[[], bool], printed: Callable[[str], None] | None
-) -> Any:
+    function: Callable[[], T], stopped: Callable[[], bool], printed: Callable[[str], None] | None
+) -> T:
     """Call it on a thread of its own, unless a Stop came first: one that never ends would hold a pool's for good, and
     the process's end up.
     """
     loop = asyncio.get_running_loop()
-    result: asyncio.Future[Any] = loop.create_future()
+    result: asyncio.Future[T] = loop.create_future()
     context = copy_context()
 
     def call() -> Any:

@@ -14,10 +14,10 @@ import itertools
 from typing import Any, NamedTuple
 
 from .._plain import Json
+from .._request.origin import canonical
 from .._request.wire import decode_base64, get
 from .actions import Actions
 from .errors import Refusal
-from .signatures import canonical
 
 __all__ = ["Hops", "Place", "digest"]
 

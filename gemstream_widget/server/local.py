@@ -9,7 +9,6 @@ from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from socket import socket
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
@@ -20,6 +19,7 @@ from .._process import Resident, in_forked_child, lock
 from .account import RequestRecord
 from .app import Server, application
 from .faults import Fault
+from .listener import Listener
 from .recordings import Recordings
 from .service import Service
 
@@ -42,7 +42,7 @@ class _Life:
     loop: asyncio.AbstractEventLoop
     end: asyncio.Event
     server: Server
-    sockets: list[socket]
+    sockets: list[Listener]
 
     def close(self) -> None:
         with suppress(RuntimeError):  # the loop is closed: the thread ends, or has ended
@@ -200,7 +200,7 @@ class LocalGemini(Resident):
 
     def _begin(self) -> _Life:
         with ExitStack() as undo:
-            sockets = bind_sockets(self._port, "127.0.0.1", backlog=_BACKLOG)
+            sockets = [Listener(one) for one in bind_sockets(self._port, "127.0.0.1", backlog=_BACKLOG)]
             for one in sockets:
                 undo.callback(one.close)
             # The selector loop, since tornado needs add_reader, which Windows' default loop does not have.
@@ -221,7 +221,7 @@ class LocalGemini(Resident):
     def _serve(
         self,
         server: Server,
-        sockets: list[socket],
+        sockets: list[Listener],
         loop: asyncio.AbstractEventLoop,
         end: asyncio.Event,
         ready: Future[None],
@@ -234,7 +234,7 @@ class LocalGemini(Resident):
                 raise
             ready.set_exception(error)  # `start` is waiting, and raises it
 
-    async def _main(self, server: Server, sockets: list[socket], end: asyncio.Event, ready: Future[None]) -> None:
+    async def _main(self, server: Server, sockets: list[Listener], end: asyncio.Event, ready: Future[None]) -> None:
         server.add_sockets(sockets)
         ready.set_result(None)
         await end.wait()

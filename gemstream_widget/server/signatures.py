@@ -8,21 +8,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from .._plain import Json
-from .._request.rules import SKIP_SIGNATURE
-from .._request.wire import DATA_FIELDS, FIELDS, camel, decode_base64, get, snake
+from .._request.origin import canonical, digest_of, is_odd, without_odd
+from .._request.wire import DATA_FIELDS, decode_base64, get
 
-__all__ = ["Issuer", "canonical"]
+__all__ = ["Issuer"]
 
 
 _MARK = b"gemstream_widget.server"
 _NONCE_BYTES = 8
 _SIGNATURE_BYTES = 180
-_TEXT = {"text", "thought"}
 _ID_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -56,24 +54,14 @@ class Issuer:
                 signature = decode_base64(get(part, "thoughtSignature"))
                 if signature and not self.issued(signature, part):
                     self._foreign.add((signature, _fingerprint(part)))
-                if not part.keys() <= _TEXT and _plain(part) != part:
-                    self._odd.add(_whole(part))
+                if is_odd(part):
+                    self._odd.add(digest_of(part))
 
     def plain(self, body: Json) -> Json:
         """The body for the rules: of a part that went out from here, only what they know. A server takes back what it
         gave, unchanged, whatever it is.
         """
-        contents = get(body, "contents")
-        if not self._odd or not isinstance(contents, list):
-            return body
-        return {**body, "contents": [self._plain_content(content) for content in contents]}
-
-    def _plain_content(self, content: Any) -> Any:
-        parts = content.get("parts") if isinstance(content, dict) else None
-        if not isinstance(parts, list):
-            return content
-        known = [_plain(part) if isinstance(part, dict) and _whole(part) in self._odd else part for part in parts]
-        return {**content, "parts": known}
+        return {**body, "contents": without_odd(get(body, "contents"), self._odd)} if self._odd else body
 
     def issued(self, signature: bytes, part: Mapping[str, Any]) -> bool:
         """Whether this signature was given out with this part, or with the beginning of this streamed call."""
@@ -111,41 +99,3 @@ def _fingerprint(part: Mapping[str, Any], *, streamed: bool = False) -> bytes:
     if blob := data.get("inlineData"):
         data["inlineData"] = hashlib.sha256(decode_base64(get(blob, "data")) or b"").hexdigest()
     return canonical([data or {"text": ""}, bool(get(part, "thought"))])
-
-
-def _whole(part: Mapping[str, Any]) -> bytes:
-    return hashlib.sha256(canonical(part)).digest()
-
-
-def _plain(part: Json) -> Json:
-    """The part without what the rules do not know. What is left of an unknown kind is an empty text, and of a signature
-    that is no base64 the one that asks not to be checked.
-    """
-    plain = _known(part, "part")
-    for name, value in plain.items():
-        if name in FIELDS and isinstance(value, dict):
-            plain[name] = _known(value, name)
-    signature = get(plain, "thoughtSignature")
-    if signature is not None and decode_base64(signature) is None:
-        plain["thoughtSignature"] = SKIP_SIGNATURE.decode()
-    elif signature is None and all(get(plain, name) is None for name in DATA_FIELDS):
-        plain["text"] = ""
-    return plain
-
-
-def _known(message: Json, kind: str) -> Json:
-    return {name: value for name, value in message.items() if name in FIELDS[kind] or camel(name) in FIELDS[kind]}
-
-
-def canonical(value: Any) -> bytes:
-    """The JSON value as bytes that do not depend on how its keys are spelled and ordered."""
-    return json.dumps(_normal(value), sort_keys=True, separators=(",", ":")).encode()
-
-
-def _normal(value: Any) -> Any:
-    """The value with 2.0 written as 2 and keys in snake_case: JSON tools change both on the way."""
-    if isinstance(value, dict):
-        return {snake(key): _normal(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_normal(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value

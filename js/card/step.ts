@@ -7,7 +7,7 @@ import { CallCard } from "../parts/call.ts";
 import { CodeOutput, CodeRun } from "../parts/code_run.ts";
 import { FileView } from "../parts/file.ts";
 import { Prose } from "../parts/prose.ts";
-import { Raw, rawBlock } from "../parts/raw.ts";
+import { rawBlock } from "../parts/raw.ts";
 import { Reasoning } from "../parts/reasoning.ts";
 import { sources } from "../parts/sources.ts";
 import type { Json, JsonObject, Part, RunState, Step } from "../protocol.ts";
@@ -72,13 +72,19 @@ export class StepView {
     const other = withoutCalm(step.other);
     const now = jsonText([grounding, citations, url_context, prompt_feedback, candidates, other]);
     if (!this.#shownNotes.isNew(now)) return;
-    const raw = (label: string, value: Json) => rawBlock(label, value, this.#signal);
-    this.#notes.replaceChildren(...sources(step));
-    if (prompt_feedback) this.#notes.append(raw(feedbackWords(prompt_feedback.blockReason), prompt_feedback));
-    if (candidates.length) this.#notes.append(raw("Other candidates of this answer", candidates));
+    const notes = sources(step);
+    const raw = (label: string, value: Json) => notes.push(this.#raw(label, value, step));
+    if (prompt_feedback) raw(feedbackWords(prompt_feedback.blockReason), prompt_feedback);
+    if (candidates.length) raw("Other candidates", candidates);
     const names = Object.keys(other);
-    if (names.length > 0) this.#notes.append(raw(`Also in the answer: ${names.join(", ")}`, other));
-    if (this.#notes.firstChild) this.root.classList.add("filled");
+    if (names.length) raw(`Also came: ${names.join(", ")}`, other);
+    this.#notes.replaceChildren(...notes);
+    if (notes.length) this.root.classList.add("filled");
+  }
+
+  /** JSON of the answer, and whether it is what the server sent. */
+  #raw(label: string, value: Json, step: Step | undefined): HTMLElement {
+    return rawBlock(step?.reading === "sdk" ? `${label} (as the SDK read it)` : label, value, this.#signal);
   }
 
   #make(part: Part): Block {
@@ -101,7 +107,10 @@ export class StepView {
       case "file":
         return new FileView(part, signal);
       default:
-        return new Raw("A part this version cannot draw", part.raw ?? null, signal);
+        return {
+          root: this.#raw("A part of another kind", part.raw ?? null, this.#state().steps[part.step]),
+          change: () => false,
+        };
     }
   }
 }
@@ -118,7 +127,5 @@ function withoutCalm(other: JsonObject): JsonObject {
 }
 
 function feedbackWords(reason: Json | undefined): string {
-  return typeof reason === "string"
-    ? `Gemini blocked the prompt: ${reason}`
-    : "What Gemini said about the prompt";
+  return typeof reason === "string" ? `Prompt blocked: ${reason}` : "About the prompt";
 }

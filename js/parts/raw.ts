@@ -1,7 +1,6 @@
 // What has no better picture: JSON as it came.
 import { h } from "../dom/dom.ts";
 import type { Json } from "../protocol.ts";
-import type { Block } from "./block.ts";
 import { ValueView, visibleText } from "./values.ts";
 
 /** A collapsed block with raw JSON. */
@@ -16,16 +15,4 @@ export function rawBlock(label: string, value: Json, signal: AbortSignal, wide =
   };
   root.addEventListener("toggle", fill, { signal });
   return root;
-}
-
-export class Raw implements Block {
-  readonly root: HTMLElement;
-
-  constructor(label: string, value: Json, signal: AbortSignal) {
-    this.root = rawBlock(label, value, signal);
-  }
-
-  change(): boolean {
-    return false;
-  }
 }

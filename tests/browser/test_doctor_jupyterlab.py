@@ -19,8 +19,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 KEY = "AIzaSyPLANTED0123456789abcdefghijklmno-"
 CLEAN = f"""
 import os
-for name in [n for n in os.environ if n.startswith(("GOOGLE_", "GEMINI_", "SSL_CERT")) or n.lower().endswith("_proxy")]:
-    del os.environ[name]
+for name in list(os.environ):
+    if name.startswith(("GOOGLE_", "GEMINI_", "SSL_CERT", "REQUESTS_CA", "CURL_CA")) or name.lower().endswith("_proxy"):
+        del os.environ[name]
 os.environ["GEMINI_API_KEY"] = {KEY!r}
 """
 FOUND = "import json; print(json.dumps([[f.topic, f.level, f.words, f.advice] for f in await report.wait()]))"

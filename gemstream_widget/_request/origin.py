@@ -1,0 +1,75 @@
+"""Parts that Gemini itself sent. It takes them back unchanged, whatever they are: no rule of ours is about what in them
+has no name here. They are known again by a digest, however their JSON is spelled and ordered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Container, Mapping
+from typing import Any
+
+from .._plain import Json
+from .rules import SKIP_SIGNATURE
+from .wire import DATA_FIELDS, FIELDS, camel, decode_base64, get, snake
+
+__all__ = ["canonical", "digest_of", "is_odd", "without_odd"]
+
+
+def is_odd(part: Json) -> bool:
+    """Whether there is something in the part that the rules do not know."""
+    return not part.keys() <= {"text", "thought"} and _known(part) != part
+
+
+def digest_of(part: Mapping[str, Any]) -> bytes:
+    """What the part is known by."""
+    return hashlib.sha256(canonical(part)).digest()
+
+
+def without_odd(contents: Any, sent: Container[bytes]) -> Any:
+    """The contents for the rules: of the parts with these digests only what the rules know, each at its place."""
+    if not sent or not isinstance(contents, list):
+        return contents
+    return [_content(content, sent) for content in contents]
+
+
+def _content(content: Any, sent: Container[bytes]) -> Any:
+    parts = content.get("parts") if isinstance(content, dict) else None
+    if not isinstance(parts, list):
+        return content
+    known = [_known(part) if isinstance(part, dict) and digest_of(part) in sent else part for part in parts]
+    return {**content, "parts": known}
+
+
+def _known(part: Json) -> Json:
+    """The part without what the rules do not know. What is left of an unknown kind is an empty text, and of a signature
+    that is no base64 the one that asks not to be checked.
+    """
+    known = _fields(part, "part")
+    for name, value in known.items():
+        if name in FIELDS and isinstance(value, dict):
+            known[name] = _fields(value, name)
+    signature = get(known, "thoughtSignature")
+    if signature is not None and decode_base64(signature) is None:
+        known["thoughtSignature"] = SKIP_SIGNATURE.decode()
+    elif signature is None and all(get(known, name) is None for name in DATA_FIELDS):
+        known["text"] = ""
+    return known
+
+
+def _fields(message: Json, kind: str) -> Json:
+    return {name: value for name, value in message.items() if name in FIELDS[kind] or camel(name) in FIELDS[kind]}
+
+
+def canonical(value: Any) -> bytes:
+    """The JSON value as bytes that do not depend on how its keys are spelled and ordered."""
+    return json.dumps(_normal(value), sort_keys=True, separators=(",", ":")).encode()
+
+
+def _normal(value: Any) -> Any:
+    """The value with 2.0 written as 2 and keys in snake_case: JSON tools change both on the way."""
+    if isinstance(value, dict):
+        return {snake(key): _normal(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_normal(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
