@@ -11,8 +11,8 @@ import os
 import re
 import ssl
 import warnings
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, aclosing, contextmanager, nullcontext, suppress
 from importlib import import_module
 from inspect import signature
 from types import SimpleNamespace
@@ -141,6 +141,28 @@ def _spare_sdk() -> None:
         warnings.filterwarnings("ignore", module=r"google\.(genai|auth|oauth2)(\.|$)")
 
 
+def _import_rest() -> None:
+    """What the HTTP library would import within the first request, on the event loop, where a fork may come in between
+    (anyio 4: see `unforked`).
+    """
+    with suppress(ImportError):
+        for name in ("anyio._backends._asyncio", "anyio.streams.tls"):
+            import_module(name)
+
+
+_sent: set[str] = set()
+
+
+@contextmanager
+def _first(what: str) -> Iterator[None]:
+    """While the first request of its kind is sent no process is forked: pydantic makes the SDK's types for it, on the
+    event loop and under locks of its own. Later ones hold up nobody.
+    """
+    with nullcontext() if what in _sent else unforked():
+        yield
+    _sent.add(what)
+
+
 class GeminiSource:
     """Streams from Gemini through google-genai.
 
@@ -169,6 +191,7 @@ class GeminiSource:
         """The client, made now where there is none. Runs on a worker thread."""
         _spare_sdk()
         client = self._client or self._connect()
+        _import_rest()
         _check_key(client)
         return client
 
@@ -194,11 +217,13 @@ class GeminiSource:
             client, config, body = await _on_a_worker(self._prepare, request)
             asked = client
             how = config.model_copy(update={"http_options": _options(config, body)})
-            with tap.Tap() as tapped:
+            with tap.Tap() as tapped, ExitStack() as sending:
+                sending.enter_context(_first("stream"))
                 chunks = await client.aio.models.generate_content_stream(
                     model=request.model, contents=_OURS, config=how
                 )
                 async for chunk in chunks:  # of a client whose bytes are not seen; else there are none
+                    sending.close()
                     if not received:
                         yield response_of(chunk)
                     received += 1
@@ -222,7 +247,8 @@ class GeminiSource:
             client, config, body = await _on_a_worker(self._prepare, request)
             asked = client
             how = await _on_a_worker(_count_config, client, request, config, body)
-            counted = await client.aio.models.count_tokens(model=request.model, contents=_OURS, config=how)
+            with _first("count"):
+                counted = await client.aio.models.count_tokens(model=request.model, contents=_OURS, config=how)
         except (GemstreamError, asyncio.CancelledError):
             raise
         except Exception as error:
