@@ -154,6 +154,11 @@ class Chat(Resident):
     @property
     def history(self) -> list[Wire]:
         """Wire Contents: what the current branch says, which the next request sends before its own prompt."""
+        return deepcopy(self._said)
+
+    @property
+    def _said(self) -> list[Wire]:
+        """The history, for reading only."""
         return self._branches.contents(self._branches.head)
 
     def branches(self, run: Run) -> list[Run]:
@@ -262,7 +267,8 @@ class Chat(Resident):
 
     def _answered(self, contents: list[Wire], parent: Node) -> list[Wire]:
         """A prompt with the answers that the calls still need which are open there."""
-        opened, asked = open_calls(self._branches.contents(parent)), self._asked(parent)
+        opened = open_calls(self._branches.contents(parent))
+        asked = self._asked(parent) if opened else []
         known = [call.result for call in asked] if len(asked) == len(opened) else []
         return answers_first(opened, contents, {c.id: OpenCall.of(c) for c in asked}, known)
 
@@ -312,10 +318,10 @@ class Chat(Resident):
             raise NothingToRepeat(
                 f"There is nothing to try again: run {last.id} is {last.status}. Send a prompt instead."
             )
-        state = last._record.state
-        prompt = Prompt(deepcopy(state.prompt), tuple(state.attachments))
+        state, header = last._record.state, last._record.journal.header
+        prompt = Prompt(state.prompt, tuple(state.attachments))  # its own, which nobody changes
         assert place.parent is not None  # a run has a place before it, if only the root
-        return self._begin(prompt, parent=place.parent)
+        return self._begin(prompt, parent=place.parent, again=header.again or header.run)
 
     def _take_over(self, place: Node, repairs: Collection[str]) -> Run:
         """A run that takes the conversation over from the one at this place, mended by these repairs, without its loose
@@ -333,7 +339,7 @@ class Chat(Resident):
         """What Gemini would refuse in the history when the next prompt is sent, and the repair on offer for each; empty
         when it would be accepted. Calls that are open at its end are no refusal: `send` answers them.
         """
-        return refused_before(self.history, model=self.model, vertex=self._vertex, sent=self._branches.odd())
+        return refused_before(self._said, model=self.model, vertex=self._vertex, sent=self._branches.odd())
 
     async def count(self, prompt: Any = None) -> int:
         """The tokens of the next request, as Gemini counts them: history, prompt, system instruction and tools, as
@@ -346,7 +352,7 @@ class Chat(Resident):
         given = [] if prompt is None else contents_of(prompt)
         with self._lock:
             self._none_going()
-            request = _request(self.options, self.history, self._answered(given, self._branches.head))
+            request = _request(self.options, self._said, self._answered(given, self._branches.head))
         if not request.contents:
             raise InvalidPrompt("There is nothing to count yet: give count() the prompt.")
         return await count(request)
@@ -361,7 +367,7 @@ class Chat(Resident):
             self._none_going()
             sent = () if codes else self._branches.odd()
             how: Any = {"model": self.model, "only": codes or None, "vertex": self._vertex, "sent": sent}
-            mended, done = repaired_before(self.history, **how)
+            mended, done = repaired_before(self._said, **how)
             if done:
                 self._branches.mend(mended, self._branches.head)
                 self._note()
@@ -411,8 +417,18 @@ class Chat(Resident):
             finally:
                 self._advancer = 0
 
-    def _begin(self, given: Prompt, *, parent: Node, queued: bool = False, token: str | None = None) -> Run:
-        """Start a run. With `token` it has no prompt, and goes on with its parent's answer right where that stands."""
+    def _begin(
+        self,
+        given: Prompt,
+        *,
+        parent: Node,
+        queued: bool = False,
+        token: str | None = None,
+        again: str | None = None,
+    ) -> Run:
+        """Start a run. With `token` it has no prompt, and goes on with its parent's answer right where that stands.
+        `again`: its prompt is that of the run with this id.
+        """
         loop = loop_for(self.options.runner)  # before anything is changed
         header = Header(
             run=uuid4().hex,
@@ -422,6 +438,7 @@ class Chat(Resident):
             started_at=time.time(),
             attachments=given.attachments,
             queued=queued,
+            again=again,
         )
         run = self._new_run(Journal(header), parent, token)
         self._branches.add(run, parent)
@@ -464,7 +481,7 @@ class Chat(Resident):
     def _offers(self, run: Run, ended: str, error: RunFailed | None) -> Offers:
         if isinstance(self._source, WatchedSource):  # gives its stream once
             return Offers()
-        return offers_after(run, ended, error, lambda: refusals(self.history, model=self.model, vertex=self._vertex))
+        return offers_after(run, ended, error, lambda: refusals(self._said, model=self.model, vertex=self._vertex))
 
     def _again(self, run: Run, how: Again) -> Run:
         if run is not self._last:
@@ -507,4 +524,5 @@ def _copied(prompt: Prompt) -> Prompt:
 
 
 def _request(options: Options, history: list[Wire], said: list[Wire]) -> Request:
-    return Request(options.model, [*history, *said], options.system, options.tools.wire, options.config)
+    """What is asked. Its contents are a copy: a source is somebody else's, and may do with them what it likes."""
+    return Request(options.model, deepcopy([*history, *said]), options.system, options.tools.wire, options.config)

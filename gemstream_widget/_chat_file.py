@@ -35,6 +35,7 @@ class ChatLines:
         self._told: Json | None = None
         self._places: dict[int, int] = {}  # of the nodes that are written, by identity
         self._cursors: dict[int, tuple[Run, Cursor]] = {}  # of the runs that may have more to tell, by place
+        self._runs: set[str | None] = set()  # the ids of those that are written
         self._head = -1
 
     def new(self) -> Iterator[Json]:
@@ -66,7 +67,9 @@ class ChatLines:
         if isinstance(node.said, Run):
             journal = node.said._record.journal
             self._cursors[place] = (node.said, Cursor(journal))
-            return run_line(place, parent, journal.header)
+            prompt_told = journal.header.again in self._runs
+            self._runs.add(journal.header.run)
+            return run_line(place, parent, journal.header, prompt_told=prompt_told)
         if isinstance(node.said, Unfinished):
             of = self._branches.place(node.said.run)
             return {"kind": "left", "place": place, "parent": parent, "run": self._places[id(of)]}
@@ -150,6 +153,7 @@ class StoredChat:
         """The conversation from before the chat."""
         self._nodes: dict[int, Json] = {}  # their lines, by place
         self._journals: dict[int, Journal] = {}  # by the place of their run
+        self._by_id: dict[str, Journal] = {}  # the same, by its id
         self._head: int | None = None
         for line in read_lines(path) if lines is None else lines:
             try:
@@ -170,8 +174,8 @@ class StoredChat:
             self._head = int(line["place"])
             self._nodes[self._head] = line
             if kind == "run":
-                header = header_of(line)
-                self._journals[self._head] = Journal(header)
+                header = header_of(line, self._by_id)
+                self._journals[self._head] = self._by_id[header.run] = Journal(header)
                 self.about = self.about or {"model": header.model, "system": None}
         elif place is None and "run" in line:  # one without is a chat's, of a kind not known here
             add_line(self._journals[int(line["run"])], line)

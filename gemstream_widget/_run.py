@@ -116,7 +116,7 @@ class Run(Resident):
             options,
             rules,
             source,
-            request=lambda: request(self.contents()),
+            request=lambda: request(self._said()),
             check=check,
             offers=self._next_offers,
             turn=turn,
@@ -318,15 +318,19 @@ class Run(Resident):
         the model said anything adds no prompt: it is most likely sent again. One that is queued or was taken back adds
         nothing.
         """
+        return deepcopy(self._said())
+
+    def _said(self) -> list[Wire]:
+        """`contents`, for reading only: what is in it is the run's own."""
         with self._record.reading() as state:
-            return deepcopy(turns.contents(state))
+            return turns.contents(state)
 
     def _unfinished(self) -> list[Wire]:
         """What a run that ended too early leaves for one that asks again: `contents` without the step that did not end
-        well, which stays only where a tool of it began. What a tool did is never asked for twice.
+        well, which stays only where a tool of it began. What a tool did is never asked for twice. For reading only.
         """
         with self._record.reading() as state:
-            return deepcopy(turns.unfinished(state))
+            return turns.unfinished(state)
 
     def again(self, how: Again) -> Run:
         """Go on after a run that did not end well: `how` is one of the state's `offers`. The new run of the same chat,

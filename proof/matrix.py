@@ -168,7 +168,7 @@ def page(results: list[Result]) -> str:
 
 `make matrix` makes an environment for each combination below and runs the short list of tests in it: an answer of the
 demo model, its bytes, a Stop, a tool and its approval, settings and tokens, a refusal, loops, a saved chat, a card in a
-kernel. `make test` does so with the lowest of all. The lower bounds in pyproject.toml are the lowest that pass.
+kernel. `make test` does so with the lowest of all. The bound of google-genai is the lowest that passes.
 
 - date: {time.strftime("%Y-%m-%d")}
 - newest: {versions}

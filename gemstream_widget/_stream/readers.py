@@ -113,7 +113,7 @@ class PatchReader(Resident):
         self._lock = lock
         self._snapshot_of = snapshot_of
         self._seq = 0
-        self._sealed: list[tuple[int, list[Op]]] = []
+        self._sealed: list[Json] = []  # messages
         self._waiting: list[list[Any]] = []  # [op, path, value]; of appends, the pieces
         self._latest: dict[Path, list[Any]] = {}  # the last waiting operation on a path, where joining it is safe
 
@@ -142,8 +142,11 @@ class PatchReader(Resident):
     def _seal(self) -> None:
         if self._waiting:
             self._seq += 1
-            ops: list[Op] = [(op, path, "".join(v) if op == "+" else v) for op, path, v in self._waiting]
-            self._sealed.append((self._seq, ops))
+            ops = [
+                (op, path, "".join(value)) if op == "+" else _exact(op, path, value)
+                for op, path, value in self._waiting
+            ]
+            self._sealed.append({"op": "patch", "run": self.run, "seq": self._seq, "ops": ops})
             self._waiting.clear()
             self._latest.clear()
 
@@ -152,10 +155,7 @@ class PatchReader(Resident):
         with self._lock:
             self._seal()
             sealed, self._sealed = self._sealed, []
-        return [
-            {"op": "patch", "run": self.run, "seq": seq, "ops": [op if op[0] == "+" else _exact(op) for op in ops]}
-            for seq, ops in sealed
-        ]
+        return sealed
 
     def snapshot(self) -> Json:
         """`{"seq", "at_s", "state", "whole"?}`: the state after batch `seq`. Whatever waits is closed into that batch
@@ -168,8 +168,7 @@ class PatchReader(Resident):
             return {"seq": self._seq, "at_s": at_s, "state": state} | ({"whole": whole} if whole else {})
 
 
-def _exact(op: Op) -> Op | tuple[str, Path, Any, list[list[str | int]]]:
+def _exact(op: str, path: Path, value: Any) -> Op | tuple[str, Path, Any, list[list[str | int]]]:
     """An operation whose whole numbers a page reads exactly (docs/protocol.md, Operations)."""
-    kind, path, value = op
     value, whole = with_digits(value)
-    return (kind, path, value, whole) if whole else op
+    return (op, path, value, whole) if whole else (op, path, value)
