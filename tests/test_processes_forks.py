@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -280,3 +281,48 @@ print(run.tool_calls[0].result, repr(run.tool_calls[0].printed))
     *printed, told = tried(program)
     assert sorted(printed) == ["worker 0", "worker 1", "worker 2"]
     assert told == "{'result': 3} 'in the tool\\n'"
+
+
+IN_A_KERNEL = """
+import multiprocessing, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+import gemstream_widget as gem
+run = gem.ask("@say a\\n@stall", model="demo")
+async for _ in run:
+    if run.text:
+        break
+
+def work(n):
+    own = gem.ask(f"@say {n}", model="demo", runner="thread").result(20).text
+    try:
+        run.result(5)
+    except gem.RunCancelled:
+        return own
+
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    print(pool.map_async(work, range(2)).get(30), run.status)
+run.stop()
+"""
+
+
+def test_workers_forked_from_a_kernel_show_nothing_and_say_nothing_in_its_log(tmp_path: Path) -> None:
+    """ipykernel refuses each message of theirs, and writes it into its log, with the prompt."""
+    from jupyter_client.manager import start_new_kernel
+
+    log = tmp_path / "log"
+    with log.open("w") as stderr:
+        manager, client = start_new_kernel(kernel_name="python3", stderr=stderr)
+        try:
+            printed: list[str] = []
+            client.execute_interactive(IN_A_KERNEL, timeout=60, output_hook=lambda m: printed.append(words_of(m)))
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
+    assert "".join(printed) == "['0', '1'] streaming\n"
+    assert "from fork" not in log.read_text()
+
+
+def words_of(message: Any) -> str:
+    """What a kernel printed, or raised."""
+    content = message["content"]
+    return {"stream": content.get("text"), "error": str(content.get("traceback"))}.get(message["msg_type"]) or ""

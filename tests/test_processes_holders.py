@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import itertools
 import pickle
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 import gemstream_widget as gem
+from gemstream_widget import _chat
 from gemstream_widget._engine.source import ListSource
 
 from .gates import GatedSource, until
@@ -172,5 +174,28 @@ def test_a_stopped_and_a_failed_run_are_copied_with_what_may_follow() -> None:
             assert (one.status, one.text, one.offers) == (other.status, other.text, other.offers)
             assert (one.receipt, type(one.error)) == (other.receipt, type(other.error))
             assert one.error is None or one.error.run is one
+
+    asyncio.run(main())
+
+
+def test_runs_of_one_number_are_both_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the module that counts them was loaded again."""
+
+    async def main() -> None:
+        sources = [GatedSource(), GatedSource()]
+        runs = []
+        for source in sources:
+            monkeypatch.setattr(_chat, "_run_numbers", itertools.count(77_000))
+            runs.append(gem.Chat(source=source).send("x"))
+        assert [run.id for run in runs] == ["r77000"] * 2
+        assert set(runs) <= set(gem.runs())
+        runs[1].stop()
+        await runs[1].wait()
+        assert runs[0] in gem.runs()
+        assert runs[1] not in gem.runs()
+        runs[0].stop()
+        await runs[0].wait()
+        headers = [run._record.journal.header.run for run in runs]
+        assert len(set(headers)) == 2  # their own names, in files, are no numbers
 
     asyncio.run(main())
