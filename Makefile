@@ -22,7 +22,7 @@ demo: $(VENV)/.ready $(BUNDLE)
 test: lint types lowest chromium
 	npm test --silent
 	$(BIN)/python -m pytest -q -m "not browser" -n 2 --dist worksteal
-	$(BIN)/python -m pytest -q -m browser
+	$(BIN)/python -m pytest -q -m browser -n 2 --dist loadfile
 
 # The budgets, measured: one table. BENCH=quick for a first look.
 bench: $(VENV)/.ready $(BUNDLE) chromium

@@ -26,7 +26,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"model": ""}, "model is the name of a model"),
     ({"model": None}, "model is the name of a model"),
     ({"system": 7}, "system is a text or None; config="),
-    ({"approve": "always"}, 'approve is "auto", "ask", "never" or a plain function'),
+    ({"approve": "always"}, 'approve is "auto", "ask", "never", a plain function'),
     ({"approval_timeout_s": 0}, "approval_timeout_s is a number of seconds above 0"),
     ({"approval_timeout_s": True}, "approval_timeout_s is a number of seconds above 0"),
     ({"tool_timeout_s": float("nan")}, "tool_timeout_s is a number of seconds above 0"),

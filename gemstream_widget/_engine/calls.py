@@ -25,7 +25,7 @@ from .._stream.entries import Ask, Decide, Print, Refuse, Result, Rules
 from .._stream.entries import Tool as ToolEntry
 from .._stream.parts import CallPart, DecidedBy, Scope
 from .._stream.record import Record
-from .._tools.policy import Choice, RuleBook, Verdict, fingerprint, judge
+from .._tools.policy import Choice, RuleBook, Verdict, decide, fingerprint
 from .._tools.results import error_response
 from .._tools.tool import Tool
 from ..errors import DecisionRefused, ToolError, ToolTimedOut
@@ -157,14 +157,17 @@ class Calls:
         if call.decision is not None:  # of a restored run: decided before it was asked about again
             return
         ruled = self._rules.verdict(call.name, self._record.id)
-        seen = replace(call, live_args=deepcopy(self._args[call.id]))  # a policy may keep it, and change it
-        verdict, reason = (ruled, None) if ruled else judge(tool.approve or self._options.approve, seen)
+        schema = deepcopy(tool.parameters)
+        seen = replace(
+            call, live_args=deepcopy(self._args[call.id]), schema=schema
+        )  # a policy may keep it, and change it
+        verdict, by, reason = decide(seen, own=tool.approve, chat=self._options.approve, ruled=ruled)
         if call.state == "awaiting_approval":  # somebody was asked before the chat was saved: no policy takes that back
-            ruled, verdict, reason = None, "ask", call.error
+            verdict, reason = "ask", call.error
         doc = tool.doc.partition("\n")[0]
         self._record.add(ToolEntry(self._record.now(), call.id, doc, deepcopy(tool.parameters)))
         if verdict != "ask":
-            self._record_decision(part, verdict, "rule" if ruled else "policy", reason)
+            self._record_decision(part, verdict, by, reason)
             return
         self._decided[call.id] = decided = asyncio.get_running_loop().create_future()
         now, shown = self._record.now(), fingerprint(call.name, self._args[call.id])

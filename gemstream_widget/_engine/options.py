@@ -20,7 +20,7 @@ from .._plain import Wire, is_seconds, nearest, shorten
 from .._process import Resident
 from .._redact import redact, remember_key
 from .._request.prompt import contents_of
-from .._tools.policy import Policy, is_policy
+from .._tools.policy import Policy, flaw_in, is_policy
 from .._tools.tool import ToolSet
 from ..errors import InvalidOption, InvalidPrompt
 from .gemini import check_config
@@ -159,9 +159,9 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "approve": Option(
         "auto",
-        '"auto", "ask", "never" or a plain function of the call',
+        '"auto", "ask", "never", a plain function of the call, or a list of lines such as ("delete_*", "never")',
         is_policy,
-        'The policy of tools that have none of their own. "auto" runs whatever the model asks for.',
+        'The policy of tools that have none of their own. "auto" runs whatever the model asks for (docs/tools.md).',
     ),
     "approval_timeout_s": Option(
         None,
@@ -297,10 +297,14 @@ def _checked(caller: str, given: dict[str, Any]) -> dict[str, Any]:
         raise InvalidOption(f"api_key holds {flaw}, which no key does: copy it again, and nothing around it.")
     remember_key(key)
     tools, config = given["tools"], given["config"]
+    tools = tools if isinstance(tools, ToolSet) else ToolSet(tools)
+    if (flaw := flaw_in(given["approve"], tools.names)) is not None:
+        raise InvalidOption(f"approve: {flaw}")
     return given | {
         "api_key": key,
         "system": given["system"] or None,
-        "tools": tools if isinstance(tools, ToolSet) else ToolSet(tools),
+        "tools": tools,
+        "approve": tuple(given["approve"]) if isinstance(given["approve"], list) else given["approve"],
         "config": config.model_copy(deep=True) if hasattr(config, "model_copy") else deepcopy(config),
         "history": _contents(given["history"]),
         "record": None if given["record"] is None else Path(given["record"]).expanduser().absolute(),

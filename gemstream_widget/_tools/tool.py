@@ -23,7 +23,7 @@ from .._request.wire import FUNCTION_NAME, dumped
 from ..errors import ToolError, ToolTimedOut
 from .docstring import described
 from .hints import body_of
-from .policy import Policy, is_policy
+from .policy import Policy, flaw_in, is_policy
 from .printed import captured
 from .results import is_small, readable
 from .signature import Signature
@@ -51,7 +51,9 @@ class Tool:
         if not callable(function):
             raise ToolError(f"A tool is a function, not {type(function).__name__}: {function!r}.")
         if approve is not None and not is_policy(approve):
-            raise ToolError(f'approve is "auto", "ask", "never" or a plain function of the call, not {approve!r}.')
+            raise ToolError(f'approve is "auto", "ask", "never", a plain function or a list of lines, not {approve!r}.')
+        if (flaw := flaw_in(approve)) is not None:
+            raise ToolError(f"approve: {flaw}")
         if timeout_s is not None and not is_seconds(timeout_s):
             raise ToolError(f"timeout_s is a number of seconds above 0, or None, not {timeout_s!r}.")
         self.function = function
@@ -256,6 +258,11 @@ class ToolSet:
                 raise ToolError(f"Two tools are named {name!r}: give each its own name.")
         self.wire: list[Wire] = ([{"functionDeclarations": functions}] if functions else []) + others
         self._declared = set(names)
+
+    @property
+    def names(self) -> set[str]:
+        """Of all that are declared."""
+        return {str(name) for name in self._declared}
 
     def hands_over(self, name: str) -> bool:
         """Whether a call of this name is the caller's to answer: declared without a function, or declared elsewhere
