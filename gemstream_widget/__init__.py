@@ -38,7 +38,7 @@ _ERRORS = (
     "ApiError ConnectionFailed DecisionRefused EmptyResponse EnvironmentFault GemstreamError HistoryError "
     "IllegalTransition InvalidChunk InvalidCredentials InvalidOption InvalidPrompt LoopBusy MalformedCall MissingKey "
     "NoRunningLoop NothingToRepeat PromptBlocked RecordingError ResponseBlocked RunCancelled RunFailed RunInProgress "
-    "SourceError StreamStalled StreamTruncated TokenLimitReached ToolError ToolTimedOut"
+    "SourceError StopDelayed StreamStalled StreamTruncated TokenLimitReached ToolError ToolTimedOut"
 ).split()
 
 _MODULES = ("errors", "events", "server")

@@ -442,7 +442,11 @@ class Chat(Resident):
         )
         run = self._new_run(Journal(header), parent, token)
         self._branches.add(run, parent)
-        self._start(run, loop)
+        try:
+            self._start(run, loop)
+        except BaseException:  # a Ctrl+C: nobody else has the run to stop it
+            run.stop(by="interrupt")
+            raise
         return run
 
     def _start(self, run: Run, loop: AbstractEventLoop) -> None:

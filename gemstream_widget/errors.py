@@ -29,6 +29,8 @@
     ├── RecordingError            a recording cannot be read
     └── IllegalTransition         our own state machine was misused: a bug here
 
+    StopDelayed (a UserWarning)   a Stop that waits, since the run's event loop does not run
+
 Every message says what happened, with which value, and what to do next.
 """
 
@@ -69,6 +71,7 @@ __all__ = [
     "RunFailed",
     "RunInProgress",
     "SourceError",
+    "StopDelayed",
     "StreamStalled",
     "StreamTruncated",
     "ToolError",
@@ -279,11 +282,12 @@ class RunInProgress(GemstreamError):
 
 
 class NoRunningLoop(GemstreamError, RuntimeError):
-    """There is no event loop to run the stream on."""
+    """There is no asyncio event loop to run the stream on, or to await a run on."""
 
-    def __init__(self) -> None:
+    def __init__(self, message: str | None = None) -> None:
         super().__init__(
-            "No event loop is running here. In a notebook or an async function send() works as it is and can be "
+            message
+            or "No event loop is running here. In a notebook or an async function send() works as it is and can be "
             'awaited; in a plain script use Chat(runner="thread") and run.result().'
         )
 
@@ -291,11 +295,24 @@ class NoRunningLoop(GemstreamError, RuntimeError):
 class LoopBusy(GemstreamError, TimeoutError):
     """The event loop of a run did not get to what was asked of it, which is therefore never done."""
 
-    def __init__(self, waited_s: float) -> None:
+    def __init__(self, waited_s: float, *, is_running: bool = True) -> None:
         self.waited_s = waited_s
+        why = "something blocks it. Ask again when it is free" if is_running else "nobody runs it. Ask while it runs"
         super().__init__(
             f"The run's event loop did not answer within {waited_s:g} s, so nothing was changed and nothing will be: "
-            'something blocks it. Ask again when it is free, or use runner="thread".'
+            f'{why}, or use runner="thread".'
+        )
+
+
+class StopDelayed(Portable, UserWarning):
+    """A Stop was asked for, and waits: the run's event loop does not run at the moment, as that of an IPython terminal
+    between cells. Until it does, the connection stays open and the run's status what it was.
+    """
+
+    def __init__(self, run_id: str, status: str) -> None:
+        super().__init__(
+            f"Run {run_id} stays {status} for now: its event loop does not run, and stops it when it runs again. "
+            'Await something on it, such as run.wait(), or use runner="thread", whose loop always runs.'
         )
 
 

@@ -27,6 +27,7 @@ from . import (
     processes,
     secrets,
     stop,
+    waiting,
     watch,
 )
 from .report import Found
@@ -52,6 +53,7 @@ GROUPS: dict[str, Group] = {
     "hosts": hosts.measure,
     "doctor": doctor.measure,
     "magics": magics.measure,
+    "waiting": waiting.measure,
     "page": healing.measure,
     "hostile": hostile.measure,
     "forms": forms.measure,

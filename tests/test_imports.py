@@ -16,8 +16,8 @@ import gemstream_widget as gem
 PACKAGE = Path(gem.__file__).parent
 
 ROOMS = (
-    "_plain _process _redact _api_words errors", "_stream", "_request", "_tools", "_engine", "_archive", "_run",
-    "_branches _offers", "_chat_file", "_chat", "_notebook",
+    "_plain _process _redact _shell _interrupts _api_words errors", "_stream", "_request", "_tools", "_engine",
+    "_archive", "_run", "_branches _offers", "_chat_file", "_chat", "_notebook",
 )  # fmt: skip
 """From the ground up: a room may import the ones below it. CONTRIBUTING.md draws the house from this list."""
 BESIDE = {"server": {"_plain", "_process", "_request", "_engine", "errors"}, "events": {"_stream"}}

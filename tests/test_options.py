@@ -39,7 +39,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"history": ["hi", "hello"]}, "history is a list of Contents"),
     ({"source": ListSource}, "source is an object with a `stream` method"),
     ({"retries": -1}, "retries is a whole number from 0 on"),
-    ({"runner": "process"}, 'runner is "loop" or "thread"'),
+    ({"runner": "process"}, 'runner is "loop", "thread" or None'),
     ({"source": 3}, "source is an object with a `stream` method"),
     ({"client": "key"}, "client is a google.genai.Client"),
     ({"history": "hello"}, "history is a list of Contents"),

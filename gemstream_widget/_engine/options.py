@@ -60,7 +60,7 @@ class ChatOptions(TypedDict, total=False):
     retries: int | None
     idle_timeout_s: float | None
     grace_s: float
-    runner: Runner
+    runner: Runner | None
     record: str | PathLike[str] | None
     clock: Callable[[], float]
 
@@ -214,11 +214,12 @@ OPTIONS: Mapping[str, Option] = {
         "Seconds that a stopped stream or tool may take to end before the run ends without it.",
     ),
     "runner": Option(
-        "loop",
-        '"loop" or "thread"',
-        lambda value: value in ("loop", "thread"),
+        None,
+        '"loop", "thread" or None',
+        lambda value: value in ("loop", "thread", None),
         'Where runs live: "loop" is the running event loop; "thread" is one of our own, which goes on while a cell '
-        "blocks the kernel. Policies and async tools run there, other tools on threads of their own.",
+        'blocks the kernel. Policies and async tools run there, other tools on threads of their own. None: "loop", and '
+        '"thread" in an IPython terminal, whose loop stands still between cells.',
     ),
     "record": Option(
         None,
@@ -254,7 +255,7 @@ class Options(Resident):
     retries: int | None
     idle_timeout_s: float | None
     grace_s: float
-    runner: Runner
+    runner: Runner | None
     record: Path | None
     clock: Callable[[], float] = field(repr=False)
 

@@ -68,12 +68,7 @@ class Magic:
     # -- there, and gone again --------------------------------------------------------------------------------------
 
     def load(self) -> None:
-        """Add the magics and their completion to the shell. Raises UsageError where there is no kernel."""
-        if not hasattr(self.shell, "kernel"):
-            raise UsageError(
-                "%%gem needs a Jupyter kernel, and this is none. In a terminal or a script, ask in Python: "
-                'run = await gemstream_widget.ask("...")'
-            )
+        """Add the magics and their completion to the shell."""
         magics = self.shell.magics_manager.magics
         self._before = {kind: magics[kind].get("gem", _ABSENT) for kind in ("line", "cell")}
         self._last_before = self.shell.user_ns.get(_LAST, _ABSENT)

@@ -1,4 +1,4 @@
-"""Readers of a run: `EventReader` for `async for event in run`, `PatchReader` for a card.
+"""Readers of a run: `EventReader` for `async for event in run`, `EventFeed` for a terminal, `PatchReader` for a card.
 
 Neither has a transport. Operations are joined while they wait: text for one string becomes one append, and of several
 values for one place only the last is sent. So the size of a batch follows the text, not the number of chunks.
@@ -23,7 +23,7 @@ from .fold import Fold
 from .journal import Cursor, Journal
 from .patch import Op, Path
 
-__all__ = ["EventReader", "PatchReader"]
+__all__ = ["EventFeed", "EventReader", "PatchReader"]
 
 
 _CONTAINERS = (dict, list)
@@ -90,6 +90,32 @@ class EventReader(Resident):
             self._busy_since = self._loop.time()
         finally:
             self._is_waiting = False
+
+
+class EventFeed:
+    """The events of a run, from its start, for one who is told at once, on the thread on which they happen.
+
+    `changed` is called when there may be more: on the run's loop, and for a Stop on any thread. The record holds it
+    weakly.
+    """
+
+    def __init__(self, journal: Journal, fold: Fold) -> None:
+        """`fold` has taken nothing yet; its state is that of the events taken."""
+        self.changed: Callable[[], None] = lambda: None
+        self.fold = fold
+        self._cursor = Cursor(journal)
+        self._events = fold.opening()
+
+    def wake(self) -> None:
+        """There may be more in the journal. From any thread."""
+        self.changed()
+
+    def take(self) -> list[Event]:
+        """The events of the next entry; none where there is no more. By one thread at a time."""
+        while not self._events and (item := self._cursor.take()) is not None:
+            self._events = self.fold.take(item if isinstance(item, Chunk) else _own(item))
+        events, self._events = self._events, []
+        return events
 
 
 def _own(entry: Entry) -> Entry:

@@ -23,7 +23,7 @@ from .fold import Fold
 from .journal import Cursor, Journal
 from .machine import RUN_TABLE, is_terminal
 from .parts import CallPart
-from .readers import EventReader, PatchReader
+from .readers import EventFeed, EventReader, PatchReader
 from .reducer import apply
 from .state import State
 
@@ -54,7 +54,7 @@ class Record:
         self._clock = clock
         self._t0 = clock()
         self._feeds: tuple[PatchReader, ...] = ()  # replaced, never changed, as the readers: nobody locks to read them
-        self._readers: tuple[ref[EventReader], ...] = ()
+        self._readers: tuple[ref[EventReader | EventFeed], ...] = ()
         self._keeper: Callable[[], None] | None = None
 
     @property
@@ -192,9 +192,18 @@ class Record:
     def events(self) -> EventReader:
         """All events from the run's start, for a reader on the loop that is running."""
         reader = EventReader(self.journal, Fold(self.journal.header, self.id))
+        self._admit(reader)
+        return reader
+
+    def event_feed(self) -> EventFeed:
+        """All events from the run's start, for one who is told at once. From any thread."""
+        feed = EventFeed(self.journal, Fold(self.journal.header, self.id))
+        self._admit(feed)
+        return feed
+
+    def _admit(self, reader: EventReader | EventFeed) -> None:
         with self.lock:
             self._readers = (*(held for held in self._readers if held() is not None), ref(reader))
-        return reader
 
     def feed(self) -> PatchReader:
         """A new feed of patches for a card. From any thread."""

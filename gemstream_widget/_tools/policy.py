@@ -18,6 +18,7 @@ from fnmatch import fnmatchcase
 from inspect import iscoroutinefunction
 from typing import Any, Literal, TypeAlias, TypeGuard, get_args
 
+from .._interrupts import struck
 from .._plain import Wire, nearest, shorten
 from .._redact import words_of
 from .._stream.parts import DecidedBy, Scope, ToolCall
@@ -71,6 +72,8 @@ def judge(policy: Policy, call: ToolCall) -> tuple[Verdict, str | None]:
             return "ask", f"The policy said {shorten(repr(verdict))}, which is none of auto, ask and never."
         return verdict, None if reason is None else str(reason)
     except BaseException as error:  # also SystemExit: a policy must not end the kernel
+        if struck(error):
+            raise
         return "ask", f"The policy failed: {words_of(error)}"
 
 

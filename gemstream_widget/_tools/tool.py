@@ -19,6 +19,7 @@ from inspect import BoundArguments
 from typing import Any, TypeVar, overload
 
 from .._plain import Wire, is_seconds
+from .._redact import words_of
 from .._request.wire import FUNCTION_NAME, dumped
 from ..errors import ToolError, ToolTimedOut
 from .docstring import described
@@ -202,7 +203,8 @@ async def _on_a_thread(
                 return
             told = result.set_result, context.run(call)
         except BaseException as error:
-            told = result.set_exception, RuntimeError(str(error)) if isinstance(error, StopIteration) else error
+            own = isinstance(error, StopIteration | KeyboardInterrupt)  # which would mean something else over there
+            told = result.set_exception, RuntimeError(words_of(error)) if own else error
         with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
             loop.call_soon_threadsafe(tell, *told)
 
