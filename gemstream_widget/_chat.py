@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from collections.abc import Awaitable, Callable, Collection
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from threading import get_ident
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Unpack, get_args
 from uuid import uuid4
 
 from ._archive.journal_file import write_lines
 from ._branches import Branches, Node
-from ._chat_file import ChatFile, ChatLines, StoredChat
+from ._chat_file import ChatFile, ChatLines, StoredChat, copy_of
 from ._engine.loops import loop_for
 from ._engine.options import OPTIONS, ChatOptions, Options, takes_options
 from ._engine.source import Request, WatchedSource
@@ -23,6 +23,7 @@ from ._engine.sources import asks_alike, is_demo, source_of
 from ._engine.turn import Turn
 from ._offers import offers_after
 from ._plain import Json, Wire
+from ._process import Resident, rlock
 from ._request.next import refused_before, repaired_before
 from ._request.pairing import OpenCall, answers_first, open_calls
 from ._request.prompt import Prompt, contents_of, prompt_of
@@ -58,14 +59,20 @@ GO_ON = "Go on exactly where your last answer was cut off. Do not repeat anythin
 _run_numbers = itertools.count(1)  # counted, not random: a replay of the same session has the same ids
 
 
-class Chat:
+class Chat(Resident):
     """A conversation. `send` starts a run and returns at once, `queue` lets it wait behind the one that goes on; the
     history follows from the runs.
 
     The options are read at each send, and checked when they are given: InvalidOption says what does not fit. Use a chat
     from one thread; its runs may be stopped from any, its card's buttons may begin a run on theirs, and `queue` may be
-    called from any thread that has a loop for it.
+    called from any thread that has a loop for it. `copy.copy(chat)` is another chat that says the same, and goes on by
+    itself.
     """
+
+    _instead = (
+        "A Chat holds its client and its runs, and is not pickled: write it with chat.save(path), and read it in the "
+        "other process with gem.load_chat(path)."
+    )
 
     @takes_options()
     def __init__(self, **options: Unpack[ChatOptions]) -> None:
@@ -76,8 +83,8 @@ class Chat:
         self._branches = Branches(self.options.history)
         self._file: ChatFile | None = None
         self._record_anew()
-        self._is_advancing = False
-        self._lock = threading.RLock()  # the card's buttons begin runs on the runs' own loop
+        self._advancer = 0  # the thread that goes through the runs
+        self._lock = rlock()  # the card's buttons begin runs on the runs' own loop
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in OPTIONS:  # set like this it would be no option at all, and nobody would know
@@ -99,7 +106,7 @@ class Chat:
         if self._file is not None:
             self._file.close()
         folder = self.options.record
-        self._file = None if folder is None else ChatFile(folder, ChatLines(self._branches, self._kept))
+        self._file = None if folder is None else ChatFile(folder, lambda: ChatLines(self._branches, self._kept))
         self._note()
 
     def _note(self) -> None:
@@ -187,6 +194,18 @@ class Chat:
         keys are not in it (docs/journal.md). Raises OSError, and then what was there before still is.
         """
         write_lines(path, ChatLines(self._branches, self._kept).new())  # without the lock: a disk may be slow
+
+    def __copy__(self) -> Chat:
+        """Another chat with the same options that has said the same, in all branches. They share nothing that either
+        could change; rules that decisions made stay behind, and where `record` asks for a file, the copy has its own.
+        Raises RunInProgress.
+        """
+        with self._lock:
+            self._none_going()
+            stored = copy_of(self._branches, self._kept())
+        chat = type(self)(**self.options.given | {"history": stored.history})
+        chat._restore(stored)
+        return chat
 
     def _kept(self) -> Json:
         """The settings that a file keeps."""
@@ -386,9 +405,9 @@ class Chat:
     def _advance(self, _: object = None) -> None:
         """Give the first run that has not ended its turn. From any thread, as often as you like: after every end."""
         with self._lock:
-            if self._is_advancing:  # further up on this thread, where it goes on
+            if self._advancer == get_ident():  # further up on this thread, where it goes on
                 return
-            self._is_advancing = True
+            self._advancer = get_ident()
             try:
                 for run in self.runs:
                     if not run.done:
@@ -396,7 +415,7 @@ class Chat:
                     if not run.done:
                         return
             finally:
-                self._is_advancing = False
+                self._advancer = 0
 
     def _begin(
         self,

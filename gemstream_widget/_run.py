@@ -25,6 +25,7 @@ from ._engine.source import Request, Source
 from ._engine.turn import Turn
 from ._interrupts import Interruptible
 from ._plain import Json, Wire, shorten
+from ._process import Resident, in_forked_child
 from ._request import turns
 from ._stream.chunks import ChunkLog
 from ._stream.journal import Cursor
@@ -60,14 +61,28 @@ https://github.com/ipython/ipykernel/issues/881
 """
 
 
-_live: dict[str, Run] = {}  # also because a task nobody holds may be collected in the middle of its work
+_live: dict[Run, None] = {}  # also because a task nobody holds may be collected in the middle of its work
 
 
 def runs() -> list[Run]:
     """The runs of this process that have not ended, whoever began them, in the order they were begun in. From any
     thread.
     """
-    return list(_live.values())
+    return list(_live)
+
+
+def _leave_runs_behind() -> None:
+    """A forked child has the runs of its parent, and none of the loops they go on: whoever waits for one there finds
+    that it has ended with what had come by then.
+    """
+    if _live:
+        (closed := asyncio.new_event_loop()).close()
+        for run in _live:
+            run._driver.leave_behind(closed)
+        _live.clear()
+
+
+in_forked_child(_leave_runs_behind)
 
 
 def stop_all() -> list[Run]:
@@ -75,12 +90,17 @@ def stop_all() -> list[Run]:
     return [run for run in reversed(runs()) if run.stop()]  # the last first: what is queued must not begin meanwhile
 
 
-class Run:
+class Run(Resident):
     """One prompt on its way, and everything that came back. Made by `Chat.send`, `Chat.queue`, `ask` and `watch`.
 
     Await it for the finished run (raises RunFailed or RunCancelled), iterate it for its events, `stop` it anywhere.
     Everything here may be read from any thread; only the run's own loop changes it.
     """
+
+    _instead = (
+        "A Run lives on the event loop of its process, and is neither pickled nor copied: keep it with run.save(path), "
+        "or its chat with chat.save(path), and read the file with gem.load_chat(path)."
+    )
 
     def __init__(
         self,
@@ -117,8 +137,8 @@ class Run:
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin on `loop`; called once, from any thread. What the run prints goes to the cell that called this."""
-        _live[self.id] = self
-        self._record.ended.add_done_callback(lambda _: _live.pop(self.id, None))
+        _live[self] = None
+        self._record.ended.add_done_callback(lambda _: _live.pop(self, None))
         self._driver.start(loop)
 
     def _give_turn(self) -> None:
@@ -420,6 +440,7 @@ class Run:
         in it, neither stops the run nor leaks.
         """
         self._require_loop()
+        self._driver.notice_closed_loop()
         return self._record.events()
 
     # -- stopping ---------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -15,9 +16,10 @@ def shell() -> Any:
 
 
 def kernel_shell() -> Any:
-    """The running shell of a kernel, or None."""
+    """The running shell of a kernel, or None, also in a process forked from a kernel's, which has no pages."""
     running = shell()
-    return running if hasattr(running, "kernel") else None
+    session = getattr(getattr(running, "kernel", None), "session", None)
+    return None if session is None or getattr(session, "pid", os.getpid()) != os.getpid() else running
 
 
 def terminal_shell() -> Any:

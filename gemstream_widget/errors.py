@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._api_words import meaning_of
 from ._plain import clean, clean_text
+from ._process import Portable, rebuilt
 from ._redact import redact, redact_all
 
 if TYPE_CHECKING:
@@ -78,21 +79,12 @@ __all__ = [
 ]
 
 
-class GemstreamError(Exception):
-    """Base of all errors of this package. They can be pickled, so that a worker process can raise them; the run that
-    an error carries stays behind.
+class GemstreamError(Portable):
+    """Base of all errors of this package. They can be pickled, so that a worker process can raise them, and copied; the
+    run that an error carries stays in its process: on the other side `.run` is None.
     """
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        held = {name: None if name == "run" else value for name, value in self.__dict__.items()}
-        return _rebuilt, (type(self), self.args, held)
-
-
-def _rebuilt(kind: type[GemstreamError], args: tuple[Any, ...], held: dict[str, Any]) -> GemstreamError:
-    error = kind.__new__(kind)
-    error.args = args
-    error.__dict__.update(held)
-    return error
+    _stays = ("run",)
 
 
 class RunFailed(GemstreamError):
@@ -262,8 +254,11 @@ class RunCancelled(GemstreamError):
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        stopped = f"stopped; what came before is in .run (text: {len(run.text)} characters)"
-        words = "taken back before its turn; nothing was sent" if run.stopped_by == "taken_back" else stopped
+        is_left = run.receipt is not None and run.receipt.by == "fork"
+        how = "left to the process that this one was forked from, where it goes on" if is_left else "stopped"
+        words = f"{how}; what came before is in .run (text: {len(run.text)} characters)"
+        if run.stopped_by == "taken_back":
+            words = "taken back before its turn; nothing was sent"
         super().__init__(f"Run {run.id} was {words}.")
 
 
@@ -309,7 +304,7 @@ class LoopBusy(GemstreamError, TimeoutError):
         )
 
 
-class StopDelayed(UserWarning):
+class StopDelayed(Portable, UserWarning):
     """A Stop was asked for, and waits: the run's event loop does not run at the moment, as that of an IPython terminal
     between cells. Until it does, the connection stays open and the run's status what it was.
     """
@@ -369,10 +364,9 @@ def error_from_json(told: dict[str, Any]) -> RunFailed:
     held = {name: value for name, value in told.items() if name in texts or not hasattr(kind, name)}
     held = {name: value for name, value in held.items() if name not in ("type", "notes", "__notes__")}
     texts = {name: str(held.get(name, value)) for name, value in texts.items()}
-    error = _rebuilt(kind, (texts["message"],), {**held, **texts, "run": None})
+    error = rebuilt(kind, (texts["message"],), {**held, **texts, "run": None})
     for note in told.get("notes") or ():
         error.add_note(str(note))
-    assert isinstance(error, RunFailed)
     return error
 
 

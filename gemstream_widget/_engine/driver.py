@@ -92,6 +92,7 @@ class Driver:
         self._calls: Calls | None = None
         self._is_ending = False
         self._config: Json | None = None  # of the last request
+        self._lost_by: StoppedBy = "interrupt"
         self._grace_timer: asyncio.TimerHandle | None = None  # until the run goes on without a child that does not end
 
     # -- driving ----------------------------------------------------------------------------------------------------
@@ -352,8 +353,15 @@ class Driver:
     def notice_closed_loop(self) -> None:
         """A loop that was closed under the run took its connection along: nobody else will end it."""
         if self.loop is not None and self.loop.is_closed() and not self._record.done:
-            self.stopping.ask("interrupt")
+            self.stopping.ask(self._lost_by)
             self._end_cancelled()
+
+    def leave_behind(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In a forked child, where `loop`, a closed one, stands for the run's: that, and the connection, stayed with
+        the parent.
+        """
+        self.loop, self._lost_by, self._is_ending = loop, "fork", False
+        self._record.leave_behind()
 
     def _on_stop(self) -> None:
         """On the run's loop: cut the stream or the tools that are going; without either the driver sees the Stop."""

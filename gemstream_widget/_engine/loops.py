@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Literal, TypeAlias, TypeVar
 
 from .._interrupts import pass_on, struck
+from .._process import in_forked_child, lock
 from .._shell import terminal_shell
 from ..errors import LoopBusy, NoRunningLoop
 
@@ -22,7 +22,7 @@ _PATIENCE_S = 10.0
 _STILL_S = 0.5
 """How long a loop may stand still between two that run it, before it counts as one that nobody runs."""
 
-_lock = threading.Lock()
+_lock = lock()
 _thread: tuple[threading.Thread, asyncio.AbstractEventLoop] | None = None
 
 
@@ -99,9 +99,8 @@ def _loop_in_thread() -> asyncio.AbstractEventLoop:
 
 def _forget_thread() -> None:
     """A forked child has the loop of its parent, but not the thread that ran it."""
-    global _lock, _thread
-    _lock, _thread = threading.Lock(), None
+    global _thread  # noqa: PLW0603
+    _thread = None
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
-    os.register_at_fork(after_in_child=_forget_thread)
+in_forked_child(_forget_thread)

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, fields, replace
 from operator import index
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar
 
 from .._plain import Wire, is_seconds, nearest, shorten
+from .._process import Resident
 from .._redact import redact, remember_key
 from .._request.prompt import contents_of
 from .._tools.policy import Policy, flaw_in, is_policy
@@ -232,8 +233,10 @@ OPTIONS: Mapping[str, Option] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(Resident):
     """The options of one chat, checked. Made by `of` and `changed`; docs/options.md tells of each."""
+
+    _instead = "The options of a chat hold its client and key, and are neither pickled nor copied: save the chat."
 
     model: str
     system: str | None
@@ -260,9 +263,6 @@ class Options:
     def most_retries(self) -> int:
         """How often a request may be sent again."""
         return (2 if self.source is None else 0) if self.retries is None else self.retries
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("The options of a chat hold its client and key, and are not pickled: save the chat instead.")
 
     @classmethod
     def of(cls, caller: str, given: Mapping[str, Any]) -> Options:

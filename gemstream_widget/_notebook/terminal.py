@@ -11,13 +11,13 @@ import json
 import os
 import re
 import sys
-import threading
 from collections.abc import Callable
 from contextvars import copy_context
 from functools import cache
 from typing import Any
 
 from .._plain import counted, shorten
+from .._process import lock, rlock
 from .._run import Run, runs
 from .._shell import kernel_shell, terminal_shell
 from .._stream.events import (
@@ -83,7 +83,7 @@ class _Desk:
     """What was printed last, and by whom: several runs may print at once, on several threads."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock = rlock()
         self.writer: Transcript | None = None
         self.is_in_line = False
 
@@ -98,7 +98,7 @@ class Transcript:
         self.run = run
         self._feed = run._event_feed()
         self._context = copy_context()  # what a tool prints would else be printed by the tool, again
-        self._printing = threading.Lock()
+        self._printing = lock()
         self._has_news = False
         self._kind = ""  # of what was printed last: "thought", "text" or "line"
         is_styled = kernel_shell() is not None or sys.stdout.isatty()

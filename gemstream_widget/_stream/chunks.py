@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import marshal
 import re
-import threading
 import zlib
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, overload
+
+from .._process import lock
 
 __all__ = ["Chunk", "ChunkLog", "Frame"]
 
@@ -87,7 +88,7 @@ class ChunkLog(Sequence[Chunk]):
         self._at_s = array("d")
         self._steps: list[int] = []  # the number of the first chunk of each
         self._unpacked: tuple[int, list[Any]] = (-1, [])
-        self._lock = threading.Lock()
+        self._lock = lock()
 
     def begin_step(self) -> None:
         """What is appended from now on belongs to the next step; before the first, to that one."""

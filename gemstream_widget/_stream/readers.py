@@ -15,6 +15,7 @@ from threading import RLock
 from typing import Any
 
 from .._plain import Json, with_digits
+from .._process import Resident
 from .chunks import Chunk
 from .entries import Entry
 from .events import Event, RunEnded
@@ -31,13 +32,17 @@ _SLICE_S = 0.008
 """How long a reader may go through a journal before others on its loop get their turn."""
 
 
-class EventReader:
+class EventReader(Resident):
     """The events of a run, from its start to its end, for one reader on one event loop.
 
     It folds the journal for itself, at the pace it is read at: nothing waits in it, however late it comes or slow it
     is. The record holds its readers weakly: leaving the loop, or being cancelled in it, neither stops the run nor
     leaks.
     """
+
+    _instead = (
+        "A reader of events reads on one event loop: collect the events in a list, which can be pickled and copied."
+    )
 
     def __init__(self, journal: Journal, fold: Fold) -> None:
         """On the running loop. `fold` has taken nothing yet."""
@@ -119,12 +124,14 @@ def _own(entry: Entry) -> Entry:
     return deepcopy(entry, {id(error): error} if isinstance(error, BaseException) else None)
 
 
-class PatchReader:
+class PatchReader(Resident):
     """The batches of one run for one card. All methods may be called from any thread.
 
     `snapshot_of` gives the run's state and clock; `lock` is the record's, so that a snapshot and the batches that
     follow it never overlap or leave a gap.
     """
+
+    _instead = "A reader of patches tells one card: the run's state is run.snapshot(), which can be pickled and copied."
 
     def __init__(self, run: str, lock: RLock, snapshot_of: Callable[[], tuple[Json, float]]) -> None:
         self.run = run

@@ -6,7 +6,6 @@ An entry is kept before it is told, and what it means is in the state before any
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -15,6 +14,7 @@ from typing import Any
 from weakref import ref
 
 from .._plain import Json
+from .._process import rlock
 from ..errors import RunFailed
 from .chunks import Chunk, ChunkLog, Frame
 from .entries import End, Entry
@@ -48,7 +48,7 @@ class Record:
         self.journal = journal
         self.ended: Future[None] = Future()
         """Done once the terminal event is told."""
-        self.lock = threading.RLock()
+        self.lock = rlock()
         self._fold = Fold(journal.header, id)
         self.state = self._fold.state
         self._clock = clock
@@ -216,6 +216,14 @@ class Record:
         """Stop telling a feed. From any thread."""
         with self.lock:
             self._feeds = tuple(f for f in self._feeds if f is not feed)
+
+    def leave_behind(self) -> None:
+        """In a forked child: whoever was told or waited until now is with the parent, and so may be a thread that was
+        just about to tell of the end.
+        """
+        self._feeds, self._readers, self.ended = (), (), Future()
+        if self.done:
+            self.ended.set_result(None)
 
 
 def _is_urgent(events: list[Event]) -> bool:

@@ -184,7 +184,7 @@ class Step:
         }
 
 
-StoppedBy: TypeAlias = Literal["button", "code", "interrupt", "closed", "rerun"]
+StoppedBy: TypeAlias = Literal["button", "code", "interrupt", "closed", "rerun", "fork"]
 
 
 @dataclass(slots=True, frozen=True)

@@ -11,18 +11,19 @@ the switch out, and what that tool prints then goes to the cell: nothing is lost
 from __future__ import annotations
 
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from .._process import in_forked_child, lock
+
 __all__ = ["captured"]
 
 
 _sink: ContextVar[Callable[[str], None] | None] = ContextVar("gemstream_tool_output", default=None)
-_lock = threading.Lock()
+_lock = lock()
 _users = 0
 _held = deque["_Switch"](maxlen=64)
 """The last that were put in: `print` of CPython 3.11 holds no reference of its own to the stream it writes to, and goes
@@ -55,6 +56,14 @@ def _taken_out(switch: _Switch) -> Any:
         if _users == 0 and sys.stdout is switch:
             sys.stdout = switch.usual
     return switch.usual
+
+
+def _leave_card() -> None:
+    """In a process that a tool forked: its card is the parent's."""
+    _sink.set(None)
+
+
+in_forked_child(_leave_card)
 
 
 @contextmanager

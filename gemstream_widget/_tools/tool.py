@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -128,6 +129,22 @@ class Tool:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
+
+    def __reduce__(self) -> str:
+        """As a function is: by its name, where a module holds it by that."""
+        module, name = sys.modules.get(self.function.__module__), getattr(self.function, "__qualname__", "")
+        if getattr(module, name, None) is not self:
+            raise TypeError(
+                f"The tool {self.name} is no name of a module, by which it could be found again: give the other "
+                "process the function, and make the tool there with gem.tool(function)."
+            )
+        return name
+
+    def __copy__(self) -> Tool:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Tool:
+        return self
 
     def __repr__(self) -> str:
         return f"<Tool {self.name}>"
