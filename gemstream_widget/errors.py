@@ -14,6 +14,7 @@
     │   ├── PromptBlocked         Gemini refused the prompt
     │   ├── ResponseBlocked       Gemini cut its answer for safety or rights
     │   ├── MalformedCall         the model wrote a function call that cannot be read
+    │   ├── TokenLimitReached     the chat may use no more tokens (`max_tokens_total`)
     │   └── SourceError           the source of the chunks raised something else
     ├── RunCancelled              a run was stopped; raised by `await run`, carries `.run`
     ├── InvalidOption             an option that does not exist, or a value that does not fit it
@@ -74,6 +75,7 @@ __all__ = [
     "StopDelayed",
     "StreamStalled",
     "StreamTruncated",
+    "TokenLimitReached",
     "ToolError",
     "ToolTimedOut",
 ]
