@@ -21,7 +21,8 @@ demo: $(VENV)/.ready $(BUNDLE)
 # All tests: Python, TypeScript, and a real JupyterLab in a real Chromium; first of all on the oldest dependencies.
 test: lint types lowest chromium
 	npm test --silent
-	$(BIN)/python -m pytest -q -m "not browser" -n 2 --dist worksteal
+	$(BIN)/python -m pytest -q -m "not browser and not timed" -n 2 --dist worksteal
+	$(BIN)/python -m pytest -q -m timed
 	$(BIN)/python -m pytest -q -m browser -n 2 --dist loadfile
 
 # The budgets, measured: one table. BENCH=quick for a first look.

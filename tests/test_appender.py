@@ -279,6 +279,7 @@ async def largest_gap(while_: Any) -> float:
     return gap
 
 
+@pytest.mark.timed
 def test_a_disk_that_hangs_holds_nobody(journal: Journal, disk: Disk) -> None:
     async def ring() -> None:
         until_s = time.monotonic() + 1.0
@@ -303,6 +304,7 @@ def test_the_control_a_loop_that_is_held_is_noticed() -> None:
     assert asyncio.run(largest_gap(hold())) > 0.15
 
 
+@pytest.mark.timed
 def test_much_to_write_does_not_hold_the_loop(journal: Journal) -> None:
     """Many lines at once, and texts of megabytes."""
     picture = {"kind": "run", "prompt": [{"parts": [{"inlineData": {"data": "A" * 8_000_000}}]}]}

@@ -586,6 +586,7 @@ def _said(path: Path, what: str) -> str:
 posix = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
 
 
+@pytest.mark.timed
 @posix
 def test_a_disk_that_blocks_for_the_whole_run_holds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fifo = tmp_path / "fifo"

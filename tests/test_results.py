@@ -154,6 +154,7 @@ LARGE: dict[str, tuple[Callable[[], Any], str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("name", LARGE)
 def test_large_results_are_cut_say_so_and_hold_nobody(name: str) -> None:
     make, said = LARGE[name]
@@ -168,6 +169,7 @@ def test_large_results_are_cut_say_so_and_hold_nobody(name: str) -> None:
     assert cut or "the first" in person["text"]
 
 
+@pytest.mark.timed
 def test_a_result_is_made_readable_beside_the_loop() -> None:
     """Also where it takes long: the class of somebody that is slow to tell what it is."""
 
