@@ -42,6 +42,7 @@ from .errors import (
     InvalidPrompt,
     NothingToRepeat,
     RecordingError,
+    RequestRefused,
     RunFailed,
     RunInProgress,
     TokenLimitReached,
@@ -311,10 +312,14 @@ class Chat:
         return self._begin(Prompt([]), parent=before)
 
     def check(self) -> list[Violation]:
-        """What Gemini would refuse in the history when the next prompt is sent, and the repair on offer for each; empty
-        when it would be accepted. Calls that are open at its end are no refusal: `send` answers them.
+        """What Gemini would refuse in the next request: in the history, the tools, the system instruction and the
+        settings, as far as they can be seen; and the repair on offer for each. Empty when it would be accepted. Of what
+        `is_mended` the request is mended by itself when it is sent; anything else, save a field that has no name here,
+        makes the run fail, and nothing is sent. Calls that are open at the end of the history are no refusal: `send`
+        answers them.
         """
-        return refused_before(self.history, model=self.model, vertex=self._vertex, sent=self._branches.odd())
+        how: Any = {"model": self.model, "vertex": self._vertex, "sent": self._branches.odd()}
+        return refused_before(self.history, **how, body=self._request([], []).settings())
 
     async def count(self, prompt: Any = None) -> int:
         """The tokens of the next request, as Gemini counts them: history, prompt, system instruction and tools, as
@@ -327,7 +332,7 @@ class Chat:
         given = [] if prompt is None else contents_of(prompt)
         with self._lock:
             self._none_going()
-            request = _request(self.options, self.history, self._answered(given, self._branches.head))
+            request = self._request(self.history, self._answered(given, self._branches.head))
         if not request.contents:
             raise InvalidPrompt("There is nothing to count yet: give count() the prompt.")
         return await count(request)
@@ -423,8 +428,8 @@ class Chat:
 
         def request(said: list[Wire]) -> Request:
             if token is not None and not said:  # what its answer goes on with was asked for without that answer
-                return replace(_request(options, branches.asked(parent), []), token=token)
-            return _request(options, branches.contents(parent), said)
+                return replace(self._request(branches.asked(parent), [], options), token=token)
+            return self._request(branches.contents(parent), said, options)
 
         def prompt_at_its_turn() -> list[Wire]:
             with self._lock:
@@ -445,7 +450,13 @@ class Chat:
     def _offers(self, run: Run, ended: str, error: RunFailed | None) -> Offers:
         if isinstance(self._source, WatchedSource):  # gives its stream once
             return Offers()
-        return offers_after(run, ended, error, lambda: refusals(self.history, model=self.model, vertex=self._vertex))
+        odd = self._branches.odd() if isinstance(error, RequestRefused) else ()  # which was judged knowing of them
+        how: Any = {"model": self.model, "vertex": self._vertex, "sent": odd}
+        return offers_after(run, ended, error, lambda: refusals(self.history, **how))
+
+    def _request(self, history: list[Wire], said: list[Wire], options: Options | None = None) -> Request:
+        o = options or self.options
+        return Request(o.model, [*history, *said], o.system, o.tools.wire, o.config, sent=self._branches.odd)
 
     def _again(self, run: Run, how: Again) -> Run:
         if run is not self._last:
@@ -485,7 +496,3 @@ def load_chat(path: str | Path, **options: Unpack[ChatOptions]) -> Chat:
 def _copied(prompt: Prompt) -> Prompt:
     """Whoever gave it may go on changing it."""
     return replace(prompt, contents=deepcopy(prompt.contents))
-
-
-def _request(options: Options, history: list[Wire], said: list[Wire]) -> Request:
-    return Request(options.model, [*history, *said], options.system, options.tools.wire, options.config)

@@ -8,7 +8,7 @@ from ._request.violation import Violation
 from ._run import Run
 from ._stream.parts import TextPart
 from ._stream.values import Offers
-from .errors import ApiError, PromptBlocked, RunFailed
+from .errors import ApiError, PromptBlocked, RequestRefused, RunFailed
 
 __all__ = ["offers_after"]
 
@@ -37,6 +37,8 @@ def offers_after(run: Run, ended: str, error: RunFailed | None, refusals: Refusa
 
 def _repairs(error: RunFailed | None, refusals: Refusals) -> dict[str, str]:
     """What can be mended of what Gemini just refused: the codes of the repairs, and what each would do."""
+    if isinstance(error, RequestRefused):
+        return {one.code: one.repair for one in refusals() if one.repair and not one.is_mended}
     if not isinstance(error, ApiError) or error.code != 400:
         return {}
     if "thought signature" in error.message.lower():

@@ -17,7 +17,7 @@ from .strict import strict_violations
 from .violation import Place, Violation
 from .wire import FUNCTION_NAME, PARAMETER_NAME, camel, get, short
 
-__all__ = ["declaration_violations", "declared", "mended_tools", "tools_of"]
+__all__ = ["declaration_violations", "declared", "mended_tools", "refused_tools", "tools_of"]
 
 _SCHEMAS = {"parameters": "parametersJsonSchema", "response": "responseJsonSchema"}
 """A declaration's schemas as OpenAPI's subset, and the fields that take them as JSON Schema."""
@@ -65,6 +65,13 @@ def declaration_violations(body: Json) -> Iterator[Violation]:
                     f"Remove {field!r}.{nearest(field, _FIELDS)}",
                 )  # fmt: skip
         yield from _schemas(function, place)
+
+
+def refused_tools(tools: list[Json]) -> list[Violation]:
+    """What Gemini would refuse in these tools for good: what is mended when they are sent is not in it."""
+    if unread := [one for one in strict_violations({"tools": tools}) if one.code != "lone_surrogate"]:
+        return unread
+    return list(declaration_violations({"tools": mended_tools(tools)[0]}))
 
 
 def _schemas(function: Json, place: Place) -> Iterator[Violation]:

@@ -4,13 +4,14 @@ loses and changes nothing that is meant, and else told; the local Gemini asks th
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import NamedTuple
 
 from .._plain import Json
-from .origin import without_odd
+from .origin import without_odd, without_unknown
 from .repair import BY_ITSELF, mended_settings, repaired
 from .rules import violations
+from .strict import strict_violations
 from .violation import Violation
 from .wire import get
 
@@ -26,22 +27,36 @@ class Passage(NamedTuple):
 
 
 def passage(
-    body: Json, *, model: str, vertex: bool = False, sent: Container[bytes] = (), conversation: bool = True
+    body: Json,
+    *,
+    model: str,
+    vertex: bool = False,
+    sent: Callable[[], Container[bytes]] = frozenset,
+    conversation: bool = True,
 ) -> Passage:
-    """What becomes of a body in Gemini's own form (`contents`, and what is beside them) at the gate. `sent`: the
-    digests of odd parts that the model itself sent, which pass as they are (`origin`); `conversation`: see violations.
-    Never raises, and changes nothing that it is given.
+    """What becomes of a body in Gemini's own form (`contents`, and what is beside them) at the gate. `sent` gives the
+    digests of odd parts that the model itself sent, which pass as they are (`origin`); it is asked only where there is
+    something to refuse. A field that has no name here passes, too: a later Gemini may know it. `conversation`: see
+    violations. Never raises, and changes nothing that it is given.
     """
 
-    def refused(body: Json) -> list[Violation]:
-        known = {**body, "contents": without_odd(get(body, "contents"), sent)}
-        return violations(known, model=model, vertex=vertex, conversation=conversation)
+    def refused(body: Json, odd: Container[bytes] = ()) -> list[Violation]:
+        unread = list(strict_violations(body))
+        if any(violation.code != "lone_surrogate" for violation in unread):
+            return unread
+        known = {**body, "contents": without_unknown(without_odd(get(body, "contents"), odd))}
+        found = violations(known, model=model, vertex=vertex, conversation=conversation)
+        return [
+            *unread,
+            *(violation for violation in found if violation.code not in ("unknown_field", "lone_surrogate")),
+        ]
 
-    if not (found := refused(body)):
+    if not refused(body):
         return Passage(body, [], [])
+    odd = sent()
     settings, done = mended_settings({name: held for name, held in body.items() if name != "contents"})
-    contents, words = repaired(get(body, "contents"), model=model, only=BY_ITSELF, vertex=vertex, sent=sent)
+    contents, words = repaired(get(body, "contents"), model=model, only=BY_ITSELF, vertex=vertex, sent=odd)
     if not done and not words:
-        return Passage(body, [], found)
+        return Passage(body, [], refused(body, odd))
     mended = {**settings, "contents": contents}
-    return Passage(mended, [*done, *words], refused(mended))
+    return Passage(mended, [*done, *words], refused(mended, odd))

@@ -45,7 +45,7 @@ _SKIP = base64.b64encode(SKIP_SIGNATURE).decode("ascii")
 
 def replace(message: Json, name: str, value: Any) -> Json:
     """The message with this field in place of its own, in either spelling; without it for None."""
-    others = {k: v for k, v in message.items() if camel(k) != name}
+    others = {k: v for k, v in message.items() if camel(str(k)) != name}
     return others if value is None else {**others, name: value}
 
 

@@ -164,8 +164,9 @@ def repaired(
     mended, done = _plain(contents), list[str]()
     if only is not None and "corrupted_signature" in only:
         mended, done = _drop_signatures(mended)
+    behind = () if only is not None and BY_ITSELF.issuperset(only) else _LEFT_BEHIND
     for _ in range(_MOST_PASSES):
-        wanted = {*(_REPAIRS if only is None else only), *(_LEFT_BEHIND if done else ())}
+        wanted = {*(_REPAIRS if only is None else only), *(behind if done else ())}
         found = [v for v in _found(mended, model, vertex, sent) if v.code in wanted and _repairable(v)]
         code = next((code for code in _REPAIRS if any(v.code == code for v in found)), None)
         if code is None:

@@ -53,8 +53,8 @@ def violations(
 
     `body` is wire JSON, in camelCase, snake_case or a mix; null means absent. `model` decides about signatures (Gemini
     3 needs them). `issued` is for a server that knows which signatures it gave out. Without `conversation` nothing is
-    said of which turn may follow which: of contents that are counted, Gemini does not ask it. Never raises, whatever is
-    in the body.
+    said of which turn may follow which, and which tools go together: Gemini does not ask it of what it counts. Never
+    raises, whatever is in the body.
 
     >>> refused = violations({"contents": [{"role": "bot", "parts": [{"text": "hi"}]}]}, model="gemini-3.8-flash")
     >>> refused[0].message
@@ -66,8 +66,8 @@ def violations(
     if found := [*unread, *shape_violations(body, vertex=vertex)]:
         return found
     request = _Body(body, model, vertex, issued)
-    found = [*declaration_violations(body), *_tool_config(request)]
-    return found + [violation for rule in (_CONVERSATION if conversation else ()) for violation in rule(request)]
+    rules = _CONVERSATION if conversation else ()
+    return [*declaration_violations(body), *(violation for rule in rules for violation in rule(request))]
 
 
 def needs_signatures(model: str) -> bool:
@@ -241,6 +241,6 @@ def _signatures_are_ours(request: _Body) -> Iterator[Violation]:
 
 
 _CONVERSATION = (
-    _calls_follow_the_user, _responses_follow_calls, _calls_are_answered, _ends_with_user,
+    _tool_config, _calls_follow_the_user, _responses_follow_calls, _calls_are_answered, _ends_with_user,
     _calls_are_signed, _signatures_are_ours,
 )  # fmt: skip

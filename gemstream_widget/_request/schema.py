@@ -51,7 +51,7 @@ def openapi_violations(schema: Any, place: Place) -> Iterator[Violation]:
                 known = {*_OPENAPI, *_JSON_SCHEMA}
                 message = f"Invalid JSON payload received. Unknown name \"{name}\" at '{at}': Cannot find field."
                 if name in known:
-                    yield _elsewhere(at, message)
+                    yield _elsewhere(at.at(name), message)
                 else:
                     yield Violation("bad_schema", at, message, f"Remove {name!r}.{nearest(name, known)}")
         yield from _values(node, at)
