@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ._request.violation import Violation
 from ._run import Run
+from ._stream.outcome import TORN
 from ._stream.parts import TextPart
 from ._stream.values import Offers
 from .errors import ApiError, PromptBlocked, RequestRefused, RunFailed
@@ -29,7 +30,10 @@ def offers_after(run: Run, ended: str, error: RunFailed | None, refusals: Refusa
         return Offers(("repair",), tuple(repairs), hint)
     said = step is not None and (
         step.token is not None
-        or any(isinstance(p, TextPart) and p.text and not p.thought and p.step == step.index for p in run.parts)
+        or (
+            step.finish_reason not in TORN
+            and any(isinstance(p, TextPart) and p.text and not p.thought and p.step == step.index for p in run.parts)
+        )
     )
     anew = not isinstance(error, PromptBlocked)
     return Offers((*(("continue",) if said else ()), *(("anew",) if anew else ())))

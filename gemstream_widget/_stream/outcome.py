@@ -31,6 +31,7 @@ __all__ = [
     "NOT_JSON",
     "NUMBERS",
     "PAUSED",
+    "TORN",
     "failure_of",
     "notice_of",
     "outcome_of",
@@ -48,6 +49,9 @@ _SAFETY = "It was judged unsafe."
 
 PAUSED: Final = "CONTINUATION"
 """The finish reason of a hop that another one is to follow."""
+
+TORN: Final = ("MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE")
+"""Finish reasons after which the text that came last may be the end of a call that nobody could read."""
 
 FINISH_REASONS: Final[Mapping[str, Finish]] = {
     "STOP": Finish("completed", ""),
