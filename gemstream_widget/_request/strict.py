@@ -52,7 +52,7 @@ def _look(value: Any, way: _Way) -> Iterator[Violation]:
 def _fields(value: dict[Any, Any], way: _Way) -> Iterator[Violation]:
     for key, held in value.items():
         if not isinstance(key, str):
-            yield _no_json((*way, str(key)), f"a key that is a {type(key).__name__}", key)
+            yield _no_json((*way, str(clean(key))), f"a key that is a {type(key).__name__}", key)
             continue
         if clean(key) is not key:
             yield _half((*way, key))
@@ -71,7 +71,7 @@ def _no_json(way: _Way, what: str, value: Any) -> Violation:
     place = _place(way)
     return Violation(
         "not_json", place, f"Invalid JSON payload received. Unexpected token at '{place}'.",
-        f"{place} is {what} that JSON does not have: {short(value)}. Write it as text.",
+        f"{place} is {what} that JSON does not have: {short(clean(value))}. Write it as text.",
     )  # fmt: skip
 
 
