@@ -376,7 +376,11 @@ def test_each_body_is_mended_or_told_and_what_passes_is_taken(whole: Json) -> No
         json.dumps(passed.body, allow_nan=False, ensure_ascii=False).encode()
         assert arrives(passed.body) == ""
         assert passage(passed.body, model=MODEL) == (passed.body, [], [])
-    assert bool(arrives(whole)) == bool(passed.done or passed.refused)
+    if arrives(whole):
+        assert passed.done or passed.refused
+    else:  # two halves one after the other are written as escapes, and read as a pair
+        assert not passed.refused
+        assert all("surrogate" in words for words in passed.done)
 
 
 # -- in a chat --------------------------------------------------------------------------------------------------------

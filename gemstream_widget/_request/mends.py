@@ -163,7 +163,7 @@ def clean_values(value: Any, violation: Violation) -> Mended:
     """Of what no strict JSON can hold: half of a surrogate pair, a number that is none, a value of Python's."""
     words = f"Writes what is no JSON in {violation.place.item} as text."
     if violation.code == "lone_surrogate":
-        words = f"Puts U+FFFD for half of a surrogate pair in {violation.place.item}, as the page shows it."
+        words = f"Writes halves of surrogate pairs in {violation.place.item} as the page shows them: alone as U+FFFD."
     return [clean(value)], [words]
 
 

@@ -136,7 +136,8 @@ def mended_settings(settings: Mapping[str, Any]) -> tuple[Json, list[str]]:
     out, done = dict(settings), list[str]()
     codes = {violation.code for violation in strict_violations(out)}
     if codes == {"lone_surrogate"}:
-        out, done = clean(out), ["Puts U+FFFD for half of a surrogate pair, as the page shows it."]
+        done.append("Writes halves of surrogate pairs beside the contents as the page shows them: alone as U+FFFD.")
+        out = clean(out)
     if not codes - {"lone_surrogate"}:
         if is_empty_system(get(out, "systemInstruction")):
             out = mends.replace(out, "systemInstruction", None)
