@@ -41,15 +41,14 @@ def passage(
     """
 
     def refused(body: Json, odd: Container[bytes] = ()) -> list[Violation]:
-        unread = list(strict_violations(body))
-        if any(violation.code != "lone_surrogate" for violation in unread):
-            return unread
-        known = {**body, "contents": without_unknown(without_odd(get(body, "contents"), odd))}
-        found = violations(known, model=model, vertex=vertex, conversation=conversation)
-        return [
-            *unread,
-            *(violation for violation in found if violation.code not in ("unknown_field", "lone_surrogate")),
-        ]
+        contents = without_odd(get(body, "contents"), odd)
+        known = without_unknown(contents)
+        found = violations({**body, "contents": known}, model=model, vertex=vertex, conversation=conversation)
+        if known is not contents:  # what has no name here is JSON all the same
+            unread = list(strict_violations(body))
+            is_read = all(violation.code == "lone_surrogate" for violation in unread)
+            found = [*unread, *(v for v in found if v.code != "lone_surrogate")] if is_read else unread
+        return [violation for violation in found if violation.code != "unknown_field"]
 
     if not refused(body):
         return Passage(body, [], [])

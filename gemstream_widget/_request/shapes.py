@@ -183,10 +183,10 @@ def _references(answer: Json, place: Place) -> Iterator[Violation]:
     """A `$ref` in a response names one of its files; any other is refused, with all that comes after it:
     https://github.com/vercel/ai/issues/14369
     """
+    if not _has_ref(response := get(answer, "response")):
+        return
     known = {name for file in _inner_files(answer) if isinstance(name := get(file, "displayName"), str)}
-    named = next(
-        (name for name in _refs(get(answer, "response")) if not (isinstance(name, str) and name in known)), None
-    )
+    named = next((name for name in _refs(response) if not (isinstance(name, str) and name in known)), None)
     if named is not None:
         yield Violation(
             "reference_in_response", place,
@@ -194,6 +194,20 @@ def _references(answer: Json, place: Place) -> Iterator[Violation]:
             "function_response.parts.",
             "Give it as text: json.dumps(value).",
         )  # fmt: skip
+
+
+def _has_ref(value: Any) -> bool:
+    """Whether `_refs` finds any, in a fifth of its time."""
+    if isinstance(value, dict):
+        if "$ref" in value:
+            return True
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return False
+    for held in value:  # noqa: SIM110  # any() would cost a generator for each container
+        if _has_ref(held):
+            return True
+    return False
 
 
 def _refs(value: Any) -> Iterator[Any]:

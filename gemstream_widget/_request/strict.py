@@ -22,12 +22,27 @@ _MESSAGES = {*DATA_FIELDS, "systemInstruction", "functionDeclarations", "thought
 
 def strict_violations(body: Json) -> Iterator[Violation]:
     """What in the body is no strict JSON, once for each kind of fault in each part. Wording of the messages ours."""
+    if _is_strict(body, 0):  # as almost all are, of whatever length
+        return
     seen: set[tuple[str, Place]] = set()
     for violation in _look(body, ()):
         place = violation.place if violation.place.content is None else violation.place.item
         if (violation.code, place) not in seen:
             seen.add((violation.code, place))
             yield violation
+
+
+def _is_strict(value: Any, depth: int) -> bool:
+    """Whether `_look` finds nothing, in a fifth of its time."""
+    kind = type(value)
+    if kind is str:
+        return value.isascii() or clean(value) is value
+    if kind is dict or kind is list:
+        for held in value if kind is list else value.values():
+            if not _is_strict(held, depth + 1):
+                return False
+        return depth < MAX_DEPTH and (kind is list or all(type(key) is str and clean(key) is key for key in value))
+    return value is None or kind is bool or ((kind is int or kind is float) and clean(value) is value)
 
 
 def _look(value: Any, way: _Way) -> Iterator[Violation]:
