@@ -6,6 +6,7 @@ import asyncio
 import copy
 import json
 import math
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from enum import Enum
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 import gemstream_widget as gem
+from gemstream_widget._engine import admission
 from gemstream_widget._plain import Json
 from gemstream_widget._request import shapes
 from gemstream_widget._request.gate import passage
@@ -491,6 +493,46 @@ def test_a_refused_request_is_not_sent_nor_counted_and_the_run_names_place_and_m
         assert len(server.requests) > before  # the control
 
     play(server, main)
+
+
+def test_each_step_hop_and_count_passes_the_gate(server: gem.LocalGemini, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Json] = []
+
+    def watched(given: Json, **how: Any) -> Any:
+        seen.append(given)
+        return passage(given, **how)
+
+    monkeypatch.setattr(admission, "passage", watched)
+
+    def look() -> str:
+        return "seen"
+
+    async def main(client: Any) -> None:
+        chat = gem.Chat(model="demo", client=client, tools=[look])
+        before = len(server.requests)
+        run = await chat.send("@call look {}\n@then\n@say Hel\n@hop\n@say lo")
+        assert (run.text, len(run.steps)) == ("Hello", 2)
+        await chat.count("more")
+        arrived: list[Any] = [record.body for record in server.requests[before:]]
+        assert [one.get("continuationToken") is not None for one in seen] == [False, False, True, False]
+        assert [one.get("generateContentRequest", one)["contents"] for one in arrived] == [
+            one["contents"] for one in seen
+        ]
+
+    play(server, main)
+
+
+def test_docs_name_the_rules() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "outgoing.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", page.partition("## Refused")[2].partition("## What")[0]))
+    room = Path(shapes.__file__).parent
+    rules = {
+        code
+        for file in room.glob("*.py")
+        for code in re.findall(r'Violation\(\s*(?:#[^\n]*\n\s*)?"(\w+)", ', file.read_text())
+    }
+    assert named
+    assert named <= rules
 
 
 def test_half_a_pair_is_whole_on_the_wire(server: gem.LocalGemini) -> None:
