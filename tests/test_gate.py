@@ -199,11 +199,6 @@ REFUSED: list[tuple[str, Json, str]] = [
         "tools[1].function_declarations[0].name",
     ),
     ("missing_signature", round_of({}, signature=None), "contents[1].parts[0]"),
-    (
-        "id_mismatch",
-        body(user(text()), model(call("f", "a"), call("f", "a", None)), user(*[answer({})] * 2)),
-        "contents[2].parts[0]",
-    ),
 ]
 
 
@@ -245,6 +240,20 @@ def test_an_empty_signature_is_left_out_and_counts_as_missing() -> None:
         whole = body(user(text()), model(empty), user(text()))
         assert arrives(whole)
         assert arrives(passage(whole, model=MODEL).body) == ""
+
+
+def test_of_calls_with_one_id_the_first_keeps_it() -> None:
+    twice = [call("f", "a"), call("f", "a", None), call("g", "a", None)]
+    answers = [{"functionResponse": {"name": n, "id": "a", "response": {"n": i}}} for i, n in enumerate("ffg")]
+    whole = body(user(text()), model(*twice), user(*answers))
+    passed = passage(whole, model=MODEL)
+    assert passed.refused == []
+    calls, sent = (content["parts"] for content in passed.body["contents"][1:])
+    assert [part["functionCall"].get("id") for part in calls] == ["a", None, None]
+    assert [part["functionResponse"].get("id") for part in sent] == ["a", None, None]
+    assert [part["functionResponse"]["response"]["n"] for part in sent] == [0, 1, 2]
+    assert arrives(whole)
+    assert arrives(passed.body) == ""
 
 
 def test_empty_parts_contents_and_system_texts_are_left_out() -> None:

@@ -89,14 +89,16 @@ _REPAIRS: dict[str, _Repair] = {  # in the order of repair: what keeps more goes
     "call_first": rounds.begin_with_user,
     "response_without_call": rounds.pair_responses,
     "unanswered_call": rounds.pair_responses,
+    "duplicate_id": rounds.pair_responses,
     "id_mismatch": rounds.pair_responses,
     "name_mismatch": rounds.pair_responses,
     "missing_signature": each(mends.skip_signature),
 }
 
-BY_ITSELF = frozenset(
-    {"too_deep", "lone_surrogate", "empty_signature", "reference_in_response", "empty_part", "empty_content"}
-)
+BY_ITSELF = frozenset({
+    "too_deep", "lone_surrogate", "empty_signature", "reference_in_response", "empty_part", "empty_content",
+    "duplicate_id",
+})  # fmt: skip
 """The repairs that are made of each request on its way out: they lose and change nothing that is meant."""
 
 

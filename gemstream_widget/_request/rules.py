@@ -176,7 +176,14 @@ def _calls_are_answered(request: _Body) -> Iterator[Violation]:
 def _responses_match(calls: list[Function], responses: list[Function]) -> Iterator[Violation]:
     called = [call.id for call in calls if call.id]
     answered = [response.id for response in responses if response.id]
-    unique = len({*called}) == len(called) and len({*answered}) == len(answered)
+    if len({*called}) < len(called):  # Gemini itself gave such: https://github.com/google/adk-python/issues/6761
+        again = next(call for n, call in enumerate(calls) if call.id and call.id in [one.id for one in calls[:n]])
+        yield Violation(  # wording ours
+            "duplicate_id", again.place, "functionCall.id is not unique in its turn",
+            "Leave the id out of the later call and of its response.",
+        )  # fmt: skip
+        return
+    unique = len({*answered}) == len(answered)
     if called and not (unique and {*answered} <= {*called}):
         yield Violation(  # wording from the title of https://github.com/router-for-me/CLIProxyAPI/issues/5199
             "id_mismatch", responses[0].place, "functionResponse.id does not match functionCall.id",
