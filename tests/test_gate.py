@@ -23,6 +23,7 @@ from gemstream_widget._plain import Json
 from gemstream_widget._request import shapes
 from gemstream_widget._request.gate import passage
 from gemstream_widget._request.schema import inlined
+from gemstream_widget._tools.results import readable
 from gemstream_widget.server.errors import Refusal
 from gemstream_widget.server.service import read_body
 from tests.recorded_requests import recorded_requests
@@ -542,6 +543,20 @@ def test_docs_name_the_rules() -> None:
     }
     assert named
     assert named <= rules
+
+
+@pytest.mark.parametrize(
+    ("returned", "sent_as"),
+    [
+        ("caf\ud83d end", {"result": "caf\ufffd end"}),
+        ({"a": ["caf\ud83d"], "\udc00": 1}, {"a": ["caf\ufffd"], "\ufffd": 1}),
+        (("\ud83d\ude00",), {"result": ["\U0001f600"]}),
+        ([math.nan, -math.inf], {"result": ["nan", "-inf"]}),
+    ],
+)
+def test_what_a_tool_returns_is_json_before_the_gate(returned: Any, sent_as: Json) -> None:
+    assert readable(returned)[0] == sent_as
+    assert passage(round_of(sent_as), model=MODEL).done == []
 
 
 def test_half_a_pair_is_whole_on_the_wire(server: gem.LocalGemini) -> None:
