@@ -9,7 +9,7 @@ JS_SOURCES := $(shell find js -name '*.ts' -o -name '*.css' -o -name '*.mjs' 2>/
 
 KERNELS := 6.31.0 7.0.1 7.3.0 7.4.0
 
-.PHONY: demo test lint types build bench proof live kernels chromium clean
+.PHONY: demo test lint types build bench proof live matrix lowest kernels chromium clean
 
 # -- what a person runs ------------------------------------------------------------------------------------------------
 
@@ -18,11 +18,11 @@ demo: $(VENV)/.ready $(BUNDLE)
 	$(BIN)/python -m jupyterlab --allow-root --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=examples \
 	  --LabApp.default_url=/lab/tree/$(EXAMPLE) $(if $(filter no,$(BROWSER)),--no-browser)
 
-# All tests: Python, TypeScript, and a real JupyterLab in a real Chromium.
-test: lint types chromium
+# All tests: Python, TypeScript, and a real JupyterLab in a real Chromium; first of all on the oldest dependencies.
+test: lint types lowest chromium
 	npm test --silent
-	$(BIN)/python -m pytest -q -m "not browser"
-	$(BIN)/python -m pytest -q -m browser
+	$(BIN)/python -m pytest -q -m "not browser" -n 2 --dist worksteal
+	$(BIN)/python -m pytest -q -m browser -n 2 --dist loadfile
 
 # The budgets, measured: one table. BENCH=quick for a first look.
 bench: $(VENV)/.ready $(BUNDLE) chromium
@@ -35,6 +35,15 @@ proof: $(VENV)/.ready $(BUNDLE) kernels chromium
 # The real Gemini, tried once with your key: one table, and a recording without the key. LIVE="--model NAME" asks another.
 live: $(VENV)/.ready
 	$(BIN)/python -m proof.live $(LIVE)
+
+# Every run-time dependency at its lowest and its newest: a table, docs/environments.md. PYTHONS="python3.13 ..." are
+# others to try; those that are found by these names are tried anyway.
+matrix: $(VENV)/.ready $(BUNDLE)
+	$(BIN)/python -m proof.matrix $(PYTHONS:%=--python %)
+
+# The lowest of all of them alone.
+lowest: $(VENV)/.ready $(BUNDLE)
+	$(BIN)/python -m proof.matrix --only lowest
 
 build: $(VENV)/.ready $(BUNDLE)
 	$(BIN)/python -m build --outdir dist .
@@ -49,7 +58,7 @@ types: $(VENV)/.ready node_modules/.ready $(BUNDLE)
 	npx --no-install tsc --noEmit -p js
 
 clean:
-	rm -rf dist build node_modules/.ready $(VENV)/.ready .kernels/*/.ready gemstream_widget/static/*
+	rm -rf dist build node_modules/.ready $(VENV)/.ready .kernels/*/.ready .kernels/matrix gemstream_widget/static/*
 
 # -- what they need ----------------------------------------------------------------------------------------------------
 

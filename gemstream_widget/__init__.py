@@ -38,7 +38,7 @@ _ERRORS = (
     "ApiError ConnectionFailed DecisionRefused EmptyResponse EnvironmentFault GemstreamError HistoryError "
     "IllegalTransition InvalidChunk InvalidCredentials InvalidOption InvalidPrompt LoopBusy MalformedCall MissingKey "
     "NoRunningLoop NothingToRepeat PromptBlocked RecordingError RequestRefused ResponseBlocked RunCancelled RunFailed "
-    "RunInProgress SourceError StreamStalled StreamTruncated TokenLimitReached ToolError ToolTimedOut"
+    "RunInProgress SourceError StopDelayed StreamStalled StreamTruncated TokenLimitReached ToolError ToolTimedOut"
 ).split()
 
 _MODULES = ("errors", "events", "server")

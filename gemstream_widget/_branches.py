@@ -8,7 +8,6 @@ current branch says.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 
 from ._plain import Wire
@@ -64,7 +63,7 @@ class Branches:
         assert isinstance(run, Run)
         assert before is not None  # a run has a place before it, if only the root
         if end.opens:
-            if run.contents() or not run._record.state.prompt:
+            if run._said() or not run._record.state.prompt:
                 raise NothingToRepeat(
                     "The repaired history holds what came of the answer: use again('continue'), or send."
                 )
@@ -118,7 +117,7 @@ class Branches:
         return (one.said for one in _way(node) if isinstance(one.said, Run))
 
     def contents(self, node: Node) -> list[Wire]:
-        """What is said up to here, as Contents."""
+        """What is said up to here, as Contents, for reading only: they are the runs' own."""
         read: list[Node] = []
         for one in _way(node):
             read.append(one)
@@ -138,7 +137,7 @@ class Branches:
         return {digest_of(part) for turn in turns if turn is not None for part in turn["parts"] if is_odd(part)}
 
     def asked(self, node: Node) -> list[Wire]:
-        """What the last request of the run at this node said."""
+        """What the last request of the run at this node said, for reading only."""
         run, before = node.said, _continued(node)
         assert isinstance(run, Run)
         assert node.parent is not None
@@ -177,7 +176,7 @@ def _continued(node: Node) -> Node | None:
 
 def _contents(node: Node) -> list[Wire]:
     if isinstance(node.said, Run):
-        return node.said.contents()
+        return node.said._said()
     if isinstance(node.said, Unfinished):
         return node.said.run._unfinished()
-    return deepcopy(list(node.said))
+    return list(node.said)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from collections.abc import Awaitable, Callable, Collection
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from threading import get_ident
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Unpack, get_args
 from uuid import uuid4
 
 from ._archive.journal_file import write_lines
 from ._branches import Branches, Node
-from ._chat_file import ChatFile, ChatLines, StoredChat
+from ._chat_file import ChatFile, ChatLines, StoredChat, copy_of
 from ._engine.loops import loop_for
 from ._engine.options import OPTIONS, ChatOptions, Options, takes_options
 from ._engine.source import Request, WatchedSource
@@ -23,6 +23,7 @@ from ._engine.sources import asks_alike, is_demo, source_of
 from ._engine.turn import Turn
 from ._offers import offers_after
 from ._plain import Json, Wire
+from ._process import Resident, rlock
 from ._request.next import refused_before, repaired_before
 from ._request.pairing import OpenCall, answers_first, open_calls
 from ._request.prompt import Prompt, contents_of, prompt_of
@@ -59,14 +60,20 @@ GO_ON = "Go on exactly where your last answer was cut off. Do not repeat anythin
 _run_numbers = itertools.count(1)  # counted, not random: a replay of the same session has the same ids
 
 
-class Chat:
+class Chat(Resident):
     """A conversation. `send` starts a run and returns at once, `queue` lets it wait behind the one that goes on; the
     history follows from the runs.
 
     The options are read at each send, and checked when they are given: InvalidOption says what does not fit. Use a chat
     from one thread; its runs may be stopped from any, its card's buttons may begin a run on theirs, and `queue` may be
-    called from any thread that has a loop for it.
+    called from any thread that has a loop for it. `copy.copy(chat)` is another chat that says the same, and goes on by
+    itself.
     """
+
+    _instead = (
+        "A Chat holds its client and its runs, and is not pickled: write it with chat.save(path), and read it in the "
+        "other process with gem.load_chat(path)."
+    )
 
     @takes_options()
     def __init__(self, **options: Unpack[ChatOptions]) -> None:
@@ -77,8 +84,8 @@ class Chat:
         self._branches = Branches(self.options.history)
         self._file: ChatFile | None = None
         self._record_anew()
-        self._is_advancing = False
-        self._lock = threading.RLock()  # the card's buttons begin runs on the runs' own loop
+        self._advancer = 0  # the thread that goes through the runs
+        self._lock = rlock()  # the card's buttons begin runs on the runs' own loop
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in OPTIONS:  # set like this it would be no option at all, and nobody would know
@@ -100,7 +107,7 @@ class Chat:
         if self._file is not None:
             self._file.close()
         folder = self.options.record
-        self._file = None if folder is None else ChatFile(folder, ChatLines(self._branches, self._kept))
+        self._file = None if folder is None else ChatFile(folder, lambda: ChatLines(self._branches, self._kept))
         self._note()
 
     def _note(self) -> None:
@@ -148,6 +155,11 @@ class Chat:
     @property
     def history(self) -> list[Wire]:
         """Wire Contents: what the current branch says, which the next request sends before its own prompt."""
+        return deepcopy(self._said)
+
+    @property
+    def _said(self) -> list[Wire]:
+        """The history, for reading only."""
         return self._branches.contents(self._branches.head)
 
     def branches(self, run: Run) -> list[Run]:
@@ -183,6 +195,18 @@ class Chat:
         keys are not in it (docs/journal.md). Raises OSError, and then what was there before still is.
         """
         write_lines(path, ChatLines(self._branches, self._kept).new())  # without the lock: a disk may be slow
+
+    def __copy__(self) -> Chat:
+        """Another chat with the same options that has said the same, in all branches. They share nothing that either
+        could change; rules that decisions made stay behind, and where `record` asks for a file, the copy has its own.
+        Raises RunInProgress.
+        """
+        with self._lock:
+            self._none_going()
+            stored = copy_of(self._branches, self._kept())
+        chat = type(self)(**self.options.given | {"history": stored.history})
+        chat._restore(stored)
+        return chat
 
     def _kept(self) -> Json:
         """The settings that a file keeps."""
@@ -244,7 +268,8 @@ class Chat:
 
     def _answered(self, contents: list[Wire], parent: Node) -> list[Wire]:
         """A prompt with the answers that the calls still need which are open there."""
-        opened, asked = open_calls(self._branches.contents(parent)), self._asked(parent)
+        opened = open_calls(self._branches.contents(parent))
+        asked = self._asked(parent) if opened else []
         known = [call.result for call in asked] if len(asked) == len(opened) else []
         return answers_first(opened, contents, {c.id: OpenCall.of(c) for c in asked}, known)
 
@@ -294,10 +319,10 @@ class Chat:
             raise NothingToRepeat(
                 f"There is nothing to try again: run {last.id} is {last.status}. Send a prompt instead."
             )
-        state = last._record.state
-        prompt = Prompt(deepcopy(state.prompt), tuple(state.attachments))
+        state, header = last._record.state, last._record.journal.header
+        prompt = Prompt(state.prompt, tuple(state.attachments))  # its own, which nobody changes
         assert place.parent is not None  # a run has a place before it, if only the root
-        return self._begin(prompt, parent=place.parent)
+        return self._begin(prompt, parent=place.parent, again=header.again or header.run)
 
     def _take_over(self, place: Node, repairs: Collection[str]) -> Run:
         """A run that takes the conversation over from the one at this place, mended by these repairs, without its loose
@@ -319,7 +344,7 @@ class Chat:
         answers them.
         """
         how: Any = {"model": self.model, "vertex": self._vertex, "sent": self._branches.odd()}
-        return refused_before(self.history, **how, body=self._request([], []).settings())
+        return refused_before(self._said, **how, body=self._request([], []).settings())
 
     async def count(self, prompt: Any = None) -> int:
         """The tokens of the next request, as Gemini counts them: history, prompt, system instruction and tools, as
@@ -332,7 +357,7 @@ class Chat:
         given = [] if prompt is None else contents_of(prompt)
         with self._lock:
             self._none_going()
-            request = self._request(self.history, self._answered(given, self._branches.head))
+            request = self._request(self._said, self._answered(given, self._branches.head))
         if not request.contents:
             raise InvalidPrompt("There is nothing to count yet: give count() the prompt.")
         return await count(request)
@@ -347,7 +372,7 @@ class Chat:
             self._none_going()
             sent = () if codes else self._branches.odd()
             how: Any = {"model": self.model, "only": codes or None, "vertex": self._vertex, "sent": sent}
-            mended, done = repaired_before(self.history, **how)
+            mended, done = repaired_before(self._said, **how)
             if done:
                 self._branches.mend(mended, self._branches.head)
                 self._note()
@@ -385,9 +410,9 @@ class Chat:
     def _advance(self, _: object = None) -> None:
         """Give the first run that has not ended its turn. From any thread, as often as you like: after every end."""
         with self._lock:
-            if self._is_advancing:  # further up on this thread, where it goes on
+            if self._advancer == get_ident():  # further up on this thread, where it goes on
                 return
-            self._is_advancing = True
+            self._advancer = get_ident()
             try:
                 for run in self.runs:
                     if not run.done:
@@ -395,10 +420,20 @@ class Chat:
                     if not run.done:
                         return
             finally:
-                self._is_advancing = False
+                self._advancer = 0
 
-    def _begin(self, given: Prompt, *, parent: Node, queued: bool = False, token: str | None = None) -> Run:
-        """Start a run. With `token` it has no prompt, and goes on with its parent's answer right where that stands."""
+    def _begin(
+        self,
+        given: Prompt,
+        *,
+        parent: Node,
+        queued: bool = False,
+        token: str | None = None,
+        again: str | None = None,
+    ) -> Run:
+        """Start a run. With `token` it has no prompt, and goes on with its parent's answer right where that stands.
+        `again`: its prompt is that of the run with this id.
+        """
         loop = loop_for(self.options.runner)  # before anything is changed
         header = Header(
             run=uuid4().hex,
@@ -408,10 +443,15 @@ class Chat:
             started_at=time.time(),
             attachments=given.attachments,
             queued=queued,
+            again=again,
         )
         run = self._new_run(Journal(header), parent, token)
         self._branches.add(run, parent)
-        self._start(run, loop)
+        try:
+            self._start(run, loop)
+        except BaseException:  # a Ctrl+C: nobody else has the run to stop it
+            run.stop(by="interrupt")
+            raise
         return run
 
     def _start(self, run: Run, loop: AbstractEventLoop) -> None:
@@ -452,11 +492,12 @@ class Chat:
             return Offers()
         odd = self._branches.odd() if isinstance(error, RequestRefused) else ()  # which was judged knowing of them
         how: Any = {"model": self.model, "vertex": self._vertex, "sent": odd}
-        return offers_after(run, ended, error, lambda: refusals(self.history, **how))
+        return offers_after(run, ended, error, lambda: refusals(self._said, **how))
 
     def _request(self, history: list[Wire], said: list[Wire], options: Options | None = None) -> Request:
-        o = options or self.options
-        return Request(o.model, [*history, *said], o.system, o.tools.wire, o.config, sent=self._branches.odd)
+        """What is asked. Its contents are a copy: a source is somebody else's, and may do with them what it likes."""
+        o, contents = options or self.options, deepcopy([*history, *said])
+        return Request(o.model, contents, o.system, o.tools.wire, o.config, sent=self._branches.odd)
 
     def _again(self, run: Run, how: Again) -> Run:
         if run is not self._last:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from ._archive.appender import Appender
 from ._archive.journal_file import add_line, entry_line, first_line, header_of, read_lines, run_line
+from ._archive.lines import encode
 from ._branches import Branches, Node, Unfinished
 from ._plain import Json, Wire, shorten
+from ._process import lock
 from ._request.prompt import contents_of
 from ._run import Run
 from ._stream.journal import Cursor, Journal
 from .errors import RecordingError
 
-__all__ = ["ChatFile", "ChatLines", "StoredChat"]
+__all__ = ["ChatFile", "ChatLines", "StoredChat", "copy_of"]
 
 
 class ChatLines:
@@ -31,6 +35,7 @@ class ChatLines:
         self._told: Json | None = None
         self._places: dict[int, int] = {}  # of the nodes that are written, by identity
         self._cursors: dict[int, tuple[Run, Cursor]] = {}  # of the runs that may have more to tell, by place
+        self._runs: set[str | None] = set()  # the ids of those that are written
         self._head = -1
 
     def new(self) -> Iterator[Json]:
@@ -62,7 +67,9 @@ class ChatLines:
         if isinstance(node.said, Run):
             journal = node.said._record.journal
             self._cursors[place] = (node.said, Cursor(journal))
-            return run_line(place, parent, journal.header)
+            prompt_told = journal.header.again in self._runs
+            self._runs.add(journal.header.run)
+            return run_line(place, parent, journal.header, prompt_told=prompt_told)
         if isinstance(node.said, Unfinished):
             of = self._branches.place(node.said.run)
             return {"kind": "left", "place": place, "parent": parent, "run": self._places[id(of)]}
@@ -81,31 +88,64 @@ def _changed(branches: Branches, parent: Node, mended: tuple[Wire, ...]) -> Json
     return {"first": first, "last": last, "contents": list(mended[first : len(mended) - last])}
 
 
+def copy_of(branches: Branches, about: Json) -> StoredChat:
+    """What a chat says, for another one to take over: what its file would hold, with nothing replaced."""
+    lines = ChatLines(branches, lambda: about).new()
+    next(lines)  # the format of a file
+    return StoredChat("the chat", map(_parsed_anew, lines))
+
+
+def _parsed_anew(line: Json) -> Json:
+    encode(line, text := bytearray())
+    parsed: Json = json.loads(text)
+    return parsed
+
+
 class ChatFile:
     """The file of a chat that is recorded in a folder, on a thread of its own."""
 
-    def __init__(self, folder: Path, lines: ChatLines) -> None:
+    def __init__(self, folder: Path, lines: Callable[[], ChatLines]) -> None:
+        """`lines` gives those of the whole chat. In a forked child it goes on in another file: this one is its
+        parent's.
+        """
+        self._folder = folder
+        self._lines = lines
+        self._beginning = lock()
+        self._pid = os.getpid()
+        self._appender = self._begin()
+
+    def _begin(self) -> Appender:
         name = f"{time.strftime('%Y-%m-%d_%H-%M-%S')}-{uuid4().hex[:8]}.jsonl"
-        self._appender = Appender(folder / name, lambda: list(lines.new()))
+        lines = self._lines()
+        return Appender(self._folder / name, lambda: list(lines.new()))
+
+    @property
+    def _own(self) -> Appender:
+        if self._pid != os.getpid():
+            with self._beginning:
+                if self._pid != (pid := os.getpid()):
+                    self._appender, self._pid = self._begin(), pid
+        return self._appender
 
     @property
     def path(self) -> Path | None:
         """None where its disk failed."""
-        return None if self._appender.error is not None else self._appender.path
+        return None if self._own.error is not None else self._own.path
 
     def wake(self) -> None:
         """There is something new. From any thread; never waits."""
-        self._appender.wake()
+        self._own.wake()
 
     def close(self) -> None:
         """Write what is left, and nothing more. Does not wait for it."""
-        self._appender.close(0)
+        self._own.close(0)
 
 
 class StoredChat:
     """What a journal file holds. Raises RecordingError for any other file, and OSError."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, lines: Iterable[Json] | None = None) -> None:
+        """`lines`: those after the first, where they are not to be read from the file."""
         self._path = path
         self.about: Json = {}
         """The chat's own settings, as they were last; of a file that holds one run, that run's model."""
@@ -113,8 +153,9 @@ class StoredChat:
         """The conversation from before the chat."""
         self._nodes: dict[int, Json] = {}  # their lines, by place
         self._journals: dict[int, Journal] = {}  # by the place of their run
+        self._by_id: dict[str, Journal] = {}  # the same, by its id
         self._head: int | None = None
-        for line in read_lines(path):
+        for line in read_lines(path) if lines is None else lines:
             try:
                 self._add(line)
             except Exception as error:  # whatever the values are that somebody wrote there
@@ -133,8 +174,8 @@ class StoredChat:
             self._head = int(line["place"])
             self._nodes[self._head] = line
             if kind == "run":
-                header = header_of(line)
-                self._journals[self._head] = Journal(header)
+                header = header_of(line, self._by_id)
+                self._journals[self._head] = self._by_id[header.run] = Journal(header)
                 self.about = self.about or {"model": header.model, "system": None}
         elif place is None and "run" in line:  # one without is a chat's, of a kind not known here
             add_line(self._journals[int(line["run"])], line)

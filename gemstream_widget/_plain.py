@@ -117,9 +117,11 @@ def _is_large(value: Any) -> bool:
 
 
 def _has_large(value: Any) -> bool:
+    if isinstance(value, int):
+        return _is_large(value)
     if isinstance(value, dict):
         return any(map(_has_large, value.values()))
-    return any(map(_has_large, value)) if isinstance(value, list | tuple) else _is_large(value)
+    return isinstance(value, list | tuple) and any(map(_has_large, value))
 
 
 def _written_out(value: Any, path: tuple[str | int, ...], paths: list[list[str | int]]) -> Any:

@@ -23,16 +23,26 @@ from ._engine.loops import running_loop
 from ._engine.options import Options
 from ._engine.source import Request, Source
 from ._engine.turn import Turn
+from ._interrupts import Interruptible
 from ._plain import Json, Wire, shorten
+from ._process import Resident, in_forked_child
 from ._request import turns
 from ._stream.chunks import ChunkLog
 from ._stream.journal import Cursor
 from ._stream.parts import Decision, Part, Scope, ToolCall
-from ._stream.readers import EventReader, PatchReader
+from ._stream.readers import EventFeed, EventReader, PatchReader
 from ._stream.record import Record
 from ._stream.values import Offers, Receipt, Retry, Step, StoppedBy, Timing, Usage
 from ._tools.policy import Choice, RuleBook
-from .errors import DecisionRefused, GemstreamError, InvalidOption, NothingToRepeat, RunCancelled, RunFailed
+from .errors import (
+    DecisionRefused,
+    GemstreamError,
+    InvalidOption,
+    NoRunningLoop,
+    NothingToRepeat,
+    RunCancelled,
+    RunFailed,
+)
 
 __all__ = ["Again", "Run", "runs", "stop_all"]
 
@@ -43,20 +53,36 @@ Again: TypeAlias = Literal["anew", "continue", "repair"]
 _LOOK_S = 1.0
 """How often whoever blocks looks whether the run's loop is still there."""
 
+_STILL = 'its event loop does not run, so its end never comes. Await the run, or use runner="thread".'
+
 _INTERRUPT_S = 0.2
 """ipykernel hears an interrupt only when its loop wakes, so a cell that awaits wakes it. Measured on 6.31 to 7.4:
 https://github.com/ipython/ipykernel/issues/881
 """
 
 
-_live: dict[str, Run] = {}  # also because a task nobody holds may be collected in the middle of its work
+_live: dict[Run, None] = {}  # also because a task nobody holds may be collected in the middle of its work
 
 
 def runs() -> list[Run]:
     """The runs of this process that have not ended, whoever began them, in the order they were begun in. From any
     thread.
     """
-    return list(_live.values())
+    return list(_live)
+
+
+def _leave_runs_behind() -> None:
+    """A forked child has the runs of its parent, and none of the loops they go on: whoever waits for one there finds
+    that it has ended with what had come by then.
+    """
+    if _live:
+        (closed := asyncio.new_event_loop()).close()
+        for run in _live:
+            run._driver.leave_behind(closed)
+        _live.clear()
+
+
+in_forked_child(_leave_runs_behind)
 
 
 def stop_all() -> list[Run]:
@@ -64,12 +90,17 @@ def stop_all() -> list[Run]:
     return [run for run in reversed(runs()) if run.stop()]  # the last first: what is queued must not begin meanwhile
 
 
-class Run:
+class Run(Resident):
     """One prompt on its way, and everything that came back. Made by `Chat.send`, `Chat.queue`, `ask` and `watch`.
 
     Await it for the finished run (raises RunFailed or RunCancelled), iterate it for its events, `stop` it anywhere.
     Everything here may be read from any thread; only the run's own loop changes it.
     """
+
+    _instead = (
+        "A Run lives on the event loop of its process, and is neither pickled nor copied: keep it with run.save(path), "
+        "or its chat with chat.save(path), and read the file with gem.load_chat(path)."
+    )
 
     def __init__(
         self,
@@ -96,7 +127,7 @@ class Run:
             options,
             rules,
             source,
-            request=lambda: request(self.contents()),
+            request=lambda: request(self._said()),
             check=check,
             offers=self._next_offers,
             turn=turn,
@@ -106,8 +137,8 @@ class Run:
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin on `loop`; called once, from any thread. What the run prints goes to the cell that called this."""
-        _live[self.id] = self
-        self._record.ended.add_done_callback(lambda _: _live.pop(self.id, None))
+        _live[self] = None
+        self._record.ended.add_done_callback(lambda _: _live.pop(self, None))
         self._driver.start(loop)
 
     def _give_turn(self) -> None:
@@ -298,15 +329,19 @@ class Run:
         the model said anything adds no prompt: it is most likely sent again. One that is queued or was taken back adds
         nothing.
         """
+        return deepcopy(self._said())
+
+    def _said(self) -> list[Wire]:
+        """`contents`, for reading only: what is in it is the run's own."""
         with self._record.reading() as state:
-            return deepcopy(turns.contents(state))
+            return turns.contents(state)
 
     def _unfinished(self) -> list[Wire]:
         """What a run that ended too early leaves for one that asks again: `contents` without the step that did not end
-        well, which stays only where a tool of it began. What a tool did is never asked for twice.
+        well, which stays only where a tool of it began. What a tool did is never asked for twice. For reading only.
         """
         with self._record.reading() as state:
-            return deepcopy(turns.unfinished(state))
+            return turns.unfinished(state)
 
     def again(self, how: Again) -> Run:
         """Go on after a run that did not end well: `how` is one of the state's `offers`. The new run of the same chat,
@@ -319,24 +354,45 @@ class Run:
     # -- waiting ----------------------------------------------------------------------------------------------------
 
     def __await__(self) -> Generator[Any, None, Run]:
-        return self._outcome().__await__()
+        try:
+            __tracebackhide__ = True  # IPython leaves such frames out: the reader's own line is what matters
+            self._require_loop()
+            return self._outcome().__await__()
+        except KeyboardInterrupt:
+            self.stop(by="interrupt")
+            raise
 
     async def _outcome(self) -> Run:
-        __tracebackhide__ = True  # IPython leaves such frames out: the reader's own line is what matters
         try:
-            await self.wait()
-        except asyncio.CancelledError:
+            __tracebackhide__ = True
+            with Interruptible():
+                try:
+                    await self.wait()
+                except asyncio.CancelledError:
+                    self.stop(by="interrupt")
+                    await asyncio.wait({asyncio.wrap_future(self._record.ended)}, timeout=self._grace_s + 1)
+                    raise
+        except KeyboardInterrupt:
             self.stop(by="interrupt")
-            await asyncio.wait({asyncio.wrap_future(self._record.ended)}, timeout=self._grace_s + 1)
             raise
         return self._raise_or_self()
 
+    def _require_loop(self) -> None:
+        if running_loop() is None:
+            raise NoRunningLoop(
+                f"Run {self.id} can only be awaited on an asyncio event loop, and none runs here; under trio ask with "
+                'runner="thread" and write: await trio.to_thread.run_sync(run.result)'
+            )
+
     async def wait(self) -> Run:
-        """The run, when it has ended; never raises for how it ended. May be awaited on any loop.
+        """The run, when it has ended; never raises for how it ended. May be awaited on any asyncio loop.
 
         A look only: cancelling it (as `asyncio.wait_for` does) leaves the run alone. Cancelling `await run`, which is
-        what a kernel interrupt does, stops the run, waits for its end, and passes the cancellation on.
+        what a kernel interrupt and a time limit around it do, stops the run, waits for its end, and passes the
+        cancellation on. So does Ctrl+C in `await run`, which raises KeyboardInterrupt. A scope of anyio cancels again
+        and again: under it the end is not waited for.
         """
+        self._require_loop()
         done = asyncio.wrap_future(self._record.ended)
         self._driver.notice_closed_loop()
         while not (await asyncio.wait({done}, timeout=_INTERRUPT_S))[0]:
@@ -347,21 +403,24 @@ class Run:
         """Block until the run has ended; for scripts with `runner="thread"`. Raises as `await run` does, and
         TimeoutError after `timeout_s` seconds. Interrupted (Ctrl-C), it stops the run as `await run` does.
         """
-        here = running_loop()
-        if here is not None and here is self.loop and not self.done:
-            raise GemstreamError(
-                f"run.result() would block the event loop that run {self.id} needs: await the run instead, "
-                'or use Chat(runner="thread").'
-            )
-        __tracebackhide__ = True
-        until_s = None if timeout_s is None else time.monotonic() + timeout_s
         try:
+            __tracebackhide__ = True
+            here = running_loop()
+            if here is not None and here is self.loop and not self.done:
+                raise GemstreamError(
+                    f"run.result() would block the event loop that run {self.id} needs: await the run instead, "
+                    'or use Chat(runner="thread").'
+                )
+            until_s = None if timeout_s is None else time.monotonic() + timeout_s
             while not self.done:
                 self._driver.notice_closed_loop()
+                still = self.loop is not None and not self.loop.is_running()
                 left_s = _LOOK_S if until_s is None else min(_LOOK_S, until_s - time.monotonic())
                 if left_s <= 0:
                     raise TimeoutError(f"Run {self.id} is still {self.status} after {timeout_s:g} s; it goes on.")
                 futures.wait({self._record.ended}, timeout=left_s)
+                if still and not self.done and self.loop is not None and not self.loop.is_running():
+                    raise GemstreamError(f"Run {self.id} stays {self.status}: {_STILL}")
         except KeyboardInterrupt:
             self.stop(by="interrupt")
             futures.wait({self._record.ended}, timeout=self._grace_s + 1)
@@ -380,13 +439,16 @@ class Run:
         """Events (events.py) from the run's start, however late this is asked for. Leaving the loop, or being cancelled
         in it, neither stops the run nor leaks.
         """
+        self._require_loop()
+        self._driver.notice_closed_loop()
         return self._record.events()
 
     # -- stopping ---------------------------------------------------------------------------------------------------
 
     def stop(self, *, by: StoppedBy = "code") -> bool:
         """Stop the run: from any thread, at any moment, as often as you like. Returns at once. One that is queued is
-        taken back: nothing is sent.
+        taken back: nothing is sent. Where a cell blocks the run's event loop, the Stop takes effect when it is free
+        again; where nobody runs that loop, the warning StopDelayed says so, and the status stays what it is.
 
         True if this call asked first, False if the run had ended or a Stop had been asked for: then nothing changes.
         True is no promise that something was cut: where everything had arrived the run completes, without a receipt.
@@ -446,6 +508,10 @@ class Run:
         """A new feed of patches for a card. From any thread."""
         return self._record.feed()
 
+    def _event_feed(self) -> EventFeed:
+        """A new feed of events for a terminal. From any thread."""
+        return self._record.event_feed()
+
     def _drop_feed(self, feed: PatchReader) -> None:
         """Stop telling a feed. From any thread."""
         self._record.drop_feed(feed)
@@ -455,6 +521,11 @@ class Run:
         from ._notebook.display import display_run
 
         display_run(self)
+
+    def _repr_mimebundle_(self, **how: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        from ._notebook.display import bundle_of
+
+        return bundle_of(self, **how)
 
     def __repr__(self) -> str:
         return f"<Run {self.id} {self.status} {shorten(self.text, 60)!r}>"

@@ -15,6 +15,7 @@
     │   ├── ResponseBlocked       Gemini cut its answer for safety or rights
     │   ├── MalformedCall         the model wrote a function call that cannot be read
     │   ├── RequestRefused        Gemini would refuse the request, so it was not sent (`.place`); a HistoryError, too
+    │   ├── TokenLimitReached     the chat may use no more tokens (`max_tokens_total`)
     │   └── SourceError           the source of the chunks raised something else
     ├── RunCancelled              a run was stopped; raised by `await run`, carries `.run`
     ├── InvalidOption             an option that does not exist, or a value that does not fit it
@@ -30,6 +31,8 @@
     ├── RecordingError            a recording cannot be read
     └── IllegalTransition         our own state machine was misused: a bug here
 
+    StopDelayed (a UserWarning)   a Stop that waits, since the run's event loop does not run
+
 Every message says what happened, with which value, and what to do next.
 """
 
@@ -39,6 +42,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._api_words import meaning_of
 from ._plain import clean, clean_text
+from ._process import Portable, rebuilt
 from ._redact import redact, redact_all
 
 if TYPE_CHECKING:
@@ -70,28 +74,21 @@ __all__ = [
     "RunFailed",
     "RunInProgress",
     "SourceError",
+    "StopDelayed",
     "StreamStalled",
     "StreamTruncated",
+    "TokenLimitReached",
     "ToolError",
     "ToolTimedOut",
 ]
 
 
-class GemstreamError(Exception):
-    """Base of all errors of this package. They can be pickled, so that a worker process can raise them; the run that
-    an error carries stays behind.
+class GemstreamError(Portable):
+    """Base of all errors of this package. They can be pickled, so that a worker process can raise them, and copied; the
+    run that an error carries stays in its process: on the other side `.run` is None.
     """
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        held = {name: None if name == "run" else value for name, value in self.__dict__.items()}
-        return _rebuilt, (type(self), self.args, held)
-
-
-def _rebuilt(kind: type[GemstreamError], args: tuple[Any, ...], held: dict[str, Any]) -> GemstreamError:
-    error = kind.__new__(kind)
-    error.args = args
-    error.__dict__.update(held)
-    return error
+    _stays = ("run",)
 
 
 class RunFailed(GemstreamError):
@@ -261,8 +258,11 @@ class RunCancelled(GemstreamError):
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        stopped = f"stopped; what came before is in .run (text: {len(run.text)} characters)"
-        words = "taken back before its turn; nothing was sent" if run.stopped_by == "taken_back" else stopped
+        is_left = run.receipt is not None and run.receipt.by == "fork"
+        how = "left to the process that this one was forked from, where it goes on" if is_left else "stopped"
+        words = f"{how}; what came before is in .run (text: {len(run.text)} characters)"
+        if run.stopped_by == "taken_back":
+            words = "taken back before its turn; nothing was sent"
         super().__init__(f"Run {run.id} was {words}.")
 
 
@@ -286,11 +286,12 @@ class RunInProgress(GemstreamError):
 
 
 class NoRunningLoop(GemstreamError, RuntimeError):
-    """There is no event loop to run the stream on."""
+    """There is no asyncio event loop to run the stream on, or to await a run on."""
 
-    def __init__(self) -> None:
+    def __init__(self, message: str | None = None) -> None:
         super().__init__(
-            "No event loop is running here. In a notebook or an async function send() works as it is and can be "
+            message
+            or "No event loop is running here. In a notebook or an async function send() works as it is and can be "
             'awaited; in a plain script use Chat(runner="thread") and run.result().'
         )
 
@@ -298,11 +299,24 @@ class NoRunningLoop(GemstreamError, RuntimeError):
 class LoopBusy(GemstreamError, TimeoutError):
     """The event loop of a run did not get to what was asked of it, which is therefore never done."""
 
-    def __init__(self, waited_s: float) -> None:
+    def __init__(self, waited_s: float, *, is_running: bool = True) -> None:
         self.waited_s = waited_s
+        why = "something blocks it. Ask again when it is free" if is_running else "nobody runs it. Ask while it runs"
         super().__init__(
             f"The run's event loop did not answer within {waited_s:g} s, so nothing was changed and nothing will be: "
-            'something blocks it. Ask again when it is free, or use runner="thread".'
+            f'{why}, or use runner="thread".'
+        )
+
+
+class StopDelayed(Portable, UserWarning):
+    """A Stop was asked for, and waits: the run's event loop does not run at the moment, as that of an IPython terminal
+    between cells. Until it does, the connection stays open and the run's status what it was.
+    """
+
+    def __init__(self, run_id: str, status: str) -> None:
+        super().__init__(
+            f"Run {run_id} stays {status} for now: its event loop does not run, and stops it when it runs again. "
+            'Await something on it, such as run.wait(), or use runner="thread", whose loop always runs.'
         )
 
 
@@ -368,10 +382,9 @@ def error_from_json(told: dict[str, Any]) -> RunFailed:
     held = {name: value for name, value in told.items() if name in texts or not hasattr(kind, name)}
     held = {name: value for name, value in held.items() if name not in ("type", "notes", "__notes__")}
     texts = {name: str(held.get(name, value)) for name, value in texts.items()}
-    error = _rebuilt(kind, (texts["message"],), {**held, **texts, "run": None})
+    error = rebuilt(kind, (texts["message"],), {**held, **texts, "run": None})
     for note in told.get("notes") or ():
         error.add_note(str(note))
-    assert isinstance(error, RunFailed)
     return error
 
 

@@ -173,7 +173,7 @@ export interface RunError {
 }
 
 export interface Receipt {
-  by: "button" | "code" | "interrupt" | "closed";
+  by: "button" | "code" | "interrupt" | "closed" | "rerun" | "fork";
   when: "before the request" | "before the first chunk" | "mid-stream" | "between steps";
   asked_s: number;
   closed_s: number | null;

@@ -85,7 +85,7 @@ def faults_of(chunks: list[Any], touched: set[int], decoder: Decoder) -> list[st
 
     take(decoder.begin(0, 0.0), False)
     for number, chunk in enumerate(chunks):
-        log.append(0, number / 10, chunk)
+        log.append(number / 10, chunk)
         try:
             take(decoder.push(chunk, number, number / 10), number in touched)
         except GemstreamError:

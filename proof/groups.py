@@ -25,8 +25,10 @@ from . import (
     leaks,
     magics,
     outgoing,
+    processes,
     secrets,
     stop,
+    waiting,
     watch,
 )
 from .report import Found
@@ -49,9 +51,11 @@ GROUPS: dict[str, Group] = {
     "watch": watch.measure,
     "history": history.measure,
     "kernels": kernels.measure,
+    "processes": processes.measure,
     "hosts": hosts.measure,
     "doctor": doctor.measure,
     "magics": magics.measure,
+    "waiting": waiting.measure,
     "page": healing.measure,
     "hostile": hostile.measure,
     "forms": forms.measure,

@@ -46,6 +46,8 @@ class Kernel:
         """Its working directory."""
         self.pages: dict[str, Page] = {}
         """By comm id, in the order their cards were made."""
+        self.displays: list[tuple[str | None, str]] = []
+        """Display id and text of what was displayed or updated, in order."""
         self._manager = manager
         self._client = client
         self._cells: dict[str, Cell] = {}
@@ -136,6 +138,8 @@ class Kernel:
                 self.pages[content["comm_id"]] = Page(content["comm_id"], content["data"]["state"]["snapshot"])
             case "comm_msg" if content["comm_id"] in self.pages:
                 self.pages[content["comm_id"]].take(content["data"], at_s)
+            case "display_data" | "update_display_data":
+                self.displays.append((content["transient"].get("display_id"), content["data"].get("text/plain", "")))
             case "stream" if cell is not None:
                 cell.printed += content["text"]
             case "error" if cell is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,59 @@ def test_a_prompt_after_an_earlier_run_begins_another_branch() -> None:
         chat.switch(c)
         assert said(chat.history)[-1] == "3:c"
 
+    asyncio.run(main())
+
+
+def test_what_a_source_or_a_reader_does_to_contents_changes_nothing_that_was_said() -> None:
+    class Vandal(Echo):
+        async def stream(self, request: Request) -> Any:
+            async for given in super().stream(request):
+                yield given
+            spoil(request.contents)
+
+    def spoil(contents: Any) -> None:
+        for content in contents:
+            content["role"] = "spoilt"
+            for part in content["parts"]:
+                for held in part.values():
+                    if isinstance(held, dict):
+                        held.clear()
+                part.clear()
+
+    async def main() -> None:
+        before = [{"role": "user", "parts": [{"text": "before"}]}]
+        picture = {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}
+        chat = gem.Chat(source=Vandal(), history=before)
+        run = await chat.send(["a", picture])
+        wanted = [*before, {"role": "user", "parts": [{"text": "a"}, picture]}, *chat.history[2:]]
+        again = await chat.again(run, "anew")
+        for contents in (chat.history, run.contents(), again.contents()):
+            spoil(contents)
+            assert contents != wanted[-len(contents) :]  # the control
+        chat.switch(run)
+        assert chat.history == wanted
+        assert again.contents()[0] == wanted[1]
+
+    asyncio.run(main())
+
+
+def test_a_history_is_copied_once_a_turn_for_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        chat = gem.Chat(source=Echo())
+        for number in range(20):
+            await chat.send(f"{number}")
+        copied.clear()
+        await chat.send("last")
+        assert sorted(copied) == [1, 41]  # the prompt, and what is sent
+        assert len(chat.history) == 42 == copied[-1]  # the control
+
+    def copy(value: Any) -> Any:
+        copied.append(len(value))
+        return deepcopy(value)
+
+    copied: list[int] = []
+    for module in ("_chat", "_run"):
+        monkeypatch.setattr(f"gemstream_widget.{module}.deepcopy", copy)
     asyncio.run(main())
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ import gemstream_widget as gem
 from gemstream_widget._branches import Branches
 from gemstream_widget._chat_file import ChatLines
 from gemstream_widget._engine.source import ListSource
-from tests.wire import chunk, text
+from tests.gates import GatedSource, until
+from tests.wire import call, chunk, text
 
 DONE = [chunk(text("done"), finish="STOP")]
 
@@ -146,6 +149,83 @@ def test_what_came_before_a_place_stands_above_it() -> None:
 
     kinds = asyncio.run(main())
     assert kinds.index("end") < [place for place, kind in enumerate(kinds) if kind == "run"][1]
+
+
+def test_a_chat_is_loaded_on_another_thread_and_goes_on_here(tmp_path: Path) -> None:
+    async def main() -> None:
+        asked = [chunk(call("look", {"path": "/a"}), finish="STOP")]
+        chat = gem.Chat(source=ListSource(DONE, asked), tools=[look], approve="ask")
+        await chat.send("hi")
+        run = chat.send("look")
+        await run.next_pending()
+        chat.save(tmp_path / "chat.jsonl")
+        run.stop()
+        await run.wait()
+        options: Any = {"source": ListSource(DONE, DONE), "tools": [look], "runner": "thread"}
+        loaded = await asyncio.to_thread(gem.load_chat, tmp_path / "chat.jsonl", **options)
+        (waiting,) = await loaded.runs[-1].next_pending()
+        loaded.runs[-1].approve(waiting)
+        assert (await loaded.runs[-1]).text == (await loaded.send("more")).text == "done"
+
+    def look(path: str) -> str:
+        """Look."""
+        return path
+
+    asyncio.run(main())
+
+
+def test_a_prompt_that_is_asked_anew_is_kept_and_written_once(tmp_path: Path) -> None:
+    """Also one that waited for its turn, and one asked anew of a run that asked anew itself."""
+    pictures = [base64.b64encode(bytes([n]) * 300_000).decode() for n in range(2)]
+    prompts = [{"inlineData": {"mimeType": "image/png", "data": picture}} for picture in pictures]
+
+    async def main() -> None:
+        chat = gem.Chat(source=ListSource(*[DONE] * 22))
+        runs = [chat.queue(prompt) for prompt in prompts]
+        await runs[1]
+        again = runs[0]
+        for _ in range(10):
+            again = await chat.again(again, "anew")
+            await chat.again(runs[1], "anew")
+        chat.save(tmp_path / "chat.jsonl")
+        tracemalloc.start()
+        loaded = gem.load_chat(tmp_path / "chat.jsonl")
+        assert tracemalloc.get_traced_memory()[0] < 4 * len(pictures[0])
+        tracemalloc.stop()
+        assert [run.contents() for run in loaded.runs] == [run.contents() for run in chat.runs]
+        assert len(loaded.runs) == 22
+        loaded.save(tmp_path / "loaded.jsonl")
+        again.save(tmp_path / "run.jsonl")
+        assert gem.load_chat(tmp_path / "run.jsonl").history == again.contents()
+
+    asyncio.run(main())
+    written = [(tmp_path / name).read_text() for name in ("chat.jsonl", "loaded.jsonl", "run.jsonl")]
+    assert [[text.count(picture) for picture in pictures] for text in written] == [[1, 1], [1, 1], [1, 0]]
+
+
+def test_a_prompt_that_answers_calls_at_its_turn_is_asked_anew_as_it_was_sent(tmp_path: Path) -> None:
+    async def main() -> None:
+        source = GatedSource()
+        chat = gem.Chat(source=source, tools=[{"name": "look", "description": "d"}])
+        chat.send("one")
+        queued = chat.queue("two")
+        source.give(chunk(call("look", {}, id="k"), finish="STOP"))
+        source.end()
+        await until(lambda: queued.status == "streaming", "its turn has come")
+        source.give(*DONE)
+        source.end()
+        await queued
+        again = chat.again(queued, "anew")
+        source.give(*DONE)
+        source.end()
+        await again
+        chat.save(tmp_path / "chat.jsonl")
+        loaded = gem.load_chat(tmp_path / "chat.jsonl")
+        sent = [part for content in loaded.runs[2].contents() for part in content["parts"]]
+        assert "functionResponse" in sent[0]
+        assert loaded.history == chat.history
+
+    asyncio.run(main())
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes and links are POSIX's")

@@ -179,12 +179,13 @@ def test_usage_keeps_the_last_value_of_each_counter_and_tells_none_from_zero() -
         [
             chunk(text("a"), usage={"promptTokenCount": 9, "candidatesTokenCount": 5, "totalTokenCount": 14}),
             chunk(text("b"), usage={"candidatesTokenCount": 0, "totalTokenCount": 9, "trafficType": "x"}),
+            chunk(usage={"promptTokenCount": None, "totalTokenCount": None}),  # takes nothing back
         ]
     )
     usage = played.state.usage
     assert (usage.prompt_token_count, usage.candidates_token_count, usage.total_token_count) == (9, 0, 9)
     assert usage.thoughts_token_count is None
-    assert usage.raw == {"candidatesTokenCount": 0, "totalTokenCount": 9, "trafficType": "x"}
+    assert usage.raw == {"promptTokenCount": 9, "candidatesTokenCount": 0, "totalTokenCount": 9, "trafficType": "x"}
 
 
 def test_code_its_result_files_and_unknown_parts_are_parts_in_order() -> None:

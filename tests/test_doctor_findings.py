@@ -188,12 +188,14 @@ def test_the_host(shell: Any, kernel: Any, modules: dict[str, Any], case: str, m
     assert names(doctor_kernel.host()) == [case]
 
 
-def test_the_event_loop() -> None:
+def test_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> list[str]:
         return names(doctor_kernel.event_loop())
 
     assert names(doctor_kernel.event_loop()) == ["loop.none"]
     assert asyncio.run(main()) == ["loop.runs"]
+    monkeypatch.setattr(doctor_kernel, "terminal_shell", object)
+    assert asyncio.run(main()) == ["loop.terminal"]
 
 
 class Stream:

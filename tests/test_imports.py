@@ -16,11 +16,11 @@ import gemstream_widget as gem
 PACKAGE = Path(gem.__file__).parent
 
 ROOMS = (
-    "_plain _redact _api_words errors", "_stream", "_request", "_tools", "_engine", "_archive", "_run",
-    "_branches _offers", "_chat_file", "_chat", "_notebook",
+    "_plain _process _redact _shell _interrupts _api_words errors", "_stream", "_request", "_tools", "_engine",
+    "_archive", "_run", "_branches _offers", "_chat_file", "_chat", "_notebook",
 )  # fmt: skip
 """From the ground up: a room may import the ones below it. CONTRIBUTING.md draws the house from this list."""
-BESIDE = {"server": {"_plain", "_request", "_engine", "errors"}, "events": {"_stream"}}
+BESIDE = {"server": {"_plain", "_process", "_request", "_engine", "errors"}, "events": {"_stream"}}
 """Rooms that nothing imports but by name, inside a function, and what they may import."""
 SERVER = (
     "account errors example faults framing listener models signatures tokens", "question", "actions reply",

@@ -230,10 +230,30 @@ def test_files_edited_at_random_give_a_chat_or_a_recording_error(tmp_path: Path)
             "prompt": [],
             "started_at": 0,
         },
+        {
+            "kind": "run",
+            "place": 9,
+            "parent": 1,
+            "run": "x",
+            "model": "m",
+            "demo": False,
+            "again": "y",
+            "started_at": 0,
+        },
+        {"kind": "run", "place": 9, "parent": 1, "run": "x", "model": "m", "demo": False, "started_at": 0},
         {"kind": "chat", "model": "", "system": 1},
         {"kind": "move", "run": 1, "at_s": 1e999, "event": "started"},
     ],
-    ids=["a head nowhere", "no number", "a parent that is none", "a parent nowhere", "options", "a time without end"],
+    ids=[
+        "a head nowhere",
+        "no number",
+        "a parent that is none",
+        "a parent nowhere",
+        "a prompt nowhere",
+        "no prompt",
+        "options",
+        "a time without end",
+    ],
 )
 def test_lines_that_do_not_fit_are_refused(more: Any, tmp_path: Path) -> None:
     _conversation(tmp_path / "chat.jsonl")

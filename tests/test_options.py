@@ -26,7 +26,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"model": ""}, "model is the name of a model"),
     ({"model": None}, "model is the name of a model"),
     ({"system": 7}, "system is a text or None; config="),
-    ({"approve": "always"}, 'approve is "auto", "ask", "never" or a plain function'),
+    ({"approve": "always"}, 'approve is "auto", "ask", "never", a plain function'),
     ({"approval_timeout_s": 0}, "approval_timeout_s is a number of seconds above 0"),
     ({"approval_timeout_s": True}, "approval_timeout_s is a number of seconds above 0"),
     ({"tool_timeout_s": float("nan")}, "tool_timeout_s is a number of seconds above 0"),
@@ -39,7 +39,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"history": ["hi", "hello"]}, "history is a list of Contents"),
     ({"source": ListSource}, "source is an object with a `stream` method"),
     ({"retries": -1}, "retries is a whole number from 0 on"),
-    ({"runner": "process"}, 'runner is "loop" or "thread"'),
+    ({"runner": "process"}, 'runner is "loop", "thread" or None'),
     ({"source": 3}, "source is an object with a `stream` method"),
     ({"client": "key"}, "client is a google.genai.Client"),
     ({"history": "hello"}, "history is a list of Contents"),
@@ -143,7 +143,7 @@ def test_the_list_is_one() -> None:
     of_file = {"clock", "history"}
     for function, own, without in (
         (gem.Chat, [], {"clock"}),
-        (gem.ask, ["prompt"], {"clock"}),
+        (gem.ask, ["prompt", "keep"], {"clock"}),
         (gem.load_chat, ["path"], of_file),
     ):
         parameters = inspect.signature(function).parameters
@@ -227,7 +227,7 @@ def test_what_was_given_is_copied_and_what_may_hold_a_key_is_not_told() -> None:
         assert key not in str(caught.value)
     options = gem.Chat(config={"http_options": {"headers": {"x-goog-api-key": key}}}).options
     assert key not in repr(options)
-    with pytest.raises(TypeError, match="not pickled"):
+    with pytest.raises(TypeError, match="neither pickled nor copied"):
         pickle.dumps(options)
 
 
@@ -248,27 +248,6 @@ def test_a_saved_chat_is_loaded_with_tools_from_a_generator_and_without_a_histor
         gem.load_chat(tmp_path / "chat.json", history=[])
     with pytest.raises(gem.InvalidOption, match="Did you mean 'model'"):
         gem.load_chat(tmp_path / "chat.json", modle="demo")
-
-
-def test_every_error_arrives_from_another_process() -> None:
-    made = [
-        gem.ApiError(429, "RESOURCE_EXHAUSTED", "slow down", [{"a": 1}]),
-        gem.PromptBlocked("SAFETY", "no"),
-        gem.ResponseBlocked("SAFETY", "no"),
-        gem.MalformedCall("MALFORMED_FUNCTION_CALL", "no"),
-        gem.LoopBusy(10.0),
-        gem.NoRunningLoop(),
-        gem.IllegalTransition("run", "pending", "chunk"),
-        gem.InvalidOption("no"),
-    ]
-    run = gem.Chat(source=ListSource(HELLO), runner="thread").send("hi").result(20)
-    made += [gem.RunCancelled(run), gem.RunInProgress(run)]
-    made[0].run = run
-    for error in made:
-        again = pickle.loads(pickle.dumps(error))
-        assert (type(again), str(again)) == (type(error), str(error))
-        assert getattr(again, "run", None) is None
-    assert pickle.loads(pickle.dumps(made[0])).code == 429
 
 
 def test_a_checker_knows_the_public_names(tmp_path: Path) -> None:

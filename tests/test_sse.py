@@ -103,7 +103,7 @@ def test_bytes_that_are_no_text_come_back_the_same() -> None:
     assert frame.wire == {"a": "\ufffd"}  # as everybody else reads it; the frame is the bytes
     log = ChunkLog()
     for _ in range(130):  # also when they are packed
-        log.append(0, 0.0, frame)
+        log.append(0.0, frame)
     assert {chunk.raw for chunk in log} == {frame}
     assert log[3].raw is not None
     assert log[3].raw.encode("utf-8", "surrogateescape") == b'data: {"a": "\xe2\x82"}\n\n'

@@ -13,14 +13,17 @@ import errno
 import logging
 import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from .._plain import Json
+from .._process import lock
 from .._redact import redact, words_of
 from .key_filter import KeyFilter
 from .lines import encode
@@ -56,7 +59,7 @@ class Appender:
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._rung = False
         self._closed = False
-        self._starts = threading.Lock()
+        self._starts = lock()
         self._thread: threading.Thread | None = None
         self._file: BinaryIO | None = None  # the thread's own, like the pace
         self._pace = _Pace()
@@ -95,6 +98,7 @@ class Appender:
             if self._thread is not None:
                 return
             _at_work.add(self)
+            _close_with_worker(self._pid)
             self._thread = threading.Thread(target=self._work, name=f"journal {self.path.name}", daemon=True)
             try:
                 self._thread.start()
@@ -221,3 +225,11 @@ def _close_all() -> None:
 
 
 atexit.register(_close_all)
+
+
+@cache
+def _close_with_worker(pid: int) -> None:
+    """Have them closed at the end of a process of multiprocessing, too, where nothing that `atexit` knows is called."""
+    workers: Any = sys.modules.get("multiprocessing.util")
+    if workers is not None:
+        workers.Finalize(None, _close_all, exitpriority=0)

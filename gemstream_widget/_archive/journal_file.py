@@ -14,7 +14,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, fields
 from functools import cache
@@ -55,9 +55,14 @@ def first_line() -> Json:
     return {"kind": "journal", "format": FORMAT, "package": version("gemstream-widget")}
 
 
-def run_line(place: int, parent: int | None, header: Header) -> Json:
-    """A run begins, said at `place` after what is said at `parent`."""
-    return {"kind": "run", "place": place, "parent": parent} | {f.name: getattr(header, f.name) for f in fields(header)}
+def run_line(place: int, parent: int | None, header: Header, *, prompt_told: bool = False) -> Json:
+    """A run begins, said at `place` after what is said at `parent`. `prompt_told`: by the run that `again` names."""
+    told = {f.name: getattr(header, f.name) for f in fields(header)}
+    if header.again is None:
+        del told["again"]
+    if prompt_told:
+        del told["prompt"]
+    return {"kind": "run", "place": place, "parent": parent, **told}
 
 
 def entry_line(run: int, item: Entry | Chunk) -> Json:
@@ -143,24 +148,32 @@ def _require_format(path: str | Path, line: Json | None) -> None:
         raise RecordingError(f"{path} is {line.get('format')!r}; this version reads {FORMAT!r}.")
 
 
-def header_of(line: Json) -> Header:
-    """The header that a run's line gives. Raises ValueError."""
+def header_of(line: Json, above: Mapping[str, Journal]) -> Header:
+    """The header that a run's line gives; `above` are the journals of the runs above it, by id. Raises ValueError, and
+    KeyError where it sends the prompt once more of a run that is not among them.
+    """
     known = {f.name for f in fields(Header)}
-    header: Header = _made(Header, clean({name: value for name, value in line.items() if name in known}))
+    told = clean({name: value for name, value in line.items() if name in known})
+    if "prompt" in told or told.get("again") is None:
+        header: Header = _made(Header, told)
+    else:
+        header = _made(Header, {**told, "prompt": []})
+        header.prompt = above[told["again"]].prompt
     return header
 
 
 def add_line(journal: Journal, line: Json) -> None:
     """Add the entry or the frame that a line holds. Raises ValueError where it does not fit its kind."""
-    told = {name: value for name, value in line.items() if name not in ("kind", "run")}
-    if not isinstance(line.get("kind"), str):
-        raise ValueError(f"kind is a text, not {line.get('kind')!r}")
-    if line["kind"] == "frame":
-        chunk = Frame(told["raw"]) if isinstance(told.get("raw"), str) else told.get("wire")
-        journal.append_frame(_seconds(told), chunk)
-    elif (kind := _KINDS.get(line["kind"])) is None:
-        journal.append(entries.Unknown(_seconds(told), line))
+    name = line.get("kind")
+    if not isinstance(name, str):
+        raise ValueError(f"kind is a text, not {name!r}")
+    if name == "frame":
+        raw = line.get("raw")
+        journal.chunks.append(_seconds(line), Frame(raw) if isinstance(raw, str) else line.get("wire"))
+    elif (kind := _KINDS.get(name)) is None:
+        journal.append(entries.Unknown(_seconds(line), line))
     else:
+        told = {name: value for name, value in line.items() if name not in ("kind", "run")}
         told = clean(told)  # a run that this was written of had nothing else in it
         if kind is entries.End:
             told["error"] = error_from_json(told["error"]) if isinstance(told.get("error"), dict) else None

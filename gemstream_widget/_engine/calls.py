@@ -13,21 +13,23 @@ from __future__ import annotations
 import asyncio
 import json
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
+from .._interrupts import struck
 from .._plain import Json, clean_text
 from .._redact import redact, redact_all, words_of
 from .._stream.entries import Ask, Decide, Print, Refuse, Result, Rules
 from .._stream.entries import Tool as ToolEntry
 from .._stream.parts import CallPart, DecidedBy, Scope
 from .._stream.record import Record
-from .._tools.policy import Choice, RuleBook, Verdict, fingerprint, judge
-from .._tools.results import error_response, readable
-from .._tools.tool import Tool, on_a_thread
+from .._tools.policy import Choice, RuleBook, Verdict, decide, fingerprint
+from .._tools.results import error_response
+from .._tools.tool import Tool
 from ..errors import DecisionRefused, ToolError, ToolTimedOut
 from .options import Options
 
@@ -38,7 +40,9 @@ MAX_PRINTED = 20_000
 
 
 class Calls:
-    """The calls of one step, on one loop. `stopped` tells whether a Stop came; `rules` are the chat's."""
+    """The calls of one step, on one loop. `stopped` tells whether a Stop came; `rules` are the chat's; `interrupted`
+    is called where a Ctrl+C strikes a call.
+    """
 
     task: asyncio.Task[None]
     """Runs them all, from `start` on. Cancelling it ends what can be ended."""
@@ -50,6 +54,7 @@ class Calls:
         options: Options,
         rules: RuleBook,
         stopped: Callable[[], bool],
+        interrupted: Callable[[], None],
     ) -> None:
         self._parts = {p.call.id: p for p in parts}
         self._args = {p.call.id: p.call.args for p in parts}  # as the model sent them, and as they are shown
@@ -57,13 +62,14 @@ class Calls:
         self._options = options
         self._rules = rules
         self._stopped = stopped
+        self._interrupted = interrupted
         self._decided: dict[str, asyncio.Future[None]] = {}
 
     def start(self) -> None:
         """Begin, on the running loop."""
         loop = asyncio.get_running_loop()
         self._abandoned: asyncio.Future[None] = loop.create_future()
-        self.task = loop.create_task(self._run_all(), name=f"gemstream calls {self._record.id}")
+        self.task = loop.create_task(self._guard(self._run_all), name=f"gemstream calls {self._record.id}")
 
     async def wait(self) -> None:
         """Return when each call has its response, or after `abandon`. Raises what broke in between."""
@@ -124,12 +130,23 @@ class Calls:
 
     async def _run_all(self) -> None:
         loop, run = asyncio.get_running_loop(), self._record.id
-        tasks = [loop.create_task(self._run(p), name=f"gemstream {run} {p.call.id}") for p in self._parts.values()]
+        work = {id: self._guard(partial(self._run, part)) for id, part in self._parts.items()}
+        tasks = [loop.create_task(one, name=f"gemstream {run} {id}") for id, one in work.items()]
         try:
             await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
+
+    async def _guard(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """What a task does, which a Ctrl+C may strike: raised in a task it would end the loop. The coroutine is made
+        here: one that was made before is never awaited where the task is cancelled before it begins.
+        """
+        try:
+            await work()
+        except KeyboardInterrupt:
+            self._interrupted()
+            raise asyncio.CancelledError from None
 
     async def _run(self, part: CallPart) -> None:
         call, ours = part.call, self._options.tools.ours
@@ -157,14 +174,17 @@ class Calls:
         if call.decision is not None:  # of a restored run: decided before it was asked about again
             return
         ruled = self._rules.verdict(call.name, self._record.id)
-        seen = replace(call, live_args=deepcopy(self._args[call.id]))  # a policy may keep it, and change it
-        verdict, reason = (ruled, None) if ruled else judge(tool.approve or self._options.approve, seen)
+        schema = deepcopy(tool.parameters)
+        seen = replace(
+            call, live_args=deepcopy(self._args[call.id]), schema=schema
+        )  # a policy may keep it, and change it
+        verdict, by, reason = decide(seen, own=tool.approve, chat=self._options.approve, ruled=ruled)
         if call.state == "awaiting_approval":  # somebody was asked before the chat was saved: no policy takes that back
-            ruled, verdict, reason = None, "ask", call.error
+            verdict, reason = "ask", call.error
         doc = tool.doc.partition("\n")[0]
         self._record.add(ToolEntry(self._record.now(), call.id, doc, deepcopy(tool.parameters)))
         if verdict != "ask":
-            self._record_decision(part, verdict, "rule" if ruled else "policy", reason)
+            self._record_decision(part, verdict, by, reason)
             return
         self._decided[call.id] = decided = asyncio.get_running_loop().create_future()
         now, shown = self._record.now(), fingerprint(call.name, self._args[call.id])
@@ -179,8 +199,7 @@ class Calls:
         try:
             values = tool.check(deepcopy(self._args[call]))
             limit_s, printed = self._options.tool_timeout_s, self._printer(part)
-            value = await tool.run(values, limit_s, stopped=self._stopped, printed=printed)
-            result, display = await on_a_thread(lambda: readable(value))
+            result, display = await tool.run(values, limit_s, stopped=self._stopped, printed=printed)
             if display["kind"] != "image":  # that is no text, and large
                 display = redact_all(display, addresses=False)
             return Result(now(), call, "returned", redact_all(result, addresses=False), display)
@@ -189,6 +208,8 @@ class Calls:
             return Result(now(), call, "timeout", error_response(words), error=words)
         except BaseException as error:  # also SystemExit: a tool must not end the kernel
             if isinstance(error, asyncio.CancelledError) and (self._stopped() or _cancelled()):  # not by the tool
+                raise
+            if struck(error):
                 raise
             words, shown = words_of(error), redact("".join(traceback.format_exception(error)))
             return Result(now(), call, "raised", error_response(words), error=words, traceback=shown)

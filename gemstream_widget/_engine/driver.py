@@ -14,11 +14,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import replace
 
+from .._interrupts import pass_on
 from .._plain import Json, Wire
 from .._redact import words_of
 from .._stream import entries
@@ -34,6 +36,7 @@ from ..errors import (
     GemstreamError,
     RunFailed,
     SourceError,
+    StopDelayed,
     StreamStalled,
     StreamTruncated,
     TokenLimitReached,
@@ -89,6 +92,7 @@ class Driver:
         self._calls: Calls | None = None
         self._is_ending = False
         self._config: Json | None = None  # of the last request
+        self._lost_by: StoppedBy = "interrupt"
         self._grace_timer: asyncio.TimerHandle | None = None  # until the run goes on without a child that does not end
 
     # -- driving ----------------------------------------------------------------------------------------------------
@@ -129,6 +133,10 @@ class Driver:
             await self._cancel_children()
             self._end_cancelled()
             raise
+        except KeyboardInterrupt:
+            self._interrupt()
+            await self._cancel_children()
+            self._end_cancelled()
         except Exception as error:  # a fault of ours must still end the run, in the open
             if record.done:  # its loop was closed under it, and it was ended from outside
                 return
@@ -149,7 +157,7 @@ class Driver:
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         broken = None if task.cancelled() else task.exception()
-        if broken is not None and not self._record.done:  # even telling what broke did
+        if broken is not None and not self._record.done and self.stopping.stop is None:  # even telling what broke did
             self._end_failed(SourceError(type(broken).__name__, title="Something broke in the run"))
         self.stopping.ask("interrupt")  # a task cancelled before its first step never ran at all
         self._end_cancelled()
@@ -175,7 +183,7 @@ class Driver:
 
     async def _run_hop(self, request: Request) -> RunFailed | None:
         """One request and its stream, read to its end; what made it fail."""
-        self._pump = pump = Pump(self._record.now)
+        self._pump = pump = Pump(self._record.now, self._interrupt)
         pump.start(self._source, request, name=f"gemstream pump {self._record.id}")
         error = await self._read(pump)
         if error is not None:
@@ -264,7 +272,8 @@ class Driver:
         theirs = [p for p in calls if options.tools.hands_over(p.call.name)]
         ours = [p for p in calls if p not in theirs and not is_terminal(CALL_TABLE, p.call.state)]
         if ours:
-            self._calls = Calls(ours, record, options, self._rules, stopped=self.stopping.event.is_set)
+            stopped = self.stopping.event.is_set
+            self._calls = Calls(ours, record, options, self._rules, stopped=stopped, interrupted=self._interrupt)
             self._calls.start()
             await self._calls.wait()
         if self.stopping.stop is not None:
@@ -291,7 +300,8 @@ class Driver:
 
     def _children(self) -> list[Pump | Calls]:
         """Those that are going."""
-        return [child for child in (self._pump, self._calls) if child is not None and not child.task.done()]
+        begun = (c for c in (self._pump, self._calls) if c is not None and hasattr(c, "task"))
+        return [child for child in begun if not child.task.done()]
 
     async def _cancel_children(self) -> None:
         """Cancel them, give them their time to end, and go on without those that do not."""
@@ -310,29 +320,53 @@ class Driver:
     # -- stopping ---------------------------------------------------------------------------------------------------
 
     def stop(self, by: StoppedBy) -> bool:
-        """Stop the run. From any thread; True if this was the first to ask and the run had not ended."""
+        """Stop the run. From any thread; True if this was the first to ask and the run had not ended. Warns with
+        StopDelayed where code asks and the loop does not run.
+        """
         if not self.stopping.ask(by):
             self.notice_closed_loop()  # closed since the first Stop, which nobody will carry out then
             return False
-        if self._record.status == "queued" and running_loop() is self.loop:
+        if self.loop is None:  # interrupted before it could begin
+            self._end_cancelled()
+        elif self._record.status == "queued" and running_loop() is self.loop:
             self._on_stop()  # there is nothing to wait for
-        elif self.loop is not None:
+        else:
             try:
                 self.loop.call_soon_threadsafe(self._on_stop)
             except RuntimeError:  # the loop is closed, and with it every connection the run had
                 self._end_cancelled()
+        if by == "code" and self._stands_still and not self._record.done:
+            warnings.warn(StopDelayed(self._record.id, self._record.status), stacklevel=3)
         return True
+
+    @property
+    def _stands_still(self) -> bool:
+        """Nobody runs its loop: what is asked of it waits."""
+        return self.loop is not None and not self.loop.is_running() and not self.loop.is_closed()
+
+    def _interrupt(self) -> None:
+        """On the run's loop: a Ctrl+C struck a task of the run, which ends it, and is not for the run alone."""
+        pass_on()
+        if self.stopping.ask("interrupt"):
+            self._on_stop()
 
     def notice_closed_loop(self) -> None:
         """A loop that was closed under the run took its connection along: nobody else will end it."""
         if self.loop is not None and self.loop.is_closed() and not self._record.done:
-            self.stopping.ask("interrupt")
+            self.stopping.ask(self._lost_by)
             self._end_cancelled()
+
+    def leave_behind(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In a forked child, where `loop`, a closed one, stands for the run's: that, and the connection, stayed with
+        the parent.
+        """
+        self.loop, self._lost_by, self._is_ending = loop, "fork", False
+        self._record.leave_behind()
 
     def _on_stop(self) -> None:
         """On the run's loop: cut the stream or the tools that are going; without either the driver sees the Stop."""
         self._attempts.wake()
-        if self._record.status == "queued":
+        if self._record.status == "queued" or self._task is None:  # which was interrupted before it could begin
             self._end_cancelled()
         if self._turn is not None:
             self._turn.given.set()
@@ -388,7 +422,7 @@ class Driver:
         with self._ending() as first:
             if not first:
                 return
-            self._close_step("error")
+            self._leave_step("error")
             self._end("failed", error=error)
 
     def _end_cancelled(self) -> None:
@@ -397,7 +431,7 @@ class Driver:
         with self._ending() as first:
             if not first:
                 return
-            self._close_step("stopped")
+            self._leave_step("stopped")
             if record.status in ("streaming", "acting"):
                 self._move("stop")
             event = "stop" if record.status in ("queued", "pending") else "children_ended"
@@ -425,6 +459,13 @@ class Driver:
             record.add(entries.StreamEnd(record.now(), outcome))
         for at_s, chunk in self._pump.rest() if self._pump is not None else ():
             self._take(at_s, chunk)
+
+    def _leave_step(self, outcome: str) -> None:
+        """Close it where the run ends early. What a Ctrl+C tore in the middle must not keep the run from ending."""
+        try:
+            self._close_step(outcome)
+        except Exception:
+            _log.exception("what the last step of run %s brought could not be told whole", self._record.id)
 
     def _end(
         self,

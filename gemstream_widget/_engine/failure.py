@@ -15,6 +15,7 @@ from ..errors import (
     StreamTruncated,
 )
 from .environment import LOGIN_ADDRESS, fault_of
+from .foreign import foreign_loop
 
 __all__ = ["failure_of"]
 
@@ -35,6 +36,8 @@ def failure_of(error: Exception, received: int, address: str | None) -> Gemstrea
         return _api_error(error)
     if "google.genai.errors.UnknownApiResponseError" in kinds or isinstance(error, UnicodeDecodeError):
         return InvalidChunk(f"After {received} chunks came something that is not a Gemini chunk: {_brief(error)}")
+    if (told := foreign_loop(error)) is not None:
+        return told
     is_login = any(kind.startswith("google.auth.") for kind in kinds) or str(error).startswith(_NO_LOGIN)
     fault = fault_of(error, LOGIN_ADDRESS if is_login else address)
     if fault is not None and not received:

@@ -11,14 +11,16 @@ import os
 import re
 import ssl
 import warnings
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, aclosing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from importlib import import_module
 from inspect import signature
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 
 from .._plain import Wire, nearest
+from .._process import unforked
 from .._redact import KEY_VARIABLES, remember_key
 from .._request.prompt import contents_of
 from .._request.wire import dumped
@@ -35,6 +37,8 @@ from .sse import FrameReader
 if TYPE_CHECKING:
     from google.genai import Client
     from google.genai.types import CountTokensConfig, GenerateContentConfig, HttpOptions, Tool
+
+T = TypeVar("T")
 
 __all__ = ["CLOUD_VARIABLES", "GeminiSource", "check_config", "connect", "environment_client", "http_options"]
 
@@ -76,13 +80,20 @@ def http_options(**options: Any) -> HttpOptions:
     return types.HttpOptions(**options if is_own else options | {"httpx_async_client": _tapped(args)})
 
 
+_ONE_EACH = SimpleNamespace(max_connections=None, max_keepalive_connections=0, keepalive_expiry=None)
+"""No connection outlives its answer: one that did would be shared with every process forked meanwhile. It is read like
+the Limits of httpx and httpx2, and is of neither, since the SDK takes the library that it finds an object of.
+"""
+
+
 def _direct(options: dict[str, Any]) -> dict[str, Any]:
     """These HttpOptions, so that requests go straight to their address.
 
     Left alone, the SDK takes aiohttp where that is installed, and its sessions always ask the environment.
     """
     nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the address is plain HTTP: there is nobody to trust
-    ours = {"trust_env": False, "verify": nobody, "ssl": nobody}  # the SDK drops what its HTTP library does not know
+    # The SDK drops what its HTTP library does not know.
+    ours = {"trust_env": False, "verify": nobody, "ssl": nobody, "limits": _ONE_EACH}
     return {**options, **{name: ours | (options.get(name) or {}) for name in ("client_args", "async_client_args")}}
 
 
@@ -94,9 +105,8 @@ def _tapped(args: dict[str, Any]) -> Any:
 
     accepted = get_args(types.HttpxAsyncClient) or (types.HttpxAsyncClient,)
     http = import_module(accepted[-1].__module__.split(".")[0])  # httpx2 where the SDK takes both
-    limits = http.Limits(max_connections=None, max_keepalive_connections=0)
     known = signature(http.AsyncClient).parameters
-    settings = {"timeout": None, "follow_redirects": True, "limits": limits}
+    settings = {"timeout": None, "follow_redirects": True, "limits": _ONE_EACH}
     return tap.client_of(http, settings | {name: value for name, value in args.items() if name in known})
 
 
@@ -133,6 +143,28 @@ def _spare_sdk() -> None:
         warnings.filterwarnings("ignore", module=r"google\.(genai|auth|oauth2)(\.|$)")
 
 
+def _import_rest() -> None:
+    """What the HTTP library would import within the first request, on the event loop, where a fork may come in between
+    (anyio 4: see `unforked`).
+    """
+    with suppress(ImportError):
+        for name in ("anyio._backends._asyncio", "anyio.streams.tls"):
+            import_module(name)
+
+
+_sent: set[str] = set()
+
+
+@contextmanager
+def _first(what: str) -> Iterator[None]:
+    """While the first request of its kind is sent no process is forked: pydantic makes the SDK's types for it, on the
+    event loop and under locks of its own. Later ones hold up nobody.
+    """
+    with nullcontext() if what in _sent else unforked():
+        yield
+    _sent.add(what)
+
+
 class _Prepared(NamedTuple):
     """The client, the config in the SDK's types, what of the body is ours, and what was mended, in sentences."""
 
@@ -162,7 +194,7 @@ class GeminiSource:
         self._direct = direct
         self._told: set[str] = set()  # what was mended in a part goes out mended in each request after
 
-    def _prepare(self, request: Request, *, is_counted: bool = False) -> _Prepared:
+    def _prepare(self, request: Request, is_counted: bool = False) -> _Prepared:
         """What one request needs, once it has passed the gate. Runs on a worker thread. Raises RequestRefused."""
         client = self._have_client()
         config, ours = _asked(request, client.vertexai)
@@ -176,6 +208,7 @@ class GeminiSource:
         """The client, made now where there is none. Runs on a worker thread."""
         _spare_sdk()
         client = self._client or self._connect()
+        _import_rest()
         _check_key(client)
         return client
 
@@ -186,7 +219,7 @@ class GeminiSource:
     async def prepare(self) -> None:
         """Have a client. Raises MissingKey, InvalidCredentials, and what `connect` raises in our words."""
         try:
-            await asyncio.to_thread(self._have_client)
+            await _on_a_worker(self._have_client)
         except (GemstreamError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -204,16 +237,18 @@ class GeminiSource:
         """
         received, asked = 0, self._client
         try:
-            client, config, body, done = await asyncio.to_thread(self._prepare, request)
+            client, config, body, done = await _on_a_worker(self._prepare, request)
             asked = client
             if (repair := self._repair(done)) is not None:
                 yield repair
             how = config.model_copy(update={"http_options": _options(config, body)})
-            with tap.Tap() as tapped:
+            with tap.Tap() as tapped, ExitStack() as sending:
+                sending.enter_context(_first("stream"))
                 chunks = await client.aio.models.generate_content_stream(
                     model=request.model, contents=_OURS, config=how
                 )
                 async for chunk in chunks:  # of a client whose bytes are not seen; else there are none
+                    sending.close()
                     if not received:
                         yield response_of(chunk)
                     received += 1
@@ -234,10 +269,11 @@ class GeminiSource:
         """
         asked = self._client
         try:
-            client, config, body, _ = await asyncio.to_thread(self._prepare, request, is_counted=True)
+            client, config, body, _ = await _on_a_worker(self._prepare, request, True)
             asked = client
-            how = await asyncio.to_thread(_count_config, client, request, config, body)
-            counted = await client.aio.models.count_tokens(model=request.model, contents=_OURS, config=how)
+            how = await _on_a_worker(_count_config, client, request, config, body)
+            with _first("count"):
+                counted = await client.aio.models.count_tokens(model=request.model, contents=_OURS, config=how)
         except (GemstreamError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -245,6 +281,16 @@ class GeminiSource:
         if counted.total_tokens is None:
             raise InvalidChunk("Gemini answered without a count of tokens.")
         return counted.total_tokens
+
+
+async def _on_a_worker(call: Callable[..., T], *given: Any) -> T:
+    """Call it on a worker thread, with no fork in the middle: it imports the SDK, and has pydantic make its types."""
+
+    def whole() -> T:
+        with unforked():
+            return call(*given)
+
+    return await asyncio.to_thread(whole)
 
 
 async def _frames(tapped: tap.Tap) -> AsyncIterator[Frame]:

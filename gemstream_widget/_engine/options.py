@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, fields, replace
 from operator import index
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar
 
 from .._plain import Wire, is_seconds, nearest, shorten
+from .._process import Resident
 from .._redact import redact, remember_key
 from .._request.prompt import contents_of
-from .._tools.policy import Policy, is_policy
+from .._tools.policy import Policy, flaw_in, is_policy
 from .._tools.tool import ToolSet
 from ..errors import InvalidOption, InvalidPrompt
 from .gemini import check_config
@@ -59,7 +60,7 @@ class ChatOptions(TypedDict, total=False):
     retries: int | None
     idle_timeout_s: float | None
     grace_s: float
-    runner: Runner
+    runner: Runner | None
     record: str | PathLike[str] | None
     clock: Callable[[], float]
 
@@ -158,9 +159,9 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "approve": Option(
         "auto",
-        '"auto", "ask", "never" or a plain function of the call',
+        '"auto", "ask", "never", a plain function of the call, or a list of lines such as ("delete_*", "never")',
         is_policy,
-        'The policy of tools that have none of their own. "auto" runs whatever the model asks for.',
+        'The policy of tools that have none of their own. "auto" runs whatever the model asks for (docs/tools.md).',
     ),
     "approval_timeout_s": Option(
         None,
@@ -213,11 +214,12 @@ OPTIONS: Mapping[str, Option] = {
         "Seconds that a stopped stream or tool may take to end before the run ends without it.",
     ),
     "runner": Option(
-        "loop",
-        '"loop" or "thread"',
-        lambda value: value in ("loop", "thread"),
+        None,
+        '"loop", "thread" or None',
+        lambda value: value in ("loop", "thread", None),
         'Where runs live: "loop" is the running event loop; "thread" is one of our own, which goes on while a cell '
-        "blocks the kernel. Policies and async tools run there, other tools on threads of their own.",
+        'blocks the kernel. Policies and async tools run there, other tools on threads of their own. None: "loop", and '
+        '"thread" in an IPython terminal, whose loop stands still between cells.',
     ),
     "record": Option(
         None,
@@ -231,8 +233,10 @@ OPTIONS: Mapping[str, Option] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(Resident):
     """The options of one chat, checked. Made by `of` and `changed`; docs/options.md tells of each."""
+
+    _instead = "The options of a chat hold its client and key, and are neither pickled nor copied: save the chat."
 
     model: str
     system: str | None
@@ -251,7 +255,7 @@ class Options:
     retries: int | None
     idle_timeout_s: float | None
     grace_s: float
-    runner: Runner
+    runner: Runner | None
     record: Path | None
     clock: Callable[[], float] = field(repr=False)
 
@@ -259,9 +263,6 @@ class Options:
     def most_retries(self) -> int:
         """How often a request may be sent again."""
         return (2 if self.source is None else 0) if self.retries is None else self.retries
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("The options of a chat hold its client and key, and are not pickled: save the chat instead.")
 
     @classmethod
     def of(cls, caller: str, given: Mapping[str, Any]) -> Options:
@@ -297,10 +298,14 @@ def _checked(caller: str, given: dict[str, Any]) -> dict[str, Any]:
         raise InvalidOption(f"api_key holds {flaw}, which no key does: copy it again, and nothing around it.")
     remember_key(key)
     tools, config = given["tools"], given["config"]
+    tools = tools if isinstance(tools, ToolSet) else ToolSet(tools)
+    if (flaw := flaw_in(given["approve"], tools.names)) is not None:
+        raise InvalidOption(f"approve: {flaw}")
     return given | {
         "api_key": key,
         "system": given["system"] or None,
-        "tools": tools if isinstance(tools, ToolSet) else ToolSet(tools),
+        "tools": tools,
+        "approve": tuple(given["approve"]) if isinstance(given["approve"], list) else given["approve"],
         "config": config.model_copy(deep=True) if hasattr(config, "model_copy") else deepcopy(config),
         "history": _contents(given["history"]),
         "record": None if given["record"] is None else Path(given["record"]).expanduser().absolute(),

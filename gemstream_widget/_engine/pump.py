@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from .._interrupts import struck
 from .._redact import words_of
 from ..errors import SourceError
 from .source import Request, Source
@@ -32,16 +33,19 @@ _LATE_S = 0.1
 
 
 class Pump:
-    """One stream and its queue, on one loop. `now` gives the arrival of each chunk."""
+    """One stream and its queue, on one loop. `now` gives the arrival of each chunk; `interrupted` is called where a
+    Ctrl+C strikes the reading.
+    """
 
     task: asyncio.Task[None]
     """Reads the source, from `start` on. Cancel it to close the connection."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], interrupted: Callable[[], None]) -> None:
         self.began = False
         """It asked its source: there may be a connection to close."""
         self.ended_s: float | None = None
         self._now = now
+        self._interrupted = interrupted
         self._abandoned = False
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         self._asked = False
@@ -62,13 +66,18 @@ class Pump:
                 if self._abandoned:  # the source ignored its cancellation
                     return
         except (KeyboardInterrupt, SystemExit) as error:  # would end the loop, and with it the kernel
-            raise SourceError(words_of(error)) from None
+            if not struck(error):
+                raise SourceError(words_of(error)) from None
+            self._interrupted()
+            raise asyncio.CancelledError from None
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self.ended_s = self._now()
-        if not task.cancelled():
-            task.exception()  # seen: it is judged by the driver, or no longer matters
-        self._inbox.put_nowait(_End())
+        try:
+            self.ended_s = self._now()
+            if not task.cancelled():
+                task.exception()  # seen: it is judged by the driver, or no longer matters
+        finally:  # also where a Ctrl+C strikes here: whoever takes would wait for ever
+            self._inbox.put_nowait(_End())
 
     async def take(self, timeout_s: float | None) -> tuple[float, Any] | None:
         """The next chunk with its arrival, or None after the last. Raises TimeoutError where none comes in time, not

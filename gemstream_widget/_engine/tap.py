@@ -10,15 +10,16 @@ the SDK. It is not given as a transport: that would switch off the environment's
 from __future__ import annotations
 
 import asyncio
-import threading
+import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from contextvars import ContextVar
 from functools import cache
 from hashlib import sha256
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
+from .._process import in_forked_child, lock
 from .._stream.entries import Response
 from .environment import network, trust
 from .source import headers_of
@@ -49,6 +50,7 @@ class Tap:
         waited, self._waits = self._waits, False
         if waited:
             self.response = response
+            _answers.add(response)
         return waited
 
     def told(self) -> Response:
@@ -65,6 +67,26 @@ class Tap:
                     yield piece
         finally:
             await self.response.aclose()
+
+
+_answers: WeakSet[Any] = WeakSet()
+"""The responses that are read, or were."""
+
+
+def _let_go() -> None:
+    """In a forked child: give up its copies of the connections. As long as it had them, Gemini would not see that the
+    parent closes one. Their file descriptors stay taken: transports that nobody uses any more will close them.
+    """
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for response in _answers:
+        stream = response.extensions.get("network_stream")
+        connection = None if stream is None else stream.get_extra_info("socket")
+        if connection is not None and connection.fileno() >= 0:
+            os.dup2(nothing, connection.fileno(), inheritable=False)
+    os.close(nothing)
+
+
+in_forked_child(_let_go)
 
 
 def client_of(http: Any, settings: dict[str, Any]) -> Any:
@@ -89,7 +111,7 @@ def _client_class(http: Any) -> Any:
             super().__init__(**settings)
             self._settings = settings
             self._by_loop = WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Any, Any]]()
-            self._lock = threading.Lock()
+            self._lock = lock()
 
         def _inner(self) -> Any:
             loop, surroundings = asyncio.get_running_loop(), network()

@@ -42,4 +42,4 @@ class Turn:
         """Let the run start. Raises what stands against its prompt now that the conversation is known."""
         prompt = self._prompt()
         self._record.restart_clock()
-        self._record.add(entries.Turn(0.0, time.time(), prompt))
+        self._record.add(entries.Turn(0.0, time.time(), None if prompt == self._record.state.prompt else prompt))

@@ -20,6 +20,7 @@ import anywidget
 import traitlets
 
 from .._plain import Json
+from .._process import Resident, lock
 from .._redact import words_of
 from .._run import Again, Run
 from .._stream.values import StoppedBy
@@ -62,8 +63,13 @@ def was_heard() -> bool:
     return _heard.is_set()
 
 
-class Card(anywidget.AnyWidget):
+class Card(Resident, anywidget.AnyWidget):
     """Shows runs, live. Closing it stops them."""
+
+    _instead = (
+        "A Card speaks with the pages of its kernel, and is neither pickled nor copied: show its run again with "
+        "display(run)."
+    )
 
     _esm = traitlets.Unicode().tag(sync=True)
     snapshot = traitlets.Any().tag(sync=True, to_json=lambda _, card: card._snapshot())
@@ -71,7 +77,7 @@ class Card(anywidget.AnyWidget):
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
         self._links: dict[str, Link] = {}
-        self._sending = threading.Lock()
+        self._sending = lock()
         self._context = copy_context()
         self._heard_early: list[Json] = []  # by the fast lane, and still to come by the usual way
         bundle = _bundle()  # before anything is made: without it there is no card

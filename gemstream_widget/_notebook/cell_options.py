@@ -44,6 +44,7 @@ def takes_cell_options(magic: Callable[..., Any]) -> Callable[..., Any]:
         _argument("--as", metavar="NAME", dest="bound_to", help="The variable that holds the Run, from the start."),
         _argument("--new", action="store_true", help="Start a new conversation, with the options as they are."),
         _argument("--chat", metavar="NAME", help="A Chat of the notebook, for this cell."),
+        _argument("--keep", action="store_true", help="Let it go on when the cell runs again."),
         _argument("--raw", action="store_true", help="Braces are text: no expressions."),
     ]
     chats = [

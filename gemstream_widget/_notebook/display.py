@@ -12,12 +12,14 @@ from .._engine.options import ChatOptions, takes_options
 from .._engine.source import WatchedSource
 from .._redact import words_of
 from .._run import Run
-from .shell import kernel_shell
+from .._shell import kernel_shell, terminal_shell
+from .cells import note_begun
+from .terminal import is_terminal, print_run
 
 if TYPE_CHECKING:
     from .card import Card
 
-__all__ = ["ask", "display_run", "shown", "watch"]
+__all__ = ["ask", "bundle_of", "display_run", "shown", "watch"]
 
 
 _cards: dict[str, Card] = {}  # by run id, as long as it is not closed: ipywidgets keeps it so long, too
@@ -25,31 +27,50 @@ _shown_in: dict[str, int] = {}  # run id to the execution count of the cell that
 
 
 @takes_options()
-def ask(prompt: Any, **options: Unpack[ChatOptions]) -> Run:
-    """Ask once, and show the answer live in this cell. Returns the Run at once.
+def ask(prompt: Any, *, keep: bool = False, **options: Unpack[ChatOptions]) -> Run:
+    """Ask once, and show the answer live in this cell. Returns the Run at once. It is stopped when the cell runs again;
+    `keep` lets it go on (`gem.runs()` lists what does).
 
-    `await` the result for the finished run. Outside a notebook it works the same and shows nothing. Raises as `Chat`
-    and `Chat.send` do.
+    `await` the result for the finished run. In an IPython terminal and `jupyter console` the answer is printed as it
+    comes; a script works the same and shows nothing. Raises as `Chat` and `Chat.send` do.
 
         ask("Explain CRDTs in three sentences", model="demo")
     """
-    return shown(Chat(**options).send(prompt))
+    return _asked(Chat(**options), prompt, keep)
 
 
-def watch(stream: AsyncIterator[Any], *, name: str = "watched stream", runner: Runner = "loop") -> Run:
+def watch(
+    stream: AsyncIterator[Any], *, name: str = "watched stream", runner: Runner = "loop", keep: bool = False
+) -> Run:
     """Show somebody else's stream: any async iterator of chunks, the SDK's objects or wire dicts. Returns the Run.
 
-    Stop cancels the task that reads the iterator; whether that closes its connection is up to the iterator. Raises
+    Stop cancels the task that reads the iterator; whether that closes its connection is up to the iterator. `keep`: see
+    `ask`. Raises
     TypeError for what cannot be iterated, such as a coroutine that was not awaited.
     """
-    return shown(Chat(model=name, source=WatchedSource(stream), runner=runner).send(name))
+    return _asked(Chat(model=name, source=WatchedSource(stream), runner=runner), name, keep)
+
+
+def _asked(chat: Chat, prompt: Any, keep: bool) -> Run:
+    """A run of this chat, shown. After a Ctrl+C in between nobody could stop it: whoever asked never gets it."""
+    try:
+        run = chat.send(prompt)
+        if not keep:
+            note_begun(run)
+        return shown(run)
+    except BaseException:
+        for run in chat.runs:
+            run.stop(by="interrupt")
+        raise
 
 
 def shown(run: Run) -> Run:
-    """The run, displayed if there is a notebook. A card that cannot be made leaves the run as it is, and says so."""
-    if kernel_shell() is not None:
+    """The run, displayed if there is a notebook, and printed as it comes in a terminal. A card that cannot be made
+    leaves the run as it is, and says so.
+    """
+    if shell_here() is not None:
         try:
-            display_run(run)
+            show(run)
         except Exception as error:
             warnings.warn(
                 f"Run {run.id} cannot be shown here ({words_of(error)}); it goes on without a card.", stacklevel=3
@@ -57,23 +78,65 @@ def shown(run: Run) -> Run:
     return run
 
 
-def display_run(run: Run) -> None:
+def shell_here() -> Any:
+    """The shell of whoever shows runs: of a kernel, or of an IPython terminal; or None."""
+    return kernel_shell() or terminal_shell()
+
+
+def show(run: Run) -> None:
     """Show a run in the cell that is running. A run already shown by this very cell is not shown twice."""
-    shell = kernel_shell()
+    shell = shell_here()
     if shell is None:
         print(repr(run))
-        return
-    if _shown_in.get(run.id) == shell.execution_count:
-        return
-    from IPython.display import display
+    elif _shown_in.get(run.id) != shell.execution_count:
+        _shown_in[run.id] = shell.execution_count
+        if is_terminal():
+            print_run(run)
+        else:
+            _display(_card_of(run))
 
+
+def display_run(run: Run) -> None:
+    """What IPython asks a run for that is displayed. Raises NotImplementedError where `bundle_of` is to be asked
+    instead: only what goes through that has a display id, which `display(run, display_id=...)` updates by.
+    """
+    shell = kernel_shell()
+    if shell is None or is_terminal() or _is_last_expression(shell):
+        if terminal_shell() is not None:
+            print()  # below what IPython has written: "Out[1]: "
+        show(run)
+    else:
+        raise NotImplementedError
+
+
+def bundle_of(run: Run, **how: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The card of a run as MIME data and metadata, for `display(run)` and `handle.update(run)`; nothing where there is
+    no page.
+    """
+    shell = kernel_shell()
+    if shell is None or is_terminal():
+        return {}, {}
+    _shown_in[run.id] = shell.execution_count
+    return _card_of(run)._repr_mimebundle_(**how)
+
+
+def _is_last_expression(shell: Any) -> bool:
+    """Whether a cell's value is shown, rather than what `display` was given: ipykernel's hook then has a message."""
+    return getattr(shell.displayhook, "msg", None) is not None
+
+
+def _card_of(run: Run) -> Card:
     from .card import Card
 
     for closed in [run_id for run_id, card in _cards.items() if card.comm is None]:
         del _cards[closed]
-        _shown_in.pop(closed, None)
     card = _cards.get(run.id)
     if card is None:
         card = _cards[run.id] = Card([run])
-    _shown_in[run.id] = shell.execution_count
+    return card
+
+
+def _display(card: Card) -> None:
+    from IPython.display import display
+
     display(card)  # type: ignore[no-untyped-call]

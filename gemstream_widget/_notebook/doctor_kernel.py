@@ -12,9 +12,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from .._engine.loops import running_loop
+from .._shell import shell, terminal_shell
 from . import fastlane
 from .doctor_words import Finding, finding
-from .shell import shell
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -130,7 +130,10 @@ def host() -> Iterator[Finding]:
 
 
 def event_loop() -> Iterator[Finding]:
-    yield finding("loop.none" if running_loop() is None else "loop.runs")
+    if terminal_shell() is not None:
+        yield finding("loop.terminal")
+    else:
+        yield finding("loop.none" if running_loop() is None else "loop.runs")
 
 
 # -- Stop --------------------------------------------------------------------------------------------------------------

@@ -101,13 +101,16 @@ CASES: dict[str, Case] = {
     "host.kernel": Case("host", "ok", "A kernel of ipykernel."),
     "host.other": Case("host", "note", "A kernel that is not ipykernel's: cards depend on what its page can do."),
     "host.marimo": Case("host", "ok", "A marimo notebook: cards work there, without ipykernel."),
-    "host.terminal": Case("host", "note", "An IPython terminal: runs work, and no card is shown."),
+    "host.terminal": Case("host", "note", "An IPython terminal: answers are printed as they come."),
     "host.script": Case("host", "note", "Python without a notebook: runs work, and no card is shown."),
-    "loop.runs": Case("event loop", "ok", 'It runs here, so the default, `runner="loop"`, works.'),
+    "loop.runs": Case("event loop", "ok", "It runs here, and so do runs."),
+    "loop.terminal": Case(
+        "event loop", "ok", "A terminal's stands still between cells, so runs live on one of our own, in a thread."
+    ),
     "loop.none": Case(
         "event loop",
         "note",
-        'None runs here, and the default, `runner="loop"`, needs one.',
+        "None runs here, and runs need one.",
         'Give `runner="thread"`, as in `gem.ask("...", runner="thread")`.',
     ),
     "ipykernel.6": Case(

@@ -13,7 +13,7 @@ _loaded = WeakKeyDictionary[Any, Magic]()
 
 
 def load(shell: Any) -> None:
-    """Add the magics to a shell that does not have them. Raises UsageError where there is no kernel."""
+    """Add the magics to a shell that does not have them."""
     if shell not in _loaded:
         magic = Magic(shell)
         magic.load()

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 from collections.abc import Callable
+from threading import Event
 from typing import Any, Literal, TypeAlias
+
+from .._process import lock
 
 __all__ = ["State", "kernel", "placed", "state", "unwatch", "watch", "watch_target"]
 
@@ -25,10 +27,10 @@ State: TypeAlias = Literal["hooked", "idle", "late", "replaced", "no kernel", "n
 _log = logging.getLogger(__name__)
 _handlers: dict[str, Callable[[dict[str, Any]], None]] = {}
 _openings: dict[str, Callable[[str, dict[str, Any]], None]] = {}
-_lock = threading.Lock()
+_lock = lock()
 _hooked: Any = None  # the stream that carries the hook
 _hook: Any = None  # what was put on it
-placed = threading.Event()
+placed = Event()
 """Set once the hook is on the stream, which on ipykernel 7 another thread does."""
 
 

@@ -26,6 +26,7 @@ from ..errors import GemstreamError, InvalidPrompt
 from . import completion
 from .braces import filled
 from .cell_options import find, options_of, takes_cell_options, tools_of, written
+from .cells import note_begun
 from .display import shown
 from .doctor import Report, doctor
 
@@ -68,12 +69,7 @@ class Magic:
     # -- there, and gone again --------------------------------------------------------------------------------------
 
     def load(self) -> None:
-        """Add the magics and their completion to the shell. Raises UsageError where there is no kernel."""
-        if not hasattr(self.shell, "kernel"):
-            raise UsageError(
-                "%%gem needs a Jupyter kernel, and this is none. In a terminal or a script, ask in Python: "
-                'run = await gemstream_widget.ask("...")'
-            )
+        """Add the magics and their completion to the shell."""
         magics = self.shell.magics_manager.magics
         self._before = {kind: magics[kind].get("gem", _ABSENT) for kind in ("line", "cell")}
         self._last_before = self.shell.user_ns.get(_LAST, _ABSENT)
@@ -109,6 +105,8 @@ class Magic:
         self.shell.push({_LAST: run}, interactive=False)
         if name is not None:
             self.shell.push({name: run})
+        if not given.keep:
+            note_begun(run)
         shown(run)
 
     def _prompt(self, cell: str, *, raw: bool) -> Prompt | str:

@@ -6,9 +6,10 @@ kernel stays far below, however many runs are going: flushes take turns, and a b
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
+
+from .._process import lock
 
 __all__ = ["FLUSH_S", "Pacer"]
 
@@ -28,7 +29,7 @@ class Pacer:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = lock()
         self._turn = 0.0
         self._urgent = _URGENT_BURST
         self._urgent_at = clock()

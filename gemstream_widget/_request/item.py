@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .._plain import Wire, counted
+from .._process import Portable
 
 __all__ = ["Item", "Unsendable", "in_words", "is_a"]
 
@@ -19,7 +20,7 @@ class Item(NamedTuple):
     words: str | None = None
 
 
-class Unsendable(Exception):
+class Unsendable(Portable):
     """Why an item cannot be sent, and what would work: a sentence that goes after the item's name."""
 
 

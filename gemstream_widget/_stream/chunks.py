@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import marshal
 import re
-import threading
 import zlib
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, overload
+
+from .._process import lock
 
 __all__ = ["Chunk", "ChunkLog", "Frame"]
 
@@ -77,55 +79,76 @@ class Chunk(NamedTuple):
 class ChunkLog(Sequence[Chunk]):
     """A growing sequence of chunks. Appended to by one thread at a time; safe to read from any thread."""
 
-    _BLOCK = 128
+    _BLOCK = 256
 
     def __init__(self) -> None:
-        self._full: list[bytes | list[Any]] = []  # packed; as they are where they cannot be written as JSON
-        self._block: list[Any] = []  # what `_kept` makes of each
+        self._full: list[bytes | list[Any]] = []  # blocks, packed; as they are where one cannot be packed
+        self._block: list[Any] = []  # the one that grows: what `_kept` makes of each
+        self._firsts = [0]  # the number of the first chunk of each, that one included
         self._at_s = array("d")
-        self._steps = array("L")
+        self._steps: list[int] = []  # the number of the first chunk of each
         self._unpacked: tuple[int, list[Any]] = (-1, [])
-        self._lock = threading.Lock()
+        self._lock = lock()
 
-    def append(self, step: int, at_s: float, chunk: Any) -> int:
+    def begin_step(self) -> None:
+        """What is appended from now on belongs to the next step; before the first, to that one."""
+        self._steps.append(len(self._at_s))
+
+    def append(self, at_s: float, chunk: Any) -> int:
         """Keep a chunk, a wire dict or a Frame; its number."""
         block, number = self._block, len(self._at_s)
         block.append(_kept(chunk))
-        self._steps.append(step)
         self._at_s.append(at_s)  # last: from now on it is there
         if len(block) == self._BLOCK:
-            packed = _pack(block)
+            self.pack()
+        return number
+
+    def pack(self) -> None:
+        """Pack what came since the last full block: no more is to come soon."""
+        if self._block:
+            packed = _pack(self._block)
             with self._lock:
                 self._full.append(packed)
+                self._firsts.append(len(self._at_s))
                 self._block = []
-        return number
 
     def __len__(self) -> int:
         return len(self._at_s)
 
     def fresh(self, number: int) -> list[Chunk]:
         """The chunks from this one on, as far as its block goes; the caller's own."""
-        block, place = divmod(number, self._BLOCK)
         with self._lock:
+            block, place = self._place(number)
             is_full = block < len(self._full)
             held = self._full[block] if is_full else self._block[place:]
         kept = _unpack(held)[place:] if is_full else held
-        return [self._chunk(number + n, _read(one)) for n, one in enumerate(kept)]
+        there = len(self) - number  # of the last one, the arrival may not be
+        return [self._chunk(number + n, one) for n, one in enumerate(kept[:there])]
+
+    def _place(self, number: int) -> tuple[int, int]:
+        """The block that a chunk is in, and where."""
+        block = bisect_right(self._firsts, number) - 1
+        return block, number - self._firsts[block]
 
     def _held(self, number: int) -> Any:
-        block, place = divmod(number, self._BLOCK)
         with self._lock:
+            block, place = self._place(number)
             if block >= len(self._full):
-                return _read(self._block[place])
+                return self._block[place]
             held, kept = self._unpacked
             if held != block:  # reading in order unpacks each block once
                 kept = _unpack(self._full[block])
                 self._unpacked = (block, kept)
-            return _read(kept[place])
+            return kept[place]
 
-    def _chunk(self, number: int, held: Any) -> Chunk:
-        wire, raw = (held.wire, held) if isinstance(held, Frame) else (held, None)
-        return Chunk(number, self._steps[number], self._at_s[number], wire, raw)
+    def _chunk(self, number: int, kept: Any) -> Chunk:
+        step, at_s = max(0, bisect_right(self._steps, number) - 1), self._at_s[number]
+        if isinstance(kept, bytes):
+            return Chunk(number, step, at_s, marshal.loads(kept))
+        if isinstance(kept, str):
+            frame = Frame(kept)
+            return Chunk(number, step, at_s, frame.wire, frame)
+        return Chunk(number, step, at_s, kept)
 
     @overload
     def __getitem__(self, index: int) -> Chunk: ...
@@ -148,11 +171,11 @@ class ChunkLog(Sequence[Chunk]):
 
 
 def _kept(chunk: Any) -> Any:
-    """A chunk's packed form, which costs a fraction of JSON's and stays in this process; a Frame, and what cannot be
-    packed, as it is.
+    """A Frame as its text, which is packed; anything else packed, in a form that costs a fraction of JSON's and stays
+    in this process; and as it is where it cannot be.
     """
     if isinstance(chunk, Frame):
-        return chunk
+        return str(chunk)
     try:
         return marshal.dumps(chunk)
     except ValueError:  # of a class of somebody's, perhaps a kind of dict
@@ -163,22 +186,16 @@ def _kept_as_json(chunk: Any) -> Any:
     try:
         return marshal.dumps(json.loads(json.dumps(chunk)))
     except (TypeError, ValueError, RecursionError):
-        return chunk  # no bytes: those can be packed
-
-
-def _read(kept: Any) -> Any:
-    """The chunk that `_kept` was given."""
-    return marshal.loads(kept) if isinstance(kept, bytes) else kept
+        return chunk  # neither text nor bytes: those can be packed
 
 
 def _pack(block: list[Any]) -> bytes | list[Any]:
-    """What is kept of a block, compressed; as it is where not all of it is packed."""
-    if not all(isinstance(kept, bytes | Frame) for kept in block):
+    """What is kept of a block, compressed; as it is where one of it cannot be packed."""
+    try:
+        return zlib.compress(marshal.dumps(block), 1)
+    except ValueError:
         return block
-    return zlib.compress(marshal.dumps([str(kept) if isinstance(kept, Frame) else kept for kept in block]), 1)
 
 
 def _unpack(packed: bytes | list[Any]) -> list[Any]:
-    if isinstance(packed, list):
-        return packed
-    return [Frame(one) if isinstance(one, str) else one for one in marshal.loads(zlib.decompress(packed))]
+    return packed if isinstance(packed, list) else marshal.loads(zlib.decompress(packed))

@@ -122,8 +122,8 @@ class Decoder:
                 elif value is not None:
                     self._detail("other", value, name)
             elif name == "usageMetadata" and isinstance(value, dict):
-                self._events.append(UsageReported(self._step, _counts(value)))
-            elif name in _PLAIN_DETAILS and value and value == self._seen.get(_PLAIN_DETAILS[name]):
+                self._events.append(UsageReported(self._step, value))
+            elif value and value == self._seen.get(_PLAIN_DETAILS.get(name, "")):
                 continue  # most chunks tell their model and response anew
             elif name in ("error", "$error") and isinstance(value, dict) and "candidates" not in chunk:
                 raise _api_error(clean(value))
@@ -207,15 +207,14 @@ class Decoder:
         for part in parts if isinstance(parts, list) else ():
             if not isinstance(part, dict):
                 self._whole("other", {"value": clean(part)}, {})
-            elif isinstance(part.get("text"), str) and (part["text"] or part.keys() <= _TEXT_FIELDS):
-                self._text(part)
+            elif isinstance(text := part.get("text"), str) and (text or part.keys() <= _TEXT_FIELDS):
+                self._text(clean_text(text), part)
             else:
                 self._data(clean(part))
 
     # -- text -----------------------------------------------------------------------------------------------------
 
-    def _text(self, part: Wire) -> None:
-        text = clean_text(part["text"])
+    def _text(self, text: str, part: Wire) -> None:
         thought = part.get("thought") is True
         if len(part) == 1 or (len(part) == 2 and "thought" in part):  # nothing but text, and perhaps its mark
             if not text:
@@ -407,18 +406,6 @@ def _json_path(path: Any) -> tuple[str | int, ...]:
         keys.append(int(index) if index is not None else next(k for k in (name, single, double) if k is not None))
         at = step.end()
     return tuple(keys) if keys and at >= len(path) and isinstance(keys[0], str) else (path,)
-
-
-_LARGEST_COUNT = 2**53
-"""Above it a page's numbers are not exact, and far above it Python refuses to write them."""
-
-
-def _counts(usage: Wire) -> Wire:
-    """`usage` as it came, unless it holds a number that is no count."""
-    for value in usage.values():
-        if isinstance(value, int) and abs(value) > _LARGEST_COUNT:
-            return {n: v for n, v in usage.items() if not isinstance(v, int) or abs(v) <= _LARGEST_COUNT}
-    return usage
 
 
 def _api_error(error: Wire) -> ApiError:

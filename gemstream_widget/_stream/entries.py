@@ -45,7 +45,8 @@ __all__ = [
 @dataclass(slots=True, kw_only=True)
 class Header:
     """What stands over the entries of a run. `run` is its id among all runs anywhere; `prompt` is what it sent first,
-    as wire Contents; `attachments` are the words for what went into that; `started_at` is Unix time in seconds.
+    as wire Contents; `attachments` are the words for what went into that; `started_at` is Unix time in seconds. `again`
+    is the id of the run whose prompt this one sends once more: it is that run's own, and a file tells it once.
     """
 
     run: str
@@ -55,16 +56,19 @@ class Header:
     started_at: float
     attachments: Sequence[str] = ()
     queued: bool = False
+    again: str | None = None
 
 
 @dataclass(slots=True)
 class Turn:
-    """Every run before it has ended: a queued run starts. `prompt` is what it sends, now that open calls are known."""
+    """Every run before it has ended: a queued run starts. `prompt` is what it sends, now that open calls are known;
+    None where that is what its header says.
+    """
 
     kind: ClassVar[str] = "turn"
     at_s: float
     started_at: float
-    prompt: list[Wire]
+    prompt: list[Wire] | None = None
 
 
 @dataclass(slots=True)

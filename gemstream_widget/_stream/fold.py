@@ -95,8 +95,7 @@ class Fold:
             events = self.frame(item.wire, item.number, item.at_s, item.raw)
         else:
             events = self.events(item)
-        for event in events:
-            apply(self.state, event)
+        apply(self.state, *events)
         return events
 
     @property
@@ -122,7 +121,7 @@ class Fold:
 
     def _turn(self, entry: entries.Turn) -> list[Event]:
         self.state.timing.started_at = entry.started_at
-        changed = [PromptChanged(entry.prompt)] if entry.prompt != self.state.prompt else []
+        changed = [] if entry.prompt is None else [PromptChanged(entry.prompt)]
         return [*changed, *self._moved("turn")]
 
     def _move(self, entry: entries.Move) -> list[Event]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .._plain import Wire
 from .chunks import Chunk, ChunkLog
-from .entries import Entry, Header, Request
+from .entries import Entry, Header, Request, Turn
 
 __all__ = ["Cursor", "Journal"]
 
 
 class Journal:
     """The entries of one run, and among them, packed, its frames. Written under the record's lock; read from any
-    thread, through a Cursor.
+    thread, through a Cursor. What came of the last request is appended to `chunks`, everything else here.
     """
 
     def __init__(self, header: Header) -> None:
@@ -24,16 +25,17 @@ class Journal:
         self.chunks = ChunkLog()
         self.entries: list[tuple[int, Entry]] = []
         """Each with the number of frames before it."""
-        self._steps = 0
+
+    @property
+    def prompt(self) -> list[Wire]:
+        """What it sent first, as wire Contents: of a queued run, what it sent at its turn."""
+        turns = (entry.prompt for _, entry in self.entries if isinstance(entry, Turn) and entry.prompt is not None)
+        return next(turns, self.header.prompt)
 
     def append(self, entry: Entry) -> None:
         if isinstance(entry, Request):
-            self._steps += 1
+            self.chunks.begin_step()
         self.entries.append((len(self.chunks), entry))
-
-    def append_frame(self, at_s: float, chunk: object) -> int:
-        """Keep what came of the last request, a wire dict or a Frame; its number."""
-        return self.chunks.append(self._steps - 1 if self._steps else 0, at_s, chunk)
 
 
 class Cursor:

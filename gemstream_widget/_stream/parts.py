@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from .._plain import Json, Wire, clean, shorten
+from .patch import Path
 
 __all__ = [
     "LIVE",
@@ -163,6 +164,7 @@ class TextPart(Part):
     """Text, or a thought when `thought` is True. Empty where the part carried only a signature."""
 
     buffer: TextBuffer
+    path: Path  # of its text, made once: appends are the hot path
     wire_text: bool = True  # False: the part had no `text` field at all, only a signature
 
     @property

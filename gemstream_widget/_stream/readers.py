@@ -1,4 +1,4 @@
-"""Readers of a run: `EventReader` for `async for event in run`, `PatchReader` for a card.
+"""Readers of a run: `EventReader` for `async for event in run`, `EventFeed` for a terminal, `PatchReader` for a card.
 
 Neither has a transport. Operations are joined while they wait: text for one string becomes one append, and of several
 values for one place only the last is sent. So the size of a batch follows the text, not the number of chunks.
@@ -15,6 +15,7 @@ from threading import RLock
 from typing import Any
 
 from .._plain import Json, with_digits
+from .._process import Resident
 from .chunks import Chunk
 from .entries import Entry
 from .events import Event, RunEnded
@@ -22,7 +23,7 @@ from .fold import Fold
 from .journal import Cursor, Journal
 from .patch import Op, Path
 
-__all__ = ["EventReader", "PatchReader"]
+__all__ = ["EventFeed", "EventReader", "PatchReader"]
 
 
 _CONTAINERS = (dict, list)
@@ -31,13 +32,17 @@ _SLICE_S = 0.008
 """How long a reader may go through a journal before others on its loop get their turn."""
 
 
-class EventReader:
+class EventReader(Resident):
     """The events of a run, from its start to its end, for one reader on one event loop.
 
     It folds the journal for itself, at the pace it is read at: nothing waits in it, however late it comes or slow it
     is. The record holds its readers weakly: leaving the loop, or being cancelled in it, neither stops the run nor
     leaks.
     """
+
+    _instead = (
+        "A reader of events reads on one event loop: collect the events in a list, which can be pickled and copied."
+    )
 
     def __init__(self, journal: Journal, fold: Fold) -> None:
         """On the running loop. `fold` has taken nothing yet."""
@@ -87,18 +92,46 @@ class EventReader:
             self._is_waiting = False
 
 
+class EventFeed:
+    """The events of a run, from its start, for one who is told at once, on the thread on which they happen.
+
+    `changed` is called when there may be more: on the run's loop, and for a Stop on any thread. The record holds it
+    weakly.
+    """
+
+    def __init__(self, journal: Journal, fold: Fold) -> None:
+        """`fold` has taken nothing yet; its state is that of the events taken."""
+        self.changed: Callable[[], None] = lambda: None
+        self.fold = fold
+        self._cursor = Cursor(journal)
+        self._events = fold.opening()
+
+    def wake(self) -> None:
+        """There may be more in the journal. From any thread."""
+        self.changed()
+
+    def take(self) -> list[Event]:
+        """The events of the next entry; none where there is no more. By one thread at a time."""
+        while not self._events and (item := self._cursor.take()) is not None:
+            self._events = self.fold.take(item if isinstance(item, Chunk) else _own(item))
+        events, self._events = self._events, []
+        return events
+
+
 def _own(entry: Entry) -> Entry:
     """A copy, whose containers are the reader's to change. An error may be anybody's, and stays what it is."""
     error = getattr(entry, "error", None)
     return deepcopy(entry, {id(error): error} if isinstance(error, BaseException) else None)
 
 
-class PatchReader:
+class PatchReader(Resident):
     """The batches of one run for one card. All methods may be called from any thread.
 
     `snapshot_of` gives the run's state and clock; `lock` is the record's, so that a snapshot and the batches that
     follow it never overlap or leave a gap.
     """
+
+    _instead = "A reader of patches tells one card: the run's state is run.snapshot(), which can be pickled and copied."
 
     def __init__(self, run: str, lock: RLock, snapshot_of: Callable[[], tuple[Json, float]]) -> None:
         self.run = run
@@ -106,7 +139,7 @@ class PatchReader:
         self._lock = lock
         self._snapshot_of = snapshot_of
         self._seq = 0
-        self._sealed: list[tuple[int, list[Op]]] = []
+        self._sealed: list[Json] = []  # messages
         self._waiting: list[list[Any]] = []  # [op, path, value]; of appends, the pieces
         self._latest: dict[Path, list[Any]] = {}  # the last waiting operation on a path, where joining it is safe
 
@@ -135,8 +168,11 @@ class PatchReader:
     def _seal(self) -> None:
         if self._waiting:
             self._seq += 1
-            ops: list[Op] = [(op, path, "".join(v) if op == "+" else v) for op, path, v in self._waiting]
-            self._sealed.append((self._seq, ops))
+            ops = [
+                (op, path, "".join(value)) if op == "+" else _exact(op, path, value)
+                for op, path, value in self._waiting
+            ]
+            self._sealed.append({"op": "patch", "run": self.run, "seq": self._seq, "ops": ops})
             self._waiting.clear()
             self._latest.clear()
 
@@ -145,10 +181,7 @@ class PatchReader:
         with self._lock:
             self._seal()
             sealed, self._sealed = self._sealed, []
-        return [
-            {"op": "patch", "run": self.run, "seq": seq, "ops": [op if op[0] == "+" else _exact(op) for op in ops]}
-            for seq, ops in sealed
-        ]
+        return sealed
 
     def snapshot(self) -> Json:
         """`{"seq", "at_s", "state", "whole"?}`: the state after batch `seq`. Whatever waits is closed into that batch
@@ -161,8 +194,7 @@ class PatchReader:
             return {"seq": self._seq, "at_s": at_s, "state": state} | ({"whole": whole} if whole else {})
 
 
-def _exact(op: Op) -> Op | tuple[str, Path, Any, list[list[str | int]]]:
+def _exact(op: str, path: Path, value: Any) -> Op | tuple[str, Path, Any, list[list[str | int]]]:
     """An operation whose whole numbers a page reads exactly (docs/protocol.md, Operations)."""
-    kind, path, value = op
     value, whole = with_digits(value)
-    return (kind, path, value, whole) if whole else op
+    return (op, path, value, whole) if whole else (op, path, value)

@@ -6,7 +6,6 @@ An entry is kept before it is told, and what it means is in the state before any
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -15,6 +14,7 @@ from typing import Any
 from weakref import ref
 
 from .._plain import Json
+from .._process import rlock
 from ..errors import RunFailed
 from .chunks import Chunk, ChunkLog, Frame
 from .entries import End, Entry
@@ -23,7 +23,7 @@ from .fold import Fold
 from .journal import Cursor, Journal
 from .machine import RUN_TABLE, is_terminal
 from .parts import CallPart
-from .readers import EventReader, PatchReader
+from .readers import EventFeed, EventReader, PatchReader
 from .reducer import apply
 from .state import State
 
@@ -48,13 +48,13 @@ class Record:
         self.journal = journal
         self.ended: Future[None] = Future()
         """Done once the terminal event is told."""
-        self.lock = threading.RLock()
+        self.lock = rlock()
         self._fold = Fold(journal.header, id)
         self.state = self._fold.state
         self._clock = clock
         self._t0 = clock()
         self._feeds: tuple[PatchReader, ...] = ()  # replaced, never changed, as the readers: nobody locks to read them
-        self._readers: tuple[ref[EventReader], ...] = ()
+        self._readers: tuple[ref[EventReader | EventFeed], ...] = ()
         self._keeper: Callable[[], None] | None = None
 
     @property
@@ -137,7 +137,7 @@ class Record:
         """A chunk of the last request came, a wire dict or a Frame. Gives `failure` where it holds an error object."""
         wire, raw = (chunk.wire, chunk) if isinstance(chunk, Frame) else (chunk, None)
         with self.lock:
-            number = self.journal.append_frame(at_s, chunk)
+            number = self.journal.chunks.append(at_s, chunk)
             events = self._fold.frame(wire, number, at_s, raw)
             self._take(events)
         self._tell(events)
@@ -156,11 +156,13 @@ class Record:
         return now_s
 
     def _note_end(self, item: Entry | Chunk) -> None:
-        if isinstance(item, End) and self.done and not self.ended.done():  # whoever waits goes on
-            self.ended.set_result(None)
+        if isinstance(item, End) and self.done and not self.ended.done():
+            with self.lock:
+                self.chunks.pack()
+            self.ended.set_result(None)  # whoever waits goes on
 
     def _take(self, events: list[Event]) -> None:
-        ops = [op for event in events for op in apply(self.state, event)]
+        ops = apply(self.state, *events)
         for feed in self._feeds:
             feed.push(ops)
 
@@ -173,7 +175,7 @@ class Record:
             if (reader := held()) is not None:
                 self._call(reader.wake)
         if self._feeds and events:
-            urgent = not _QUIET.issuperset(map(type, events))
+            urgent = _is_urgent(events)
             for feed in self._feeds:
                 self._call(feed.changed, urgent)
 
@@ -190,9 +192,18 @@ class Record:
     def events(self) -> EventReader:
         """All events from the run's start, for a reader on the loop that is running."""
         reader = EventReader(self.journal, Fold(self.journal.header, self.id))
+        self._admit(reader)
+        return reader
+
+    def event_feed(self) -> EventFeed:
+        """All events from the run's start, for one who is told at once. From any thread."""
+        feed = EventFeed(self.journal, Fold(self.journal.header, self.id))
+        self._admit(feed)
+        return feed
+
+    def _admit(self, reader: EventReader | EventFeed) -> None:
         with self.lock:
             self._readers = (*(held for held in self._readers if held() is not None), ref(reader))
-        return reader
 
     def feed(self) -> PatchReader:
         """A new feed of patches for a card. From any thread."""
@@ -205,3 +216,18 @@ class Record:
         """Stop telling a feed. From any thread."""
         with self.lock:
             self._feeds = tuple(f for f in self._feeds if f is not feed)
+
+    def leave_behind(self) -> None:
+        """In a forked child: whoever was told or waited until now is with the parent, and so may be a thread that was
+        just about to tell of the end.
+        """
+        self._feeds, self._readers, self.ended = (), (), Future()
+        if self.done:
+            self.ended.set_result(None)
+
+
+def _is_urgent(events: list[Event]) -> bool:
+    for event in events:  # noqa: SIM110  # for every chunk, and any() takes twice the time
+        if type(event) not in _QUIET:
+            return True
+    return False

@@ -47,14 +47,17 @@ from .parts import (
 from .patch import Op, grow
 from .preview import preview
 from .state import State
-from .values import STEP_LISTS, Step, Usage
+from .values import STEP_LISTS, TOTAL, Step, count_of
 
 __all__ = ["apply"]
 
 
-def apply(state: State, event: Event) -> list[Op]:
-    """Take over one event. On the run's loop; the caller holds the record's lock."""
-    return _HANDLERS[type(event)](state, event)
+def apply(state: State, *events: Event) -> list[Op]:
+    """Take over events, in order. On the run's loop; the caller holds the record's lock."""
+    ops: list[Op] = []
+    for event in events:
+        ops += _HANDLERS[type(event)](state, event)
+    return ops
 
 
 def _text_added(state: State, event: TextAdded) -> list[Op]:
@@ -62,19 +65,19 @@ def _text_added(state: State, event: TextAdded) -> list[Op]:
     assert isinstance(part, TextPart)
     part.buffer.append(event.text)
     part.touch(event.chunk, event.at_s)
-    path = state.text_paths[event.part]
-    assert path is not None
     state.steps[-1].token = None  # it is for what came up to it
-    return [("+", path, event.text)]
+    return [("+", part.path, event.text)]
 
 
 def _usage_reported(state: State, event: UsageReported) -> list[Op]:
-    usage = state.steps[event.step].hops[-1]
-    before = usage.total_token_count
-    usage.report(event.raw)
-    if usage.total_token_count == before:
+    raw = event.raw
+    if None in raw.values():  # reported empty, which takes back nothing
+        raw = {name: value for name, value in raw.items() if value is not None}
+    state.steps[event.step].reported[-1].update(raw)
+    total = count_of(event.raw.get(TOTAL))
+    if total is None or state.tokens == state.tokens_before + total:
         return []
-    state.tokens = (state.tokens or 0) + (usage.total_token_count or 0) - (before or 0)  # over all steps and hops
+    state.tokens = state.tokens_before + total
     return [("=", ("tokens",), state.tokens)]
 
 
@@ -83,8 +86,6 @@ def _part_started(state: State, event: PartStarted) -> list[Op]:
     state.steps[-1].token = None
     part = _make_part(state, event)
     state.parts.append(part)
-    is_text = isinstance(part, TextPart)
-    state.text_paths.append(("parts", event.index, "text") if is_text else None)
     ops.append(("=", ("parts", event.index), part.to_json()))
     return ops
 
@@ -110,7 +111,8 @@ def _make_part(state: State, event: PartStarted) -> Part:
         "extra": event.extra,
     }
     if event.kind == "text":
-        return TextPart(**common, buffer=TextBuffer(event.text or ""), wire_text=event.text is not None)
+        path = ("parts", event.index, "text")
+        return TextPart(**common, buffer=TextBuffer(event.text or ""), path=path, wire_text=event.text is not None)
     if event.kind == "call":
         return _make_call(state, event, common)
     if event.kind == "file":
@@ -197,17 +199,19 @@ def _rules_changed(state: State, event: RulesChanged) -> list[Op]:
 
 def _step_started(state: State, event: StepStarted) -> list[Op]:
     step = Step(index=event.step, started_s=event.at_s)
+    state.tokens_before = state.tokens or 0
     state.steps.append(step)
     return [("=", ("steps", event.step), step.to_json())]
 
 
 def _hop_started(state: State, event: HopStarted) -> list[Op]:
     step = state.steps[event.step]
-    step.hops.append(Usage())
+    step.reported.append({})
+    state.tokens_before = state.tokens or 0
     step.finish_reason = step.finish_message = None
     here = ("steps", event.step)
     ended: list[Op] = [("=", (*here, name), None) for name in ("finish_reason", "finish_message")]
-    return [("=", (*here, "hops"), len(step.hops)), *ended]
+    return [("=", (*here, "hops"), len(step.reported)), *ended]
 
 
 def _step_detail(state: State, event: StepDetail) -> list[Op]:

@@ -12,7 +12,6 @@ from .._plain import Json, Wire
 from .machine import CALL_TABLE, RUN_TABLE, is_terminal
 from .outcome import PAUSED
 from .parts import CallPart, Part, TextPart, ToolCall
-from .patch import Path
 from .preview import preview
 from .values import BEFORE_TURN, TAKEN_BACK, Receipt, Retry, Step, StopAsked, Timing, Usage
 
@@ -53,8 +52,8 @@ class State:
         self.retries: list[Retry] = []
         self.offers: list[str] = []
         self.tokens: int | None = None
+        self.tokens_before = 0  # those of the hops before this one
         self.last_otid = 0
-        self.text_paths: list[Path | None] = []  # one tuple per text part, made once: appends are the hot path
         self.calls: dict[str, CallPart] = {}
 
     # -- reading ------------------------------------------------------------------------------------------------

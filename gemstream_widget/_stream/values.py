@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from .._plain import Json, Wire, clean
 
@@ -26,13 +26,23 @@ USAGE_FIELDS: dict[str, str] = {
 }
 """Gemini's counters: wire name to the name used here."""
 
+TOTAL: Final = "totalTokenCount"
+
+_LARGEST_COUNT = 2**53
+"""Above it a page's numbers are not exact, and far above it Python refuses to write them: no count is as large."""
+
+
+def count_of(value: Any) -> int | None:
+    """The value of a counter, None where it is no count."""
+    return value if isinstance(value, int) and -_LARGEST_COUNT <= value <= _LARGEST_COUNT else None
+
 
 @dataclass(slots=True, repr=False)
 class Usage:
     """Token counters under Gemini's names. None is "never reported", 0 is "reported 0".
 
     Within a step each counter holds its last reported value (they are cumulative, and may fall); over steps they add
-    up. `raw` is the last usageMetadata object as it came.
+    up. `raw` is usageMetadata as it came: of each name the last value, and of several steps the last one's.
     """
 
     prompt_token_count: int | None = None
@@ -43,12 +53,12 @@ class Usage:
     total_token_count: int | None = None
     raw: Wire | None = None
 
-    def report(self, raw: Wire) -> None:
-        """Take over what one usageMetadata object reports."""
-        self.raw = raw
-        for wire_name, value in raw.items():
-            if isinstance(value, int) and (name := USAGE_FIELDS.get(wire_name)) is not None:
-                setattr(self, name, value)
+    @classmethod
+    def of(cls, raw: Wire) -> Usage:
+        """What usageMetadata tells."""
+        return cls(
+            **{name: count_of(raw.get(wire_name)) for wire_name, name in USAGE_FIELDS.items()}, raw=dict(raw) or None
+        )
 
     def __add__(self, other: Usage) -> Usage:
         total = Usage(raw=other.raw if other.raw is not None else self.raw)
@@ -109,9 +119,10 @@ STEP_LISTS = ("grounding", "citations", "url_context", "candidates")
 @dataclass(slots=True, repr=False)
 class Step:
     """One answer of the model, in one hop or several, each a request with a stream of its own. `outcome`: see
-    outcome.py; `hops` holds the usage of each, and `usage` is their sum; `token` is what Gemini gave to go on with
-    right behind what came, None where more came since; `reading` is who made the chunks of what the server sent:
-    "bytes", nobody; "sdk", google-genai; None, a source of the user's; `other` holds whatever else came, by wire name.
+    outcome.py; `reported` holds the usageMetadata of each hop, of each name the last value; `token` is what Gemini gave
+    to go on with right behind what came, None where more came since; `reading` is who made the chunks of what the
+    server sent: "bytes", nobody; "sdk", google-genai; None, a source of the user's; `other` holds whatever else came,
+    by wire name.
     """
 
     index: int
@@ -132,11 +143,17 @@ class Step:
     url_context: list[Wire] = field(default_factory=list)
     candidates: list[Wire] = field(default_factory=list)
     other: Wire = field(default_factory=dict)
-    hops: list[Usage] = field(default_factory=lambda: [Usage()])
+    reported: list[Wire] = field(default_factory=lambda: [{}])
+
+    @property
+    def hops(self) -> list[Usage]:
+        """The usage of each."""
+        return [Usage.of(raw) for raw in self.reported]
 
     @property
     def usage(self) -> Usage:
-        return self.hops[0] if len(self.hops) == 1 else sum(self.hops, start=Usage())
+        """Their sum."""
+        return sum(self.hops, start=Usage())
 
     def __repr__(self) -> str:
         how = " ".join(str(value) for value in (self.outcome or "going", self.finish_reason) if value)
@@ -156,7 +173,7 @@ class Step:
             "model_version": self.model_version,
             "response_id": self.response_id,
             "reading": self.reading,
-            "hops": len(self.hops),
+            "hops": len(self.reported),
             "usage": self.usage.to_json() if ended else {},
             "prompt_feedback": deepcopy(self.prompt_feedback),
             "grounding": deepcopy(self.grounding),
@@ -167,7 +184,7 @@ class Step:
         }
 
 
-StoppedBy: TypeAlias = Literal["button", "code", "interrupt", "closed"]
+StoppedBy: TypeAlias = Literal["button", "code", "interrupt", "closed", "rerun", "fork"]
 
 
 @dataclass(slots=True, frozen=True)

@@ -1,26 +1,42 @@
-"""Who may decide about a call: persons, policies, and the rules that decisions make."""
+"""Who may decide about a call: persons, policies, and the rules that decisions make.
+
+They are asked in this order, and the first that says so decides (`decide`):
+1. "never": a person's rule, the tool's own policy, a line of the chat's list;
+2. "auto": the tool's own policy, or the chat's for tools that have none;
+3. "auto": a person's rule;
+4. a person is asked.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from inspect import iscoroutinefunction
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, TypeGuard, get_args
 
-from .._plain import Wire, shorten
+from .._interrupts import struck
+from .._plain import Wire, nearest, shorten
 from .._redact import words_of
 from .._stream.parts import DecidedBy, Scope, ToolCall
 
-__all__ = ["Choice", "Policy", "RuleBook", "Verdict", "fingerprint", "is_policy", "judge"]
+__all__ = [
+    "Choice", "Line", "Policy", "RuleBook", "Verdict", "decide", "fingerprint", "flaw_in", "is_policy", "judge",
+]  # fmt: skip
 
 
 Verdict: TypeAlias = Literal["auto", "ask", "never"]
-Policy: TypeAlias = Verdict | Callable[[ToolCall], "Verdict | tuple[Verdict, str]"]
+Line: TypeAlias = tuple[str, Verdict] | tuple[str, Mapping[str, str], Verdict]
+"""A line of a list: the tools it is about, then what their arguments have to be, then what it says of such a call.
+Names and arguments are patterns of shell style (`*`, `?`, `[abc]`), and capitals count. An argument is a text as it
+stands, and else its JSON; `"to.city"` is one inside another. All of them have to fit."""
+Policy: TypeAlias = Verdict | Callable[[ToolCall], "Verdict | tuple[Verdict, str]"] | Sequence[Line]
 """Whether a call may run: by itself, after someone approved it, or never; or a function of the call that says so, with
-a reason if it likes."""
+a reason if it likes; or a list of lines. A line that says "never" always wins; of the others the first that fits
+counts, and where none does, someone is asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +63,8 @@ def judge(policy: Policy, call: ToolCall) -> tuple[Verdict, str | None]:
     """What a policy says of a call, with its reason. A policy that fails or says something else asks a person."""
     if isinstance(policy, str):
         return policy, None
+    if not callable(policy):
+        return _by_lines(policy, call)
     try:
         said = policy(call)
         verdict, reason = said if isinstance(said, tuple) and len(said) == 2 else (said, None)
@@ -54,12 +72,85 @@ def judge(policy: Policy, call: ToolCall) -> tuple[Verdict, str | None]:
             return "ask", f"The policy said {shorten(repr(verdict))}, which is none of auto, ask and never."
         return verdict, None if reason is None else str(reason)
     except BaseException as error:  # also SystemExit: a policy must not end the kernel
+        if struck(error):
+            raise
         return "ask", f"The policy failed: {words_of(error)}"
 
 
+def decide(
+    call: ToolCall, *, own: Policy | None, chat: Policy, ruled: Verdict | None
+) -> tuple[Verdict, DecidedBy, str | None]:
+    """What is done with a call, who says so, and why. `own` is its tool's policy, `chat` that of the chat, `ruled` what
+    the rules say that a person made.
+    """
+    if ruled == "never":
+        return ruled, "rule", None
+    verdict, reason = judge(chat if own is None else own, call)
+    if verdict != "never" and _is_list(chat) and (line := _line_for(chat, call, ("never",))) is not None:
+        return "never", "policy", _words(line)
+    if verdict == "ask" and ruled == "auto":
+        return ruled, "rule", None
+    return verdict, "policy", reason
+
+
+def _by_lines(lines: Sequence[Line], call: ToolCall) -> tuple[Verdict, str | None]:
+    line = _line_for(lines, call, ("never",)) or _line_for(lines, call, ("auto", "ask"))
+    return ("ask", None) if line is None else (line[-1], _words(line) if line[-1] == "never" else None)
+
+
+def _line_for(lines: Sequence[Line], call: ToolCall, verdicts: Collection[str]) -> Line | None:
+    """The first of these lines that says one of these, and fits the call."""
+    return next((line for line in lines if line[-1] in verdicts and _fits(line, call)), None)
+
+
+def _fits(line: Line, call: ToolCall) -> bool:
+    wanted = line[1] if len(line) == 3 else {}
+    return fnmatchcase(call.name, line[0]) and all(_fits_argument(call, name, wanted[name]) for name in wanted)
+
+
+def _fits_argument(call: ToolCall, name: str, pattern: str) -> bool:
+    """Whether the argument fits; one that the model left out is the default that its schema tells."""
+    properties = (call.schema or {}).get("properties", {})
+    held: Any = {key: schema["default"] for key, schema in properties.items() if "default" in schema} | call.live_args
+    for key in [name] if name in held else name.split("."):
+        if not isinstance(held, dict) or key not in held:
+            return False
+        held = held[key]
+    return fnmatchcase(held if isinstance(held, str) else json.dumps(held, ensure_ascii=False, default=str), pattern)
+
+
+def _words(line: Line) -> str:
+    return f"The chat's policy has the line {line!r}."
+
+
+def _is_list(policy: Policy) -> TypeGuard[Sequence[Line]]:
+    return not isinstance(policy, str) and not callable(policy)
+
+
 def is_policy(value: Any) -> bool:
-    """A verdict, or a plain function: one that must be awaited would never be asked."""
-    return value in get_args(Verdict) if isinstance(value, str) else callable(value) and not iscoroutinefunction(value)
+    """A verdict, a plain function (one that must be awaited would never be asked), or a list: see `flaw_in`."""
+    if isinstance(value, str):
+        return value in get_args(Verdict)
+    return isinstance(value, list | tuple) or (callable(value) and not iscoroutinefunction(value))
+
+
+def flaw_in(policy: Any, tools: Collection[str] = ()) -> str | None:
+    """What is wrong with a list of lines, in words; None where nothing is, and for other policies. A name that is
+    nearly one of `tools` is meant to be it.
+    """
+    for line in policy if isinstance(policy, list | tuple) else ():
+        shown = shorten(repr(line))
+        if not (isinstance(line, tuple) and len(line) in (2, 3) and isinstance(line[0], str)):
+            return f'{shown} is no line of a policy: give ("tool_*", "ask") or ("tool", {{"path": "/tmp/*"}}, "auto").'
+        if line[-1] not in get_args(Verdict):
+            return f'{shown} ends with none of "auto", "ask" and "never".{nearest(str(line[-1]), get_args(Verdict))}'
+        wanted = line[1] if len(line) == 3 else {}
+        if not isinstance(wanted, Mapping) or not all(isinstance(one, str) for pair in wanted.items() for one in pair):
+            return f"{shown}: what the arguments have to be is a dict of texts, name to pattern."
+        is_name = not any(letter in line[0] for letter in "*?[")
+        if is_name and line[0] not in tools and (meant := nearest(line[0], tools)):
+            return f"{shown} is about {line[0]!r}, which is no tool here.{meant}"
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +191,9 @@ class RuleBook:
         return self._rules.pop(rule_id, None) is not None
 
     def verdict(self, tool: str, run: str) -> Verdict | None:
-        """What the rules say of a call of `tool` in `run`."""
-        held = [r for r in self.of(run) if r.tool == tool]
-        return held[-1].verdict if held else None
+        """What the rules say of a call of `tool` in `run`: the last one counts, and a denial before all."""
+        said = [rule.verdict for rule in self.of(run) if rule.tool == tool]
+        return "never" if "never" in said else said[-1] if said else None
 
     def of(self, run: str) -> list[Rule]:
         """The rules that hold in a run, oldest first."""

@@ -17,7 +17,7 @@ from .._request.item import Unsendable
 from .._request.picture import drawn, figure_of
 from .tables import Table, array_of, table_of
 
-__all__ = ["MODEL_LIMIT", "error_response", "readable"]
+__all__ = ["MODEL_LIMIT", "error_response", "is_small", "readable"]
 
 
 T = TypeVar("T")
@@ -56,6 +56,20 @@ def readable(value: Any) -> tuple[Wire, Wire]:
     response = response | ({"cut": few.words} if few.words else {})
     display = _rows(plain, few) or _shown("json", _dumped(response if few.words else plain))
     return _cut_response(response), display
+
+
+_PLAIN = (str, int, float, bool, type(None))
+_SMALL = 1_000
+
+
+def is_small(value: Any) -> bool:
+    """Whether it is made readable in no time: plain values, not many."""
+    if type(value) in _PLAIN:
+        return not isinstance(value, str) or len(value) <= MODEL_LIMIT
+    if type(value) not in (list, tuple, dict) or len(value) > _SMALL:
+        return False
+    held = value.values() if isinstance(value, dict) else value
+    return all(type(one) in _PLAIN or (type(one) in (list, tuple, dict) and not one) for one in held)
 
 
 def error_response(message: str) -> Wire:

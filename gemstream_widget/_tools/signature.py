@@ -13,6 +13,7 @@ from inspect import BoundArguments, Parameter
 from types import GenericAlias
 from typing import TYPE_CHECKING, Annotated, Any, Optional, get_args, get_origin
 
+from .._interrupts import struck
 from .._plain import Json, Wire
 from .._redact import words_of
 from .._request.wire import PARAMETER_NAME
@@ -56,6 +57,8 @@ class Signature:
             faults = (f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
             raise ToolError(f"The arguments do not fit {self._name}: {'; '.join(faults)}.") from error
         except BaseException as error:  # a validator of the user's, which may raise anything
+            if struck(error):
+                raise
             raise ToolError(f"The arguments of {self._name} could not be checked: {words_of(error)}.") from error
         bound = BoundArguments(self._signature, {})
         for field, parameter in self._fields.items():

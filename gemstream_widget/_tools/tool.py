@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from contextvars import copy_context
 from copy import deepcopy
@@ -18,17 +19,19 @@ from inspect import BoundArguments
 from typing import Any, TypeVar, overload
 
 from .._plain import Wire, is_seconds
+from .._redact import words_of
 from .._request.declarations import refused_tools
 from .._request.violation import Place
 from .._request.wire import FUNCTION_NAME, dumped
 from ..errors import ToolError, ToolTimedOut
 from .docstring import described
 from .hints import body_of
-from .policy import Policy, is_policy
+from .policy import Policy, flaw_in, is_policy
 from .printed import captured
+from .results import is_small, readable
 from .signature import Signature
 
-__all__ = ["Tool", "ToolSet", "on_a_thread", "tool"]
+__all__ = ["Tool", "ToolSet", "tool"]
 
 T = TypeVar("T")
 
@@ -51,7 +54,9 @@ class Tool:
         if not callable(function):
             raise ToolError(f"A tool is a function, not {type(function).__name__}: {function!r}.")
         if approve is not None and not is_policy(approve):
-            raise ToolError(f'approve is "auto", "ask", "never" or a plain function of the call, not {approve!r}.')
+            raise ToolError(f'approve is "auto", "ask", "never", a plain function or a list of lines, not {approve!r}.')
+        if (flaw := flaw_in(approve)) is not None:
+            raise ToolError(f"approve: {flaw}")
         if timeout_s is not None and not is_seconds(timeout_s):
             raise ToolError(f"timeout_s is a number of seconds above 0, or None, not {timeout_s!r}.")
         self.function = function
@@ -93,9 +98,9 @@ class Tool:
         *,
         stopped: Callable[[], bool] = lambda: False,
         printed: Callable[[str], None] | None = None,
-    ) -> Any:
+    ) -> tuple[Wire, Wire]:
         """Call the function with checked values: an async one on this loop, another on a thread with the same context.
-        What a plain one gives back to be awaited is awaited on this loop, too.
+        What a plain one gives back to be awaited is awaited on this loop, too. The result as it is `readable`.
 
         Raises what it raises, and ToolTimedOut after its own `timeout_s`, or else after the one given here. Cancelling
         this cancels an async function; one in a thread cannot be ended, and is left to itself. `printed` takes what the
@@ -109,17 +114,40 @@ class Tool:
                     if stopped():
                         raise asyncio.CancelledError
                     with captured(printed):
-                        return await _awaited(self._signature.call(values))
-                result = await on_a_thread(lambda: self._signature.call(values), stopped, printed)
+                        return await _told(await _awaited(self._signature.call(values)))
+                result = await _on_a_thread(lambda: self._call(values), stopped, printed)
+                if not inspect.isawaitable(result):
+                    return result
                 with captured(printed):
-                    return await _awaited(result)
+                    return await _told(await result)
         except TimeoutError:
             if limit.expired():  # else it is the function's own
                 raise ToolTimedOut(f"The tool did not end within {limit_s:g} s.") from None
             raise
 
+    def _call(self, values: BoundArguments) -> tuple[Wire, Wire] | Awaitable[Any]:
+        """On a thread, where no size holds the loop up; and no Stop comes between a result and what it is told as."""
+        result = self._signature.call(values)
+        return result if inspect.isawaitable(result) else readable(result)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
+
+    def __reduce__(self) -> str:
+        """As a function is: by its name, where a module holds it by that."""
+        module, name = sys.modules.get(self.function.__module__), getattr(self.function, "__qualname__", "")
+        if getattr(module, name, None) is not self:
+            raise TypeError(
+                f"The tool {self.name} is no name of a module, by which it could be found again: give the other "
+                "process the function, and make the tool there with gem.tool(function)."
+            )
+        return name
+
+    def __copy__(self) -> Tool:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Tool:
+        return self
 
     def __repr__(self) -> str:
         return f"<Tool {self.name}>"
@@ -146,10 +174,15 @@ async def _awaited(result: Any) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
-async def on_a_thread(
-    function: Callable[[], T],
-    stopped: Callable[[], bool] = lambda: False,
-    printed: Callable[[str], None] | None = None,
+async def _told(result: Any) -> tuple[Wire, Wire]:
+    """What the model and people are told of a result that is here, on the loop."""
+    if is_small(result):
+        return readable(result)
+    return await _on_a_thread(lambda: readable(result), lambda: False, None)
+
+
+async def _on_a_thread(
+    function: Callable[[], T], stopped: Callable[[], bool], printed: Callable[[str], None] | None
 ) -> T:
     """Call it on a thread of its own, unless a Stop came first: one that never ends would hold a pool's for good, and
     the process's end up.
@@ -173,7 +206,8 @@ async def on_a_thread(
                 return
             told = result.set_result, context.run(call)
         except BaseException as error:
-            told = result.set_exception, RuntimeError(str(error)) if isinstance(error, StopIteration) else error
+            own = isinstance(error, StopIteration | KeyboardInterrupt)  # which would mean something else over there
+            told = result.set_exception, RuntimeError(words_of(error)) if own else error
         with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
             loop.call_soon_threadsafe(tell, *told)
 
@@ -231,7 +265,12 @@ class ToolSet:
         self._declared = set(names)
         for one in refused_tools(self.wire):
             if one.code != "unknown_field":  # a later Gemini may know it
-                raise ToolError(f"{_told(one.place, functions)} cannot be declared to Gemini. {one.hint}")
+                raise ToolError(f"{_spot(one.place, functions)} cannot be declared to Gemini. {one.hint}")
+
+    @property
+    def names(self) -> set[str]:
+        """Of all that are declared."""
+        return {str(name) for name in self._declared}
 
     def hands_over(self, name: str) -> bool:
         """Whether a call of this name is the caller's to answer: declared without a function, or declared elsewhere
@@ -240,7 +279,7 @@ class ToolSet:
         return name not in self.ours and (name in self._declared or not self.ours)
 
 
-def _told(place: Place, functions: list[Wire]) -> str:
+def _spot(place: Place, functions: list[Wire]) -> str:
     """A place in the tools in words: of which tool, and where in it."""
     tool, *inner = place.fields
     if tool != "tools[0]" or not inner or not inner[0].startswith("function_declarations["):

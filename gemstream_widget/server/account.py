@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from .._plain import Json
+from .._process import Resident
 
 __all__ = ["Outcome", "RequestRecord"]
 
@@ -16,11 +17,16 @@ Outcome = Literal["answered", "refused", "cut", "client closed", "server closed"
 
 
 @dataclass(eq=False)
-class RequestRecord:
+class RequestRecord(Resident):
     """One request. Written on the server's thread, readable from any.
 
     Times are `time.perf_counter()` seconds.
     """
+
+    _instead = (
+        "A RequestRecord is written by the thread of its server, and is neither pickled nor copied: take the values "
+        "you need, such as record.body and record.outcome."
+    )
 
     number: int
     """Counts the server's requests from 1."""

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Coroutine
 from typing import Any, cast
+from weakref import WeakSet
 
 from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
@@ -53,11 +54,13 @@ class Server(HTTPServer):
     def initialize(self, application: Application, service: Service) -> None:  # type: ignore[override]
         """Tornado's way of taking constructor arguments."""
         self._service = service
+        self._streams = WeakSet[IOStream]()
         super().initialize(application, max_body_size=512 * 2**20)
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         """A connection was accepted."""
         self._service.open_connections += 1
+        self._streams.add(stream)
         stream.set_nodelay(True)
         super().handle_stream(stream, address)
 
@@ -65,6 +68,14 @@ class Server(HTTPServer):
         """A connection is gone."""
         self._service.open_connections -= 1
         super().on_close(server_conn)
+
+    def drop_copies(self) -> None:
+        """In a forked child: let go of its copies of the connections. As long as it had them, no client would see that
+        the parent closes one.
+        """
+        for stream in list(self._streams):
+            if stream.socket is not None:  # where it is closed already
+                stream.socket.close()
 
 
 class BaseHandler(RequestHandler):

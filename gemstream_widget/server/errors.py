@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 from .._plain import Json
+from .._process import Portable
 
 __all__ = ["Refusal", "error_body", "error_status"]
 
@@ -55,7 +56,7 @@ def error_body(code: int, message: str | None = None, *, details: list[Json] | N
     return {"error": error | ({"details": details} if details else {})}
 
 
-class Refusal(Exception):
+class Refusal(Portable):
     """The request is answered with an HTTP error instead of a model's answer."""
 
     def __init__(

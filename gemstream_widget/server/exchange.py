@@ -14,6 +14,7 @@ from typing import Protocol
 from tornado.iostream import IOStream
 
 from .._plain import Json
+from .._process import Portable
 from .account import RequestRecord
 from .actions import Action, Actions, Cut, Frame, Pause, Raw, Send, Stall
 from .faults import Ending, Fault
@@ -36,7 +37,7 @@ class Output(Protocol):
         """Send, and wait until the client's side has taken it: a slow client slows the model down."""
 
 
-class CutOff(Exception):
+class CutOff(Portable):
     """The answer ends here, in this way, though it is not complete."""
 
     def __init__(self, ending: Ending) -> None:

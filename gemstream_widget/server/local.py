@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import os
 import threading
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
@@ -12,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
 
 from tornado.netutil import bind_sockets
 
+from .._process import Resident, in_forked_child, lock
 from .account import RequestRecord
 from .app import Server, application
 from .faults import Fault
@@ -40,6 +41,8 @@ class _Life:
     thread: threading.Thread
     loop: asyncio.AbstractEventLoop
     end: asyncio.Event
+    server: Server
+    sockets: list[Listener]
 
     def close(self) -> None:
         with suppress(RuntimeError):  # the loop is closed: the thread ends, or has ended
@@ -48,8 +51,14 @@ class _Life:
             self.thread.join()
         self.loop.close()  # where the thread could not be started
 
+    def drop_copies(self) -> None:
+        """In a forked child, which has no such thread: let go of its copies of the sockets."""
+        for one in self.sockets:
+            one.close()
+        self.server.drop_copies()
 
-class LocalGemini:
+
+class LocalGemini(Resident):
     """A Gemini on this machine: real HTTP on 127.0.0.1 for the real SDK, scripted, recorded or faulty.
 
     >>> with LocalGemini(speed=20) as server:
@@ -67,6 +76,11 @@ class LocalGemini:
     It runs on a thread and a loop of its own, so that a busy kernel does not slow the model. Every method may be
     called from any thread.
     """
+
+    _instead = (
+        "A LocalGemini serves from a thread of its own process, and is neither pickled nor copied: give others its "
+        "address, server.url."
+    )
 
     def __init__(
         self,
@@ -88,7 +102,7 @@ class LocalGemini:
         self._port = port
         self._address: tuple[str, int] | None = None
         self._life: _Life | None = None
-        self._lock = threading.Lock()  # one thread at a time begins a life or ends it
+        self._lock = lock()  # one thread at a time begins a life or ends it
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -105,7 +119,7 @@ class LocalGemini:
         """End every stream, close every connection and end the thread. Harmless when closed."""
         with self._lock:
             life, self._life = self._life, None
-            if life is not None and life.thread.is_alive():  # it is not in a process forked from the server's
+            if life is not None:
                 life.close()
 
     @property
@@ -176,6 +190,12 @@ class LocalGemini:
         self._service.faults.append(queued)
         return queued
 
+    def _drop(self) -> None:
+        """In a forked child: it does not run here, and its address stays that of the parent's."""
+        life, self._life = self._life, None
+        if life is not None:
+            life.drop_copies()
+
     # --- the thread ---------------------------------------------------------------------------------------------------
 
     def _begin(self) -> _Life:
@@ -184,30 +204,37 @@ class LocalGemini:
             for one in sockets:
                 undo.callback(one.close)
             # The selector loop, since tornado needs add_reader, which Windows' default loop does not have.
+            server = Server(application(self._service), self._service)
             loop, end, ready = asyncio.SelectorEventLoop(), asyncio.Event(), Future[None]()
-            work = (sockets, loop, end, ready)
-            life = _Life(threading.Thread(target=self._serve, args=work, name="LocalGemini", daemon=True), loop, end)
+            work = (server, sockets, loop, end, ready)
+            thread = threading.Thread(target=self._serve, args=work, name="LocalGemini", daemon=True)
+            life = _Life(thread, loop, end, server, sockets)
             undo.callback(life.close)
             self._service.closing = False
             life.thread.start()
             ready.result()
             self._address = sockets[0].getsockname()[:2]
+            _begun.add(self)
             undo.pop_all()
         return life
 
     def _serve(
-        self, sockets: list[Listener], loop: asyncio.AbstractEventLoop, end: asyncio.Event, ready: Future[None]
+        self,
+        server: Server,
+        sockets: list[Listener],
+        loop: asyncio.AbstractEventLoop,
+        end: asyncio.Event,
+        ready: Future[None],
     ) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
-                runner.run(self._main(sockets, end, ready))
+                runner.run(self._main(server, sockets, end, ready))
         except BaseException as error:
             if ready.done():
                 raise
             ready.set_exception(error)  # `start` is waiting, and raises it
 
-    async def _main(self, sockets: list[Listener], end: asyncio.Event, ready: Future[None]) -> None:
-        server = Server(application(self._service), self._service)
+    async def _main(self, server: Server, sockets: list[Listener], end: asyncio.Event, ready: Future[None]) -> None:
         server.add_sockets(sockets)
         ready.set_result(None)
         await end.wait()
@@ -216,8 +243,9 @@ class LocalGemini:
         await server.close_all_connections()
 
 
+_begun: WeakSet[LocalGemini] = WeakSet()
 _shared: LocalGemini | None = None
-_shared_lock = threading.Lock()
+_shared_lock = lock()
 
 
 def shared() -> LocalGemini:
@@ -230,11 +258,12 @@ def shared() -> LocalGemini:
         return _shared.start()
 
 
-def _forget_shared() -> None:
-    """In a process just forked: the server's thread stayed behind, and so did whoever held the lock."""
-    global _shared, _shared_lock
-    _shared, _shared_lock = None, threading.Lock()
+def _leave_behind() -> None:
+    """In a process just forked: the servers' threads stayed with the parent, which goes on serving."""
+    global _shared  # noqa: PLW0603
+    _shared = None
+    for server in _begun:
+        server._drop()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(after_in_child=_forget_shared)
+in_forked_child(_leave_behind)

@@ -27,28 +27,30 @@ export function decisionWords({ verdict, by, reason, edited, scope }: Decision):
 }
 
 const stoppers: Record<Receipt["by"], string> = {
-  button: "Stopped by you",
-  code: "Stopped from code",
-  interrupt: "Stopped by interrupting the kernel",
-  closed: "Stopped because the card was closed",
+  button: "by you",
+  code: "from code",
+  interrupt: "by interrupting the kernel",
+  closed: "as its card was closed",
+  rerun: "as its cell ran again",
+  fork: "by a fork",
 };
 
 /** What a Stop did: who, when, how fast the connection was gone, what it cost and what is kept. */
 export function receiptWords(receipt: Receipt, state: RunState): { title: string; message: string } {
-  const title = `${stoppers[receipt.by] ?? "Stopped"} at ${receipt.asked_s.toFixed(2)} s.`;
+  const title = `Stopped ${stoppers[receipt.by] ?? ""} at ${receipt.asked_s.toFixed(2)} s.`;
   const words = [connection(receipt)];
   if (receipt.tokens !== null) words.push(`${count(receipt.tokens, "token")} reported.`);
-  else if (receipt.when !== "before the request") words.push("No token count was reported.");
+  else if (receipt.when !== "before the request") words.push("No tokens were reported.");
   words.push(`${kept(state)}; the conversation can go on.`);
   return { title, message: words.join(" ") };
 }
 
 function connection(receipt: Receipt): string {
-  if (receipt.when === "before the request") return "Nothing had been sent.";
+  if (receipt.when === "before the request") return "Nothing was sent.";
   if (receipt.closed_s === null)
     return receipt.when === "between steps"
       ? "No connection was open."
-      : "The connection did not close in the time given.";
+      : "The connection did not close in time.";
   const took_ms = Math.max(0, Math.round((receipt.closed_s - receipt.asked_s) * 1000));
   const took = took_ms < 1 ? "less than 1 ms" : took_ms < 1000 ? `${took_ms} ms` : duration(took_ms / 1000);
   const after = receipt.chunks_after;

@@ -128,7 +128,8 @@ describe("receipt", () => {
   it.each<[Partial<Receipt>, string]>([
     [{ by: "code" }, "Stopped from code at"],
     [{ by: "interrupt" }, "Stopped by interrupting the kernel at"],
-    [{ by: "closed" }, "Stopped because the card was closed at"],
+    [{ by: "closed" }, "Stopped as its card was closed at"],
+    [{ by: "fork" }, "Stopped by a fork at"],
   ])("names who stopped it: %o", (more, start) => {
     expect(receiptWords(receipt(more), state).title.startsWith(start)).toBe(true);
   });
@@ -138,12 +139,12 @@ describe("receipt", () => {
     [{ closed_s: 3.34 }, "Connection closed 1.5 s later"],
     [{ chunks_after: 1 }, "1 chunk came in between."],
     [{ chunks_after: 3 }, "3 chunks came in between."],
-    [{ closed_s: null }, "The connection did not close in the time given."],
+    [{ closed_s: null }, "The connection did not close in time."],
     [{ closed_s: null, when: "between steps" }, "No connection was open."],
-    [{ closed_s: null, when: "before the request" }, "Nothing had been sent."],
+    [{ closed_s: null, when: "before the request" }, "Nothing was sent."],
     [{ when: "before the first chunk" }, "Connection closed 1 ms later, before the first chunk."],
     [{ tokens: 0 }, "0 tokens reported."],
-    [{ tokens: null }, "No token count was reported."],
+    [{ tokens: null }, "No tokens were reported."],
   ])("says %o in words", (more, words) => {
     expect(receiptWords(receipt(more), state).message).toContain(words);
   });

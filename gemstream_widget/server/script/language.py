@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from ..._plain import Json
+from ..._process import Portable
 from ..faults import FRAMES, Ending, Fault
 
 __all__ = ["Cue", "ScriptError", "Section", "is_script", "parse"]
@@ -35,7 +36,7 @@ _LINE = re.compile(r"@(\+?)([a-z]+)(?: (.*))?", re.DOTALL)
 _LOOKS_LIKE_A_SCRIPT = re.compile(r"\s*@\+?[A-Za-z]")
 
 
-class ScriptError(Exception):
+class ScriptError(Portable):
     """A line of a script that cannot be understood; says which one and what to write."""
 
     def __init__(self, line: int, problem: str) -> None:
