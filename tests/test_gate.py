@@ -532,6 +532,24 @@ def test_each_step_hop_and_count_passes_the_gate(server: gem.LocalGemini, monkey
     play(server, main)
 
 
+def test_the_config_is_seen_as_it_is_given() -> None:
+    from google.genai import types
+
+    calling = types.FunctionCallingConfig(mode=types.FunctionCallingConfigMode.ANY)
+    forms: list[Any] = [
+        {"tool_config": {"function_calling_config": calling}},
+        {"toolConfig": {"functionCallingConfig": {"mode": "ANY"}}},
+        types.GenerateContentConfig(tool_config=types.ToolConfig(function_calling_config=calling)),
+    ]
+    for config in forms:
+        assert [one.code for one in gem.Chat(model="demo", config=config).check()] == ["no_functions"]
+        assert gem.Chat(model="demo", config=config, tools=[{"name": "f"}]).check() == []
+    twice = {"tools": [types.Tool(function_declarations=[types.FunctionDeclaration(name="f")]), print]}
+    assert [one.code for one in gem.Chat(model="demo", config=twice, tools=[{"name": "f"}]).check()] == [
+        "duplicate_function"
+    ]
+
+
 def test_docs_name_the_rules() -> None:
     page = (Path(__file__).parent.parent / "docs" / "outgoing.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", page.partition("## Refused")[2].partition("## What")[0]))

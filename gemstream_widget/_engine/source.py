@@ -63,6 +63,8 @@ class Request:
 def _setting(config: Any, name: str) -> Any:
     """One setting of the SDK's config as plain JSON; None where it is none, or not set."""
     held = get(config, camel(name)) if isinstance(config, dict) else getattr(config, name, None)
+    if isinstance(held, dict):  # in which the SDK's objects may be, too
+        held = {key: dumped(inner) if hasattr(inner, "model_dump") else inner for key, inner in held.items()}
     held = dumped(held) if hasattr(held, "model_dump") else held
     return held if isinstance(held, dict | list | str | int | float) else None
 

@@ -62,7 +62,7 @@ def _values(node: Json, at: Place) -> Iterator[Violation]:
     if isinstance(kind, list):  # https://github.com/zed-industries/zed/issues/53919
         message = f"Unknown name \"type\" at '{at}': Proto field is not repeating, cannot start list."
         yield _elsewhere(at.at("type"), f"Invalid JSON payload received. {message}")
-    elif kind is not None and str(kind).lower() not in _TYPES:
+    elif kind is not None and str(kind).lower() not in (*_TYPES, "type_unspecified"):
         yield _wrong(at.at("type"), f"(TYPE_ENUM), {short(kind)}", f"A type is one of {', '.join(_TYPES)}.")
     enum = node.get("enum")
     for number, one in enumerate(enum if isinstance(enum, list) else ()):
