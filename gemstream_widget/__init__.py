@@ -37,8 +37,8 @@ __version__ = "0.1.0"
 _ERRORS = (
     "ApiError ConnectionFailed DecisionRefused EmptyResponse EnvironmentFault GemstreamError HistoryError "
     "IllegalTransition InvalidChunk InvalidCredentials InvalidOption InvalidPrompt LoopBusy MalformedCall MissingKey "
-    "NoRunningLoop NothingToRepeat PromptBlocked RecordingError ResponseBlocked RunCancelled RunFailed RunInProgress "
-    "SourceError StopDelayed StreamStalled StreamTruncated TokenLimitReached ToolError ToolTimedOut"
+    "NoRunningLoop NothingToRepeat PromptBlocked RecordingError RequestRefused ResponseBlocked RunCancelled RunFailed "
+    "RunInProgress SourceError StopDelayed StreamStalled StreamTruncated TokenLimitReached ToolError ToolTimedOut"
 ).split()
 
 _MODULES = ("errors", "events", "server")

@@ -43,6 +43,7 @@ from .errors import (
     InvalidPrompt,
     NothingToRepeat,
     RecordingError,
+    RequestRefused,
     RunFailed,
     RunInProgress,
     TokenLimitReached,
@@ -336,10 +337,14 @@ class Chat(Resident):
         return self._begin(Prompt([]), parent=before)
 
     def check(self) -> list[Violation]:
-        """What Gemini would refuse in the history when the next prompt is sent, and the repair on offer for each; empty
-        when it would be accepted. Calls that are open at its end are no refusal: `send` answers them.
+        """What Gemini would refuse in the next request: in the history, the tools, the system instruction and the
+        settings, as far as they can be seen; and the repair on offer for each. Empty when it would be accepted. Of what
+        `is_mended` the request is mended by itself when it is sent; anything else, save a field that has no name here,
+        makes the run fail, and nothing is sent. Calls that are open at the end of the history are no refusal: `send`
+        answers them.
         """
-        return refused_before(self._said, model=self.model, vertex=self._vertex, sent=self._branches.odd())
+        how: Any = {"model": self.model, "vertex": self._vertex, "sent": self._branches.odd()}
+        return refused_before(self._said, **how, body=self._request([], []).settings())
 
     async def count(self, prompt: Any = None) -> int:
         """The tokens of the next request, as Gemini counts them: history, prompt, system instruction and tools, as
@@ -352,7 +357,7 @@ class Chat(Resident):
         given = [] if prompt is None else contents_of(prompt)
         with self._lock:
             self._none_going()
-            request = _request(self.options, self._said, self._answered(given, self._branches.head))
+            request = self._request(self._said, self._answered(given, self._branches.head))
         if not request.contents:
             raise InvalidPrompt("There is nothing to count yet: give count() the prompt.")
         return await count(request)
@@ -463,8 +468,8 @@ class Chat(Resident):
 
         def request(said: list[Wire]) -> Request:
             if token is not None and not said:  # what its answer goes on with was asked for without that answer
-                return replace(_request(options, branches.asked(parent), []), token=token)
-            return _request(options, branches.contents(parent), said)
+                return replace(self._request(branches.asked(parent), [], options), token=token)
+            return self._request(branches.contents(parent), said, options)
 
         def prompt_at_its_turn() -> list[Wire]:
             with self._lock:
@@ -485,7 +490,14 @@ class Chat(Resident):
     def _offers(self, run: Run, ended: str, error: RunFailed | None) -> Offers:
         if isinstance(self._source, WatchedSource):  # gives its stream once
             return Offers()
-        return offers_after(run, ended, error, lambda: refusals(self._said, model=self.model, vertex=self._vertex))
+        odd = self._branches.odd() if isinstance(error, RequestRefused) else ()  # which was judged knowing of them
+        how: Any = {"model": self.model, "vertex": self._vertex, "sent": odd}
+        return offers_after(run, ended, error, lambda: refusals(self._said, **how))
+
+    def _request(self, history: list[Wire], said: list[Wire], options: Options | None = None) -> Request:
+        """What is asked. Its contents are a copy: a source is somebody else's, and may do with them what it likes."""
+        o, contents = options or self.options, deepcopy([*history, *said])
+        return Request(o.model, contents, o.system, o.tools.wire, o.config, sent=self._branches.odd)
 
     def _again(self, run: Run, how: Again) -> Run:
         if run is not self._last:
@@ -525,8 +537,3 @@ def load_chat(path: str | Path, **options: Unpack[ChatOptions]) -> Chat:
 def _copied(prompt: Prompt) -> Prompt:
     """Whoever gave it may go on changing it."""
     return replace(prompt, contents=deepcopy(prompt.contents))
-
-
-def _request(options: Options, history: list[Wire], said: list[Wire]) -> Request:
-    """What is asked. Its contents are a copy: a source is somebody else's, and may do with them what it likes."""
-    return Request(options.model, deepcopy([*history, *said]), options.system, options.tools.wire, options.config)

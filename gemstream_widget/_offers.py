@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 from ._request.violation import Violation
 from ._run import Run
+from ._stream.outcome import TORN
 from ._stream.parts import TextPart
 from ._stream.values import Offers
-from .errors import ApiError, PromptBlocked, RunFailed
+from .errors import ApiError, PromptBlocked, RequestRefused, RunFailed
 
 __all__ = ["offers_after"]
 
@@ -29,7 +30,10 @@ def offers_after(run: Run, ended: str, error: RunFailed | None, refusals: Refusa
         return Offers(("repair",), tuple(repairs), hint)
     said = step is not None and (
         step.token is not None
-        or any(isinstance(p, TextPart) and p.text and not p.thought and p.step == step.index for p in run.parts)
+        or (
+            step.finish_reason not in TORN
+            and any(isinstance(p, TextPart) and p.text and not p.thought and p.step == step.index for p in run.parts)
+        )
     )
     anew = not isinstance(error, PromptBlocked)
     return Offers((*(("continue",) if said else ()), *(("anew",) if anew else ())))
@@ -37,6 +41,8 @@ def offers_after(run: Run, ended: str, error: RunFailed | None, refusals: Refusa
 
 def _repairs(error: RunFailed | None, refusals: Refusals) -> dict[str, str]:
     """What can be mended of what Gemini just refused: the codes of the repairs, and what each would do."""
+    if isinstance(error, RequestRefused):
+        return {one.code: one.repair for one in refusals() if one.repair and not one.is_mended}
     if not isinstance(error, ApiError) or error.code != 400:
         return {}
     if "thought signature" in error.message.lower():

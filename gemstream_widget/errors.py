@@ -14,6 +14,7 @@
     │   ├── PromptBlocked         Gemini refused the prompt
     │   ├── ResponseBlocked       Gemini cut its answer for safety or rights
     │   ├── MalformedCall         the model wrote a function call that cannot be read
+    │   ├── RequestRefused        Gemini would refuse the request, so it was not sent (`.place`); a HistoryError, too
     │   ├── TokenLimitReached     the chat may use no more tokens (`max_tokens_total`)
     │   └── SourceError           the source of the chunks raised something else
     ├── RunCancelled              a run was stopped; raised by `await run`, carries `.run`
@@ -67,6 +68,7 @@ __all__ = [
     "NothingToRepeat",
     "PromptBlocked",
     "RecordingError",
+    "RequestRefused",
     "ResponseBlocked",
     "RunCancelled",
     "RunFailed",
@@ -324,6 +326,20 @@ class NothingToRepeat(GemstreamError):
 
 class HistoryError(GemstreamError):
     """The conversation's history would be refused by Gemini."""
+
+
+class RequestRefused(RunFailed, HistoryError):
+    """Gemini would refuse the request, so it was not sent. `place` is where in its body, such as
+    `contents[2].parts[0]`, and `code` the rule's name, as `chat.check()` tells them; `message` is what Gemini would
+    answer, and `hint` what to change.
+    """
+
+    title = "Gemini would refuse this request, so it was not sent"
+
+    def __init__(self, message: str, *, place: str, code: str, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.place = place
+        self.code = code
 
 
 class ToolError(GemstreamError):

@@ -196,7 +196,7 @@ async def accepted(histories: list[list[Wire]]) -> None:
         for history in histories:
             await send(history)
         prompt, calls, responses = next(h for h in histories if len(h[2]["parts"]) > 1)[:3]
-        with pytest.raises(gem.ApiError, match="number of function response parts"):
+        with pytest.raises(gem.RequestRefused, match="number of function response parts"):
             await send([prompt, calls, {**responses, "parts": responses["parts"][1:]}])
 
 

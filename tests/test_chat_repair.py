@@ -24,8 +24,7 @@ SAID: Wire = {"role": "model", "parts": [{"text": "Looking."}]}
 UNANSWERED = [USER, CALL, {"role": "user", "parts": [{"text": "And?"}]}, SAID]
 BROKEN = {
     "unanswered_call": UNANSWERED,
-    "empty_part": [USER, {"role": "model", "parts": [{"text": "Hi"}, {}]}],
-    "empty_content": [USER, {"role": "model", "parts": []}],
+    "several_kinds": [USER, {"role": "model", "parts": [{"text": "Hi", "executableCode": {"code": "1"}}]}],
     "bad_role": [USER, {"role": "assistant", "parts": [{"text": "Hi"}]}],
     "response_without_call": [ANSWER, SAID],
 }
@@ -53,10 +52,12 @@ def test_what_is_refused_is_told_before_mended_on_request_and_then_accepted(serv
             (refusal,) = chat.check()
             assert refusal.code == code
             assert refusal.repair
+            sent = len(server.requests)
             run = await chat.send("@say fine").wait()
-            assert isinstance(run.error, gem.ApiError)
-            assert run.error.code == 400
-            assert refusal.message in run.error.message
+            assert isinstance(run.error, gem.RequestRefused)
+            assert run.error.place == refusal.path
+            assert " ".join(refusal.message.split()) in run.error.message
+            assert len(server.requests) == sent
             assert chat.repair()
             assert chat.check() == []
             assert (await chat.again()).text == "fine"
@@ -168,7 +169,7 @@ def test_a_refusal_without_a_repair_offers_none(server: gem.LocalGemini) -> None
         async with client_of(server, "httpx2") as client:
             chat = gem.Chat(client=client, config={"temperature": 7}, model="gemini-2.5-flash-lite")
             run = await chat.send("hi").wait()
-            assert isinstance(run.error, gem.ApiError)
+            assert isinstance(run.error, gem.RequestRefused)
             assert run.snapshot()["offers"] == ["anew"]
 
     play(main)

@@ -48,6 +48,26 @@ def functions(*names: str) -> list[Json]:
     return [{"functionDeclarations": [{"name": name} for name in names]}]
 
 
+def declare(**fields: Any) -> list[Json]:
+    return [{"functionDeclarations": [{"name": "f", **fields}]}]
+
+
+def beside(**more: Any) -> Json:
+    properties = {"a": {"$ref": "#/$defs/A", **more}}
+    return {"type": "object", "properties": properties, "$defs": {"A": {"enum": ["a", "b"]}}}
+
+
+def answer(value: Any) -> Json:
+    return {"functionResponse": {"name": "f", "response": value}}
+
+
+def nest(depth: int) -> Json:
+    value: Json = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
 def config(**settings: Any) -> Json:
     return body(user(text()), generationConfig=settings)
 
@@ -78,6 +98,20 @@ REFUSED = [
     ("not_base64", body(user(text()), model(call(signature="???")), user(response()))),
     ("temperature", config(temperature=1000.0)),
     ("temperature", config(temperature=-0.1)),
+    ("not_json", body(user({"text": "a", "videoMetadata": {"fps": float("nan")}}))),
+    ("not_json", body(user(text()), generationConfig={"temperature": float("inf")})),
+    ("too_deep", body(user(text()), model(call()), user(answer(nest(110))))),
+    ("too_deep", body(user(text()), generationConfig=nest(120))),
+    ("lone_surrogate", body(user(text("caf\ud83d end")))),
+    ("empty_signature", body(user(text()), model(call(signature=None) | {"thoughtSignature": ""}), user(response()))),
+    ("empty_system", body(user(text()), systemInstruction={"parts": []})),
+    ("reference_in_response", body(user(text()), model(call()), user(answer({"a": {"$ref": "#/$defs/A"}})))),
+    ("schema_twice", body(user(text()), tools=declare(parameters={}, parametersJsonSchema={}))),
+    ("bad_parameter_name", body(user(text()), tools=declare(parameters={"properties": {"größe": {}}}))),
+    ("bad_schema", body(user(text()), tools=declare(parameters={"type": "text"}))),
+    ("json_schema_only", body(user(text()), tools=declare(parameters={"properties": {"n": {"const": 1}}}))),
+    ("reference_beside", body(user(text()), tools=declare(parametersJsonSchema=beside(examples=["a"])))),
+    ("unknown_reference", body(user(text()), tools=declare(parametersJsonSchema={"$ref": "#/$defs/Gone"}))),
     ("thinking_twice", config(thinkingConfig={"thinkingLevel": "LOW", "thinking_budget": 3})),
     ("vertex_only", body(user(text()), model({"functionCall": {"name": "f", "partialArgs": []}}), user(response()))),
     (
@@ -85,7 +119,7 @@ REFUSED = [
         body(user(text()), toolConfig={"functionCallingConfig": {"streamFunctionCallArguments": True}}),
     ),
     ("bad_function_name", body(user(text()), tools=functions("2fast"))),
-    ("bad_function_name", body(user(text()), tools=functions("x" * 65))),
+    ("bad_function_name", body(user(text()), tools=functions("x" * 129))),
     ("duplicate_function", body(user(text()), tools=functions("f", "f"))),
     ("no_functions", body(user(text()), tool_config={"function_calling_config": {"mode": "ANY"}})),
     ("built_in_and_functions", body(user(text()), tools=[*functions("f"), {"googleSearch": {}}])),
@@ -97,7 +131,8 @@ REFUSED = [
     ("unanswered_call", body(user(text()), model(call()), user(response(), response()))),
     ("unanswered_call", body(user(text()), model(call()), user(text()), model(text()), user(text()))),
     ("id_mismatch", body(user(text()), model(call("f", "a")), user(response("f", "b")))),
-    ("id_mismatch", body(user(text()), model(call("f", "a"), call("f", "a")), user(*[response("f", "a")] * 2))),
+    ("id_mismatch", body(user(text()), model(call("f", "a"), call("f", "b")), user(*[response("f", "a")] * 2))),
+    ("duplicate_id", body(user(text()), model(call("f", "a"), call("f", "a")), user(*[response("f", "a")] * 2))),
     ("name_mismatch", body(user(text()), model(call("f")), user(response("g")))),
     ("ends_with_model", body(user(text()), model(text()))),
     ("ends_with_model", body(user(text()), model(call()))),
@@ -107,6 +142,10 @@ REFUSED = [
         body(user(text()), model(call()), user(response()), model(call(signature=None)), user(response())),
     ),
 ]
+
+
+SIZES = {"too_large", "too_many_images"}
+"""Rules whose negatives are large: tests/test_gate.py."""
 
 
 @pytest.mark.parametrize(("code", "refused"), REFUSED, ids=[f"{n}-{code}" for n, (code, _) in enumerate(REFUSED)])
@@ -120,14 +159,21 @@ def test_refused(code: str, refused: Json) -> None:
 
 def test_every_rule_has_a_negative() -> None:
     room = Path(__file__).parent.parent / "gemstream_widget" / "_request"
-    sources = [room / name for name in ("rules.py", "shapes.py")]
     written = {
-        code for source in sources for code in re.findall(r'Violation\(\s*(?:#[^\n]*\n\s*)?"(\w+)"', source.read_text())
+        code
+        for source in room.glob("*.py")
+        for code in re.findall(r'Violation\(\s*(?:#[^\n]*\n\s*)?"(\w+)", ', source.read_text())
     }
-    helpers = {"wrong_type", "not_base64"}
-    assert written | helpers == {code for code, _ in REFUSED} | {"corrupted_signature"}
+    assert written == {code for code, _ in REFUSED} | {"corrupted_signature", *SIZES}
 
 
+NAMED: Json = {
+    "functionResponse": {
+        "name": "f",
+        "response": {"image": {"$ref": "a.png"}},
+        "parts": [{"inlineData": {"mimeType": "image/png", "data": "AAAA", "displayName": "a.png"}}],
+    }
+}
 ACCEPTED = [
     ("one question", "gemini-3.5-flash", body(user(text()))),
     ("role left out", "gemini-3.5-flash", body({"parts": [text()]})),
@@ -186,6 +232,25 @@ ACCEPTED = [
             toolConfig={"includeServerSideToolInvocations": True},
         ),
     ),
+    ("a name as MCP has it", "gemini-3.5-flash", body(user(text()), tools=functions("mcp:search", "a.b-c", "x" * 128))),
+    ("a reference alone", "gemini-3.5-flash", body(user(text()), tools=declare(parametersJsonSchema=beside()))),
+    (
+        "a described reference",
+        "gemini-3.5-flash",
+        body(user(text()), tools=declare(parametersJsonSchema=beside(description="which", default="a"))),
+    ),
+    (
+        "a property named $ref",
+        "gemini-3.5-flash",
+        body(user(text()), tools=declare(parameters={"properties": {"ref": {"type": "STRING"}}})),
+    ),
+    ("a file named in a response", "gemini-3.5-flash", body(user(text()), model(call()), user(NAMED))),
+    (
+        "a reference from the model's side",
+        "gemini-2.5-flash",
+        body(user(text()), model(call(), answer({"$ref": "#/x"}), text()), user(text())),
+    ),
+    ("halves that make a pair", "gemini-3.5-flash", body(user(text("\U0001f600")))),
     ("a null built-in tool", "gemini-3.5-flash", body(user(text()), tools=[*functions("f"), {"codeExecution": None}])),
 ]
 
@@ -295,7 +360,7 @@ ANY_JSON = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
-    | st.floats(allow_nan=False)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from(["user", "model", "x", ""]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
     max_leaves=20,

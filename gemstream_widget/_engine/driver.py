@@ -222,9 +222,9 @@ class Driver:
                 await asyncio.sleep(0)
                 began = time.monotonic()
 
-    def _take(self, at_s: float, came: Wire | Frame | entries.Response) -> RunFailed | None:
+    def _take(self, at_s: float, came: Wire | Frame | entries.Repair | entries.Response) -> RunFailed | None:
         """Keep what came of the last request; the failure that it tells of."""
-        if isinstance(came, entries.Response):
+        if isinstance(came, entries.Repair | entries.Response):
             self._record.add(replace(came, at_s=at_s))
             return None
         return self._record.add_frame(came, at_s)

@@ -13,10 +13,11 @@ import ssl
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, aclosing, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from importlib import import_module
 from inspect import signature
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 
 from .._plain import Wire, nearest
 from .._process import unforked
@@ -24,9 +25,10 @@ from .._redact import KEY_VARIABLES, remember_key
 from .._request.prompt import contents_of
 from .._request.wire import dumped
 from .._stream.chunks import Frame
-from .._stream.entries import Response
+from .._stream.entries import Repair, Response
 from ..errors import GemstreamError, InvalidChunk, InvalidCredentials, InvalidOption, MissingKey
 from . import tap
+from .admission import admitted
 from .failure import failure_of
 from .key import flaw_of
 from .source import Request, response_of, wire_of
@@ -163,6 +165,15 @@ def _first(what: str) -> Iterator[None]:
     _sent.add(what)
 
 
+class _Prepared(NamedTuple):
+    """The client, the config in the SDK's types, what of the body is ours, and what was mended, in sentences."""
+
+    client: Client
+    config: GenerateContentConfig
+    body: Wire
+    done: list[str]
+
+
 class GeminiSource:
     """Streams from Gemini through google-genai.
 
@@ -181,11 +192,17 @@ class GeminiSource:
         self._client = client
         self._connect = connect
         self._direct = direct
+        self._told: set[str] = set()  # what was mended in a part goes out mended in each request after
 
-    def _prepare(self, request: Request) -> tuple[Client, GenerateContentConfig, Wire]:
-        """The client, the config in the SDK's types, and what of the body is ours. Runs on a worker thread."""
+    def _prepare(self, request: Request, is_counted: bool = False) -> _Prepared:
+        """What one request needs, once it has passed the gate. Runs on a worker thread. Raises RequestRefused."""
         client = self._have_client()
-        return client, *_asked(request, client.vertexai)
+        config, ours = _asked(request, client.vertexai)
+        passed = admitted(replace(request, config=config), ours, bool(client.vertexai), is_counted)
+        if isinstance(config.system_instruction, str):
+            system = passed.body.get("systemInstruction")
+            config.system_instruction = system and system["parts"][0]["text"]
+        return _Prepared(client, config, {name: passed.body[name] for name in ours}, passed.done)
 
     def _have_client(self) -> Client:
         """The client, made now where there is none. Runs on a worker thread."""
@@ -208,14 +225,22 @@ class GeminiSource:
         except Exception as error:
             raise self._translated(error, self._client) from None
 
-    async def stream(self, request: Request) -> AsyncIterator[Wire | Frame | Response]:
+    def _repair(self, done: list[str]) -> Repair | None:
+        """What is to be told of these repairs: each once."""
+        new = [words for words in done if words not in self._told]
+        self._told.update(new)
+        return Repair(0.0, new) if new else None
+
+    async def stream(self, request: Request) -> AsyncIterator[Wire | Frame | Repair | Response]:
         """What comes of one request: frames, the bytes as they came, or, of a client whose bytes are not seen, chunks
         as the SDK read them. See Source; raises errors.RunFailed subclasses.
         """
         received, asked = 0, self._client
         try:
-            client, config, body = await _on_a_worker(self._prepare, request)
+            client, config, body, done = await _on_a_worker(self._prepare, request)
             asked = client
+            if (repair := self._repair(done)) is not None:
+                yield repair
             how = config.model_copy(update={"http_options": _options(config, body)})
             with tap.Tap() as tapped, ExitStack() as sending:
                 sending.enter_context(_first("stream"))
@@ -244,7 +269,7 @@ class GeminiSource:
         """
         asked = self._client
         try:
-            client, config, body = await _on_a_worker(self._prepare, request)
+            client, config, body, _ = await _on_a_worker(self._prepare, request, True)
             asked = client
             how = await _on_a_worker(_count_config, client, request, config, body)
             with _first("count"):

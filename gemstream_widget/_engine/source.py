@@ -11,15 +11,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from .._plain import Json, Wire, clean
 from .._redact import redact, words_of
-from .._request.wire import camel, dumped
+from .._request.wire import camel, dumped, get, snake
 from .._stream.chunks import Frame
-from .._stream.entries import Response
+from .._stream.entries import Repair, Response
 from ..errors import SourceError
 
 __all__ = ["BREATH_S", "ListSource", "Request", "Source", "WatchedSource", "headers_of", "response_of", "wire_of"]
@@ -29,6 +29,7 @@ __all__ = ["BREATH_S", "ListSource", "Request", "Source", "WatchedSource", "head
 class Request:
     """What one step asks for. `contents` and `tools` are wire JSON; `config` is the SDK's GenerateContentConfig, or a
     dict of its fields, as the user gave it. `token` is that of a further hop of the same step (docs/protocol.md).
+    `sent` gives the digests of odd parts that models sent in this conversation (`_request.origin`).
     """
 
     model: str
@@ -37,6 +38,19 @@ class Request:
     tools: Sequence[Wire] = ()
     config: Any = None
     token: str | None = None
+    sent: Callable[[], Container[bytes]] = field(default=frozenset, repr=False, compare=False)
+
+    def settings(self) -> Json:
+        """What its body holds beside the contents, in wire form, as far as that can be told without the SDK."""
+        system = _setting(self.config, "system_instruction") if self.system is None else self.system
+        generation = {name: _setting(self.config, snake(name)) for name in ("temperature", "thinkingConfig")}
+        out = {
+            "systemInstruction": {"parts": [{"text": system}]} if isinstance(system, str) else None,
+            "generationConfig": {name: value for name, value in generation.items() if value is not None},
+            "toolConfig": _setting(self.config, "tool_config"),
+            "tools": [*_declared(self.config), *self.tools],
+        }
+        return {name: value for name, value in out.items() if value}
 
     def beside(self) -> Json:
         """What it asks for beside the contents, for the journal: plain JSON, without the settings of connections, also
@@ -44,6 +58,22 @@ class Request:
         """
         names = [declared.get("name") for tool in self.tools for declared in tool.get("functionDeclarations") or ()]
         return {"model": self.model, "system": self.system, "tools": clean(names), "config": _fields(self.config)}
+
+
+def _setting(config: Any, name: str) -> Any:
+    """One setting of the SDK's config as plain JSON; None where it is none, or not set."""
+    held = get(config, camel(name)) if isinstance(config, dict) else getattr(config, name, None)
+    if isinstance(held, dict):  # in which the SDK's objects may be, too
+        held = {key: dumped(inner) if hasattr(inner, "model_dump") else inner for key, inner in held.items()}
+    held = dumped(held) if hasattr(held, "model_dump") else held
+    return held if isinstance(held, dict | list | str | int | float) else None
+
+
+def _declared(config: Any) -> list[Json]:
+    """The tools of the SDK's config, without the functions, which only the SDK can declare."""
+    held = get(config, "tools") if isinstance(config, dict) else getattr(config, "tools", None)
+    tools = (dumped(tool) if hasattr(tool, "model_dump") else tool for tool in held or ())
+    return [tool for tool in tools if isinstance(tool, dict)]
 
 
 def _fields(config: Any) -> Json:
@@ -73,7 +103,8 @@ def _without_secrets(value: Any) -> Any:
 
 class Source(Protocol):
     """Gives the chunks of a request in order: as wire dicts, or as Frames where the bytes are seen. Before the first of
-    them may come a Response, which tells who read them; its `at_s` is filled in.
+    them may come a Repair, which tells what was mended in the request, and a Response, which tells who read them; their
+    `at_s` is filled in.
 
     Cancelling the task that awaits the next chunk must end the stream and close what it holds. Errors should be ours
     (errors.RunFailed); others are shown as SourceError.
@@ -83,7 +114,7 @@ class Source(Protocol):
     which gives the request's tokens: `chat.count` asks for it.
     """
 
-    def stream(self, request: Request) -> AsyncIterator[Wire | Frame | Response]: ...
+    def stream(self, request: Request) -> AsyncIterator[Wire | Frame | Repair | Response]: ...
 
 
 class ListSource:

@@ -17,8 +17,11 @@ from .wire import DATA_FIELDS, FIELDS, camel, get, short
 
 __all__ = [
     "Mended",
+    "as_text",
     "change_type",
+    "clean_values",
     "drop_empty",
+    "drop_nothing",
     "drop_signature",
     "drop_streaming",
     "drop_unknown",
@@ -35,12 +38,14 @@ Mended: TypeAlias = tuple[list[Any], list[str]]
 """What takes the place of something, and what that means, in words."""
 
 _MODEL_ROLES = ("assistant", "bot", "ai", "model")
+_SPOKEN = ("result", "output", "error")
+"""What Gemini reads a response under: https://ai.google.dev/api/caching#FunctionResponse"""
 _SKIP = base64.b64encode(SKIP_SIGNATURE).decode("ascii")
 
 
 def replace(message: Json, name: str, value: Any) -> Json:
     """The message with this field in place of its own, in either spelling; without it for None."""
-    others = {k: v for k, v in message.items() if camel(k) != name}
+    others = {k: v for k, v in message.items() if camel(str(k)) != name}
     return others if value is None else {**others, name: value}
 
 
@@ -135,6 +140,31 @@ def drop_streaming(part: Json, violation: Violation) -> Mended:
 def drop_signature(part: Json, violation: Violation) -> Mended:
     words = f"Removes the signature of {violation.place.item}: it cannot be read."
     return [replace(part, "thoughtSignature", None)], [words]
+
+
+def drop_nothing(part: Json, violation: Violation) -> Mended:
+    """Of a signature that is an empty text."""
+    return [replace(part, "thoughtSignature", None)], [f"Leaves out the empty signature of {violation.place.item}."]
+
+
+def as_text(part: Json, violation: Violation) -> Mended:
+    """Of a response that Gemini would read something into: as a text of JSON, so that nothing is lost."""
+    answer = get(part, "functionResponse")
+    held = get(answer, "response")
+    key = next(iter(held)) if len(held) == 1 else "result"
+    response = {key: _text(held[key])} if len(held) == 1 and key in _SPOKEN else {"result": _text(held)}
+    deep = violation.code == "too_deep"
+    why = "it is nested too deeply" if deep else "Gemini would look for a file by the name in its $ref"
+    words = f"Sends the response of {get(answer, 'name')} in {violation.place.item} as a text of JSON: {why}."
+    return [replace(part, "functionResponse", replace(answer, "response", response))], [words]
+
+
+def clean_values(value: Any, violation: Violation) -> Mended:
+    """Of what no strict JSON can hold: half of a surrogate pair, a number that is none, a value of Python's."""
+    words = f"Writes what is no JSON in {violation.place.item} as text."
+    if violation.code == "lone_surrogate":
+        words = f"Writes halves of surrogate pairs in {violation.place.item} as the page shows them: alone as U+FFFD."
+    return [clean(value)], [words]
 
 
 def skip_signature(part: Json, violation: Violation) -> Mended:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Mapping
+from typing import Any
 
 from .._plain import Wire
 from .pairing import answers_first, open_calls
@@ -13,9 +14,11 @@ from .violation import Violation
 __all__ = ["refused_before", "repaired_before"]
 
 
-def refused_before(history: list[Wire], *, model: str, vertex: bool, sent: Container[bytes]) -> list[Violation]:
-    """What Gemini would refuse of a history when the next prompt is sent. `sent`: see refusals."""
-    return refusals([*history, *_following(history)], model=model, vertex=vertex, sent=sent)
+def refused_before(
+    history: list[Wire], *, model: str, vertex: bool, sent: Container[bytes], body: Mapping[str, Any] | None = None
+) -> list[Violation]:
+    """What Gemini would refuse of a history when the next prompt is sent. `sent` and `body`: see refusals."""
+    return refusals([*history, *_following(history)], model=model, vertex=vertex, sent=sent, body=body)
 
 
 def repaired_before(

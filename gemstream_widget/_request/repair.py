@@ -11,16 +11,19 @@ from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from .._plain import Json
+from .._plain import Json, clean
 from . import mends, rounds
+from .declarations import mended_tools
 from .mends import Mended
 from .origin import without_odd
 from .rounds import BEFORE, UNKNOWN
 from .rules import SKIPPED, violations
+from .shapes import is_empty_system
+from .strict import strict_violations
 from .violation import CONTENTS, Place, Violation
 from .wire import decode_base64, get
 
-__all__ = ["BEFORE", "UNKNOWN", "refusals", "repaired"]
+__all__ = ["BEFORE", "BY_ITSELF", "UNKNOWN", "mended_settings", "refusals", "repaired"]
 
 
 _NEXT_PROMPT: Json = {"role": "user", "parts": [{"text": "What the user says next."}]}
@@ -63,22 +66,40 @@ def change_types(contents: Any, found: Sequence[Violation]) -> Mended:
     return each(mends.change_type)(contents, found)
 
 
+def clean_values(contents: Any, found: Sequence[Violation]) -> Mended:
+    if any(violation.place.content is None for violation in found):  # they are no list
+        return clean(contents), [f"Writes what is no JSON in {CONTENTS} as text."]
+    return each(mends.clean_values)(contents, found)
+
+
 _REPAIRS: dict[str, _Repair] = {  # in the order of repair: what keeps more goes first
+    "not_json": clean_values,
+    "too_deep": each(mends.as_text),
+    "lone_surrogate": clean_values,
     "wrong_type": change_types,
     "bad_role": each(mends.fix_role),
     "unknown_field": each(mends.drop_unknown),
     "several_kinds": each(mends.split_kinds),
     "not_base64": each(mends.drop_unreadable),
+    "empty_signature": each(mends.drop_nothing),
+    "reference_in_response": each(mends.as_text),
     "vertex_only": each(mends.drop_streaming),
     "empty_part": each(mends.drop_empty),
     "empty_content": each(mends.drop_empty),
     "call_first": rounds.begin_with_user,
     "response_without_call": rounds.pair_responses,
     "unanswered_call": rounds.pair_responses,
+    "duplicate_id": rounds.pair_responses,
     "id_mismatch": rounds.pair_responses,
     "name_mismatch": rounds.pair_responses,
     "missing_signature": each(mends.skip_signature),
 }
+
+BY_ITSELF = frozenset({
+    "too_deep", "lone_surrogate", "empty_signature", "reference_in_response", "empty_part", "empty_content",
+    "duplicate_id",
+})  # fmt: skip
+"""The repairs that are made of each request on its way out: they lose and change nothing that is meant."""
 
 
 def refusals(
@@ -94,9 +115,39 @@ def refusals(
 
     Where the contents end with the model's turn, the user's next prompt is taken to follow. Never raises for JSON.
     """
-    plain = _plain(contents)
-    found = _found(plain, model, vertex, sent, body)
-    return [replace(violation, repair=_offer(plain, violation)) for violation in found]
+    plain, settings = _plain(contents), dict(body or {})
+    mended, done = mended_settings(settings)
+    words = " ".join(done)
+    left = {(v.code, v.place) for v in _found(plain, model, vertex, sent, mended)} if done else set()
+    found = []
+    for violation in _found(plain, model, vertex, sent, settings):
+        offer = _offer(plain, violation)
+        if offer is not None:
+            found.append(replace(violation, repair=offer, is_mended=violation.code in BY_ITSELF))
+        elif done and (violation.code, violation.place) not in left:
+            found.append(replace(violation, repair=words, is_mended=True))
+        else:
+            found.append(violation)
+    return found
+
+
+def mended_settings(settings: Mapping[str, Any]) -> tuple[Json, list[str]]:
+    """What a body holds beside the contents, without what Gemini would refuse where that loses and changes nothing
+    that is meant; and what was done, in words. Nothing that is given is changed.
+    """
+    out, done = dict(settings), list[str]()
+    codes = {violation.code for violation in strict_violations(out)}
+    if codes == {"lone_surrogate"}:
+        done.append("Writes halves of surrogate pairs beside the contents as the page shows them: alone as U+FFFD.")
+        out = clean(out)
+    if not codes - {"lone_surrogate"}:
+        if is_empty_system(get(out, "systemInstruction")):
+            out = mends.replace(out, "systemInstruction", None)
+            done.append("Leaves out the system instruction: it is empty.")
+        tools, words = mended_tools(get(out, "tools"))
+        if words:
+            out, done = mends.replace(out, "tools", tools), [*done, *words]
+    return out, done
 
 
 def repaired(
@@ -116,8 +167,9 @@ def repaired(
     mended, done = _plain(contents), list[str]()
     if only is not None and "corrupted_signature" in only:
         mended, done = _drop_signatures(mended)
+    behind = () if only is not None and BY_ITSELF.issuperset(only) else _LEFT_BEHIND
     for _ in range(_MOST_PASSES):
-        wanted = {*(_REPAIRS if only is None else only), *(_LEFT_BEHIND if done else ())}
+        wanted = {*(_REPAIRS if only is None else only), *(behind if done else ())}
         found = [v for v in _found(mended, model, vertex, sent) if v.code in wanted and _repairable(v)]
         code = next((code for code in _REPAIRS if any(v.code == code for v in found)), None)
         if code is None:
@@ -143,8 +195,11 @@ def _found(
 
 
 def _repairable(violation: Violation) -> bool:
-    inside = violation.place.content is not None or violation.place == CONTENTS
-    return inside and violation.code in _REPAIRS
+    place = violation.place
+    if violation.code == "too_deep":  # only a response means the same as a text
+        return place.part is not None and place.fields[:2] == ("function_response", "response")
+    is_said = place.content is not None or place.fields[:1] == CONTENTS.fields
+    return is_said and violation.code in _REPAIRS
 
 
 def _offer(contents: Any, violation: Violation) -> str | None:

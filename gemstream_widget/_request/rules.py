@@ -3,8 +3,9 @@
 `violations(body, model=...)` is pure: no network, no state. Each rule gives the text Gemini answers with, so that a
 refusal found here reads like the one the provider would send. Where the wording is our own, the rule says so.
 
-Rules come in two rounds. `shapes` looks at fields, roles, parts and values. Only a body whose shapes hold is looked at
-as a conversation, here: which turn may follow which, which call is answered, which signature is missing.
+Rules come in three rounds. `strict` asks whether the body is JSON. `shapes` looks at fields, roles, parts and values.
+Only a body whose shapes hold is looked at as a whole: what it declares (`declarations`), and, here, which turn may
+follow which, which call is answered, which signature is missing.
 
 Sources: the error texts of public issue threads (named at each rule), recorded traffic, and
 https://ai.google.dev/gemini-api/docs/thought-signatures and https://ai.google.dev/gemini-api/docs/function-calling.
@@ -13,7 +14,6 @@ https://ai.google.dev/gemini-api/docs/thought-signatures and https://ai.google.d
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,9 +22,11 @@ from typing import Any
 from .._plain import Json
 from .._stream.matching import match
 from .conversation import Function, Speech, current_turn, speeches
+from .declarations import declaration_violations, declared, tools_of
 from .shapes import shape_violations, unknown_name
+from .strict import strict_violations
 from .violation import Place, Violation
-from .wire import FUNCTION_NAME, camel, decode_base64, get
+from .wire import camel, decode_base64, get
 
 __all__ = ["SKIPPED", "SKIP_SIGNATURE", "Issued", "needs_signatures", "violations"]
 
@@ -44,20 +46,28 @@ _TOOL_CONFIG = Place(fields=("toolConfig",))
 _CALLING = _TOOL_CONFIG.at("functionCallingConfig")
 
 
-def violations(body: Json, *, model: str, vertex: bool = False, issued: Issued | None = None) -> list[Violation]:
+def violations(
+    body: Json, *, model: str, vertex: bool = False, issued: Issued | None = None, conversation: bool = True
+) -> list[Violation]:
     """What Gemini would refuse in this `generateContent` body; empty when it would be accepted.
 
     `body` is wire JSON, in camelCase, snake_case or a mix; null means absent. `model` decides about signatures (Gemini
-    3 needs them). `issued` is for a server that knows which signatures it gave out. Never raises for JSON.
+    3 needs them). `issued` is for a server that knows which signatures it gave out. Without `conversation` nothing is
+    said of which turn may follow which, and which tools go together: Gemini does not ask it of what it counts. Never
+    raises, whatever is in the body.
 
     >>> refused = violations({"contents": [{"role": "bot", "parts": [{"text": "hi"}]}]}, model="gemini-3.8-flash")
     >>> refused[0].message
     'Please use a valid role: user, model.'
     """
-    if found := list(shape_violations(body, vertex=vertex)):
+    unread = list(strict_violations(body))
+    if any(violation.code != "lone_surrogate" for violation in unread):  # the rules read JSON
+        return unread
+    if found := [*unread, *shape_violations(body, vertex=vertex)]:
         return found
     request = _Body(body, model, vertex, issued)
-    return [violation for rule in _RULES for violation in rule(request)]
+    rules = _CONVERSATION if conversation else ()
+    return [*declaration_violations(body), *(violation for rule in rules for violation in rule(request))]
 
 
 def needs_signatures(model: str) -> bool:
@@ -87,29 +97,11 @@ class _Body:
         return speeches(self.contents)
 
 
-def _tool_names(request: _Body) -> Iterator[Violation]:
-    seen: Counter[str] = Counter()
-    for place, name in _declared(request.body):
-        seen[name] += 1
-        if not FUNCTION_NAME.fullmatch(name):  # https://github.com/google-gemini/gemini-cli/issues/7869
-            yield Violation(
-                "bad_function_name", place,
-                f"* GenerateContentRequest.{place}: Invalid function name. Must start with a letter or an underscore. "
-                "Must be alphameric (a-z, A-Z, 0-9), underscores (_), dots (.) or dashes (-), with a maximum length of "
-                "64.\n",
-                f"Rename the tool {name!r}.",
-            )  # fmt: skip
-        if seen[name] == 2:  # https://github.com/googleapis/dotnet-genai/issues/189
-            yield Violation(
-                "duplicate_function", place, f"Duplicate function declaration found: {name}", "Declare each tool once."
-            )
-
-
 def _tool_config(request: _Body) -> Iterator[Violation]:
-    declared = any(True for _ in _declared(request.body))
+    has_functions = any(True for _ in declared(request.body))
     config = get(request.body, "toolConfig") or {}
     calling = _message(config, "functionCallingConfig")
-    if get(calling, "mode") in ("ANY", "VALIDATED") and not declared:
+    if get(calling, "mode") in ("ANY", "VALIDATED") and not has_functions:
         yield Violation(  # https://github.com/UKGovernmentBEIS/inspect_ai/issues/2462
             "no_functions", _CALLING,
             "Function calling config is set without function_declarations.",
@@ -121,8 +113,8 @@ def _tool_config(request: _Body) -> Iterator[Violation]:
             unknown_name("streamFunctionCallArguments", "tool_config.function_calling_config"),
             "Remove stream_function_call_arguments: only Vertex has it.",
         )  # fmt: skip
-    names = {camel(name) for tool in _tools(request.body) for name, value in tool.items() if value is not None}
-    both = declared and names & _BUILT_IN_TOOLS and needs_signatures(request.model)
+    names = {camel(name) for tool in tools_of(request.body) for name, value in tool.items() if value is not None}
+    both = has_functions and names & _BUILT_IN_TOOLS and needs_signatures(request.model)
     if both and not get(config, "includeServerSideToolInvocations"):
         yield Violation(  # https://github.com/cloudwego/eino-ext/issues/761
             "built_in_and_functions", _TOOL_CONFIG,
@@ -130,20 +122,6 @@ def _tool_config(request: _Body) -> Iterator[Violation]:
             "calling.",
             "Set tool_config.include_server_side_tool_invocations, or use one kind of tools.",
         )  # fmt: skip
-
-
-def _tools(body: Json) -> list[Json]:
-    return [tool for tool in get(body, "tools") or () if isinstance(tool, dict)]
-
-
-def _declared(body: Json) -> Iterator[tuple[Place, str]]:
-    """(place of the name, name) of every function declaration."""
-    for t, tool in enumerate(_tools(body)):
-        declarations = get(tool, "functionDeclarations")
-        for d, declaration in enumerate(declarations if isinstance(declarations, list) else ()):
-            if isinstance(declaration, dict):
-                place = Place(fields=(f"tools[{t}]", f"function_declarations[{d}]", "name"))
-                yield place, str(get(declaration, "name") or "")
 
 
 def _message(message: Json, name: str) -> Json:
@@ -198,7 +176,14 @@ def _calls_are_answered(request: _Body) -> Iterator[Violation]:
 def _responses_match(calls: list[Function], responses: list[Function]) -> Iterator[Violation]:
     called = [call.id for call in calls if call.id]
     answered = [response.id for response in responses if response.id]
-    unique = len({*called}) == len(called) and len({*answered}) == len(answered)
+    if len({*called}) < len(called):  # Gemini itself gave such: https://github.com/google/adk-python/issues/6761
+        again = next(call for n, call in enumerate(calls) if call.id and call.id in [one.id for one in calls[:n]])
+        yield Violation(  # wording ours
+            "duplicate_id", again.place, "functionCall.id is not unique in its turn",
+            "Leave the id out of the later call and of its response.",
+        )  # fmt: skip
+        return
+    unique = len({*answered}) == len(answered)
     if called and not (unique and {*answered} <= {*called}):
         yield Violation(  # wording from the title of https://github.com/router-for-me/CLIProxyAPI/issues/5199
             "id_mismatch", responses[0].place, "functionResponse.id does not match functionCall.id",
@@ -229,7 +214,7 @@ def _calls_are_signed(request: _Body) -> Iterator[Violation]:
     turn = current_turn(request.contents)
     for speech in request.speeches:
         calls = speech.functions("functionCall") if speech.role == "model" and speech.start >= turn else []
-        if calls and get(calls[0].part, "thoughtSignature") is None:  # https://github.com/1jehuang/jcode/issues/518
+        if calls and not get(calls[0].part, "thoughtSignature"):  # https://github.com/1jehuang/jcode/issues/518
             yield Violation(
                 "missing_signature", calls[0].place,
                 "Function call is missing a thought_signature in functionCall parts. This is required for tools to "
@@ -262,7 +247,7 @@ def _signatures_are_ours(request: _Body) -> Iterator[Violation]:
                 )  # fmt: skip
 
 
-_RULES = (
-    _tool_names, _tool_config, _calls_follow_the_user, _responses_follow_calls, _calls_are_answered, _ends_with_user,
+_CONVERSATION = (
+    _tool_config, _calls_follow_the_user, _responses_follow_calls, _calls_are_answered, _ends_with_user,
     _calls_are_signed, _signatures_are_ours,
 )  # fmt: skip

@@ -11,15 +11,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from .._plain import Json
+from .media import LIMIT
 from .violation import CONTENTS, Place, Violation
 from .wire import DATA_FIELDS, FIELDS, camel, decode_base64, get, snake
 
-__all__ = ["shape_violations", "unknown_name"]
+__all__ = ["is_empty_system", "shape_violations", "unknown_name"]
 
 _TOP_LEVEL: dict[str, type] = {
     "contents": list, "tools": list, "toolConfig": dict, "generationConfig": dict, "systemInstruction": dict,
     "safetySettings": list,
 }  # fmt: skip
+_MOST_IMAGES = {False: 3600, True: 3000}
+"""In one request on the Developer API, and on Vertex (True):
+https://ai.google.dev/gemini-api/docs/image-understanding and
+https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/image-understanding
+"""
 _PART_MESSAGES = tuple(name for name in DATA_FIELDS if name != "text")
 
 
@@ -36,8 +42,73 @@ def shape_violations(body: Json, *, vertex: bool) -> Iterator[Violation]:
         )  # fmt: skip
     for i, content in enumerate(contents if isinstance(contents, list) else ()):
         yield from _content(content, Place(i), vertex)
+    yield from _system(get(body, "systemInstruction"))
+    yield from _sizes(contents, vertex)
     if isinstance(config := get(body, "generationConfig"), dict):
         yield from _generation_config(config)
+
+
+def is_empty_system(content: Any) -> bool:
+    """Whether this is a system instruction that says nothing."""
+    if not isinstance(content, dict):
+        return False
+    parts = get(content, "parts")
+    listed = parts if isinstance(parts, list) else [parts]
+    return not any(
+        isinstance(part, dict) and any(get(part, name) not in (None, "") for name in DATA_FIELDS) for part in listed
+    )
+
+
+def _system(content: Any) -> Iterator[Violation]:
+    if is_empty_system(content):
+        yield Violation(  # wording ours, as of empty contents
+            "empty_system", Place(fields=("system_instruction",)),
+            "* GenerateContentRequest.system_instruction.parts: contents.parts must not be empty.\n",
+            "Leave the system instruction out, or give it a text.",
+        )  # fmt: skip
+
+
+def _sizes(contents: Any, vertex: bool) -> Iterator[Violation]:
+    """Of the files in all contents together. Wording ours."""
+    files = list(_files(contents))
+    sizes = [len(data) for _, message in files if isinstance(data := get(message, "data"), str)]
+    if not vertex and sum(sizes) > LIMIT:
+        place = max(files, key=lambda file: len(str(get(file[1], "data") or "")))[0]
+        yield Violation(
+            "too_large", place,
+            f"Request payload size exceeds the limit: {LIMIT} bytes.",
+            f"The files travel as {sum(sizes):,} characters of base64, most of them at {place}; a request takes "
+            f"{LIMIT:,}. Give the file that client.files.upload(file=...) returns, or begin another chat.",
+        )  # fmt: skip
+    images = [place for place, message in files if str(get(message, "mimeType")).startswith("image/")]
+    if len(images) > _MOST_IMAGES[vertex]:
+        yield Violation(
+            "too_many_images", images[_MOST_IMAGES[vertex]],
+            f"Request contains {len(images)} images, more than the limit of {_MOST_IMAGES[vertex]}.",
+            "Leave some of them out, or begin another chat.",
+        )  # fmt: skip
+
+
+def _files(contents: Any) -> Iterator[tuple[Place, Json]]:
+    """The files in the contents, those in function responses too, each with the place of its part."""
+    for i, content in enumerate(contents if isinstance(contents, list) else ()):
+        parts = get(content, "parts") if isinstance(content, dict) else None
+        for j, part in enumerate(parts if isinstance(parts, list) else ()):
+            if isinstance(part, dict):
+                answer = get(part, "functionResponse")
+                inner = _inner_files(answer) if isinstance(answer, dict) else ()
+                yield from ((Place(i, j), file) for file in (*_files_of(part), *inner))
+
+
+def _inner_files(answer: Json) -> list[Json]:
+    """The files that a function response brings along."""
+    parts = get(answer, "parts")
+    return [file for part in (parts if isinstance(parts, list) else ()) for file in _files_of(part)]
+
+
+def _files_of(part: Any) -> list[Json]:
+    held = [get(part, name) for name in ("inlineData", "fileData")] if isinstance(part, dict) else []
+    return [file for file in held if isinstance(file, dict)]
 
 
 def _content(content: Any, place: Place, vertex: bool) -> Iterator[Violation]:
@@ -65,6 +136,8 @@ def _content(content: Any, place: Place, vertex: bool) -> Iterator[Violation]:
     else:
         for j, part in enumerate(parts):
             yield from _part(part, place._replace(part=j), vertex)
+            if role != "model" and isinstance(part, dict) and isinstance(answer := get(part, "functionResponse"), dict):
+                yield from _references(answer, Place(place.content, j).at("function_response", "response"))
 
 
 def _part(part: Any, place: Place, vertex: bool) -> Iterator[Violation]:
@@ -88,7 +161,10 @@ def _part(part: Any, place: Place, vertex: bool) -> Iterator[Violation]:
         )  # fmt: skip
     if not isinstance(text := get(part, "text"), str | None):
         yield _wrong_type(place.at("text"), "a string", text)
-    if signature is not None and decode_base64(signature) is None:
+    if signature == "":  # counts as none: https://github.com/NousResearch/hermes-agent/issues/111559; wording ours
+        at = place.at("thought_signature")
+        yield Violation("empty_signature", at, f"Invalid value at '{at}': empty thought signature.", "Leave it out.")
+    elif signature is not None and decode_base64(signature) is None:
         yield _not_base64(place.at("thought_signature"), "Send the signature exactly as it came.")
     for name in _PART_MESSAGES:
         if (message := get(part, name)) is not None:
@@ -101,6 +177,49 @@ def _part(part: Any, place: Place, vertex: bool) -> Iterator[Violation]:
                 yield from _function(message, name, "response", place.at("function_response"))
             elif name == "inlineData" and decode_base64(get(message, "data") or "") is None:
                 yield _not_base64(place.at("inline_data", "data"), "Encode the file's bytes with base64.")
+
+
+def _references(answer: Json, place: Place) -> Iterator[Violation]:
+    """A `$ref` in a response names one of its files; any other is refused, with all that comes after it:
+    https://github.com/vercel/ai/issues/14369
+    """
+    if not _has_ref(response := get(answer, "response")):
+        return
+    known = {name for file in _inner_files(answer) if isinstance(name := get(file, "displayName"), str)}
+    named = next((name for name in _refs(response) if not (isinstance(name, str) and name in known)), None)
+    if named is not None:
+        yield Violation(
+            "reference_in_response", place,
+            f"The referenced name `{named}` in function_response.response does not match to a display_name in the "
+            "function_response.parts.",
+            "Give it as text: json.dumps(value).",
+        )  # fmt: skip
+
+
+def _has_ref(value: Any) -> bool:
+    """Whether `_refs` finds any, in a fifth of its time."""
+    if isinstance(value, dict):
+        if "$ref" in value:
+            return True
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return False
+    for held in value:  # noqa: SIM110  # any() would cost a generator for each container
+        if _has_ref(held):
+            return True
+    return False
+
+
+def _refs(value: Any) -> Iterator[Any]:
+    """What the keys `$ref` in it name."""
+    if isinstance(value, dict):
+        for key, held in value.items():
+            if key == "$ref" and held is not None:
+                yield held
+            yield from _refs(held)
+    elif isinstance(value, list | tuple):
+        for held in value:
+            yield from _refs(held)
 
 
 def _function(message: Json, kind: str, payload: str, place: Place) -> Iterator[Violation]:

@@ -12,6 +12,7 @@ import base64
 from collections.abc import Iterable
 
 from .._plain import Json, Wire
+from .._stream.outcome import TORN
 from .._stream.parts import CallPart, Part, TextPart, ToolCall
 from .._stream.state import State
 from .._stream.values import Step
@@ -63,6 +64,8 @@ def _turns(state: State, steps: Iterable[Step]) -> list[Wire]:
     turns: list[Wire] = []
     for step in steps:
         parts = state.parts_of(step.index)
+        if step.finish_reason in TORN:
+            parts = _without_fragment(parts)
         calls, turn = sent_calls(parts), model_turn(parts)
         responses = _responses(calls, state.status)
         turns += [turn, *responses] if turn is not None else []
@@ -72,12 +75,23 @@ def _turns(state: State, steps: Iterable[Step]) -> list[Wire]:
     return turns
 
 
+def _without_fragment(parts: list[Part]) -> list[Part]:
+    """The parts without the text at their end, which is what is left of a call that could not be read, and no answer:
+    sent back as one, it would be an example. Nothing, where they say nothing else.
+    """
+    end = len(parts)
+    while end and isinstance(parts[end - 1], TextPart) and not parts[end - 1].thought and not parts[end - 1].signature:
+        end -= 1
+    kept = parts[:end]
+    return [] if all(isinstance(part, TextPart) and (part.thought or not part.text) for part in kept) else kept
+
+
 def model_turn(parts: Iterable[Part]) -> Wire | None:
     """The model's Content of one step, or None where nothing of it can be sent back."""
     kept: list[Wire] = []
     orphaned = False  # a call that stays out carried the step's signature
     for part in parts:
-        if part.thought and part.signature is None and isinstance(part, TextPart):
+        if part.thought and not part.signature and isinstance(part, TextPart):
             continue
         wire = part.to_wire()
         if wire:

@@ -51,6 +51,8 @@ class Violation:
     repair: str | None = None
     """What the repair on offer would do to the conversation, in words; None where none was looked for, or where only
     the user can mend it (`hint`)."""
+    is_mended: bool = False
+    """Whether that is done by itself when the request is sent: it loses and changes nothing that is meant."""
 
     @property
     def path(self) -> str:

@@ -41,8 +41,8 @@ FIELDS = {
     "fileData": {"mimeType", "fileUri", "displayName"},
 }  # fmt: skip
 
-FUNCTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
-"""The whole name of a function, as Gemini requires it."""
+FUNCTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}")
+"""The whole name of a function, as the text of google-genai's types.FunctionDeclaration has it."""
 
 PARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 """The whole name of a parameter, as the text of google-genai's types.Schema has it."""

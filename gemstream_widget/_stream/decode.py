@@ -26,6 +26,7 @@ from .events import (
     CallStateChanged,
     Event,
     PartEnded,
+    PartSigned,
     PartStarted,
     StepDetail,
     StepEnded,
@@ -63,6 +64,7 @@ class Decoder:
         self._open: int | None = None  # index of the text part that may still grow
         self._open_thought = False
         self._streaming: PartStarted | None = None  # the call whose arguments still come
+        self._last_call: PartStarted | None = None  # where no part came after it: its signature may still come
         self._calls: dict[str, PartStarted] = {}  # calls of this step that nobody has answered yet, by our id
         self._call_count = 0
         self._content = False
@@ -84,6 +86,7 @@ class Decoder:
         self._step = step
         self._seen = {}
         self._calls = {}
+        self._last_call = None
         self._call_count = 0
         self._content = False
         self._chunks = 0
@@ -257,6 +260,7 @@ class Decoder:
         """Open a part. `raw` holds its data, `part` the whole wire part with its marks and whatever else it has."""
         self._close_text()
         self._close_call()
+        self._last_call = None
         signature = part.get("thoughtSignature")
         extra = {}
         if kind != "other" and len(part) > 1:
@@ -304,13 +308,15 @@ class Decoder:
         pieces = pieces if isinstance(pieces, list) else []
         if not name and self._streaming is not None and call.get("args") is None:
             self._pieces(self._streaming, pieces)
+            self._sign(self._streaming, part)
             if not more:
                 self._close_call()
             return
         if not name and call.get("args") is None and not pieces and call.get("id") is None:
-            return  # a keep-alive or a terminator with no call open; the chunk itself is kept by the run
+            self._sign(self._last_call, part)  # a keep-alive or a terminator with no call open
+            return
         if name and not more and not pieces:
-            started = self._open_call(call, part)
+            self._last_call = started = self._open_call(call, part)
             self._events.append(PartEnded(started.index))
             return
         started = self._open_call(call, part)
@@ -319,6 +325,19 @@ class Decoder:
         self._pieces(started, pieces)
         if not more or not name:
             self._close_call()
+
+    def _sign(self, started: PartStarted | None, part: Wire) -> None:
+        """Keep the signature that a piece of a call brings on the call itself. Where that has one it stays; where there
+        is no call, it is a part of its own.
+        """
+        signature = part.get("thoughtSignature")
+        if not isinstance(signature, str) or not signature:
+            return
+        if started is None:
+            self._whole("text", {}, {"thoughtSignature": signature}, text=None)
+        elif not started.signature:
+            started.signature = signature
+            self._events.append(PartSigned(started.index, signature, self._number, self._at_s))
 
     def _open_call(self, call: Wire, part: Wire) -> PartStarted:
         call_id = f"s{self._step}c{self._call_count}"
@@ -353,6 +372,7 @@ class Decoder:
             state = next_state(CALL_TABLE, "streaming_args", "end")
             self._events.append(CallStateChanged(call_id, started.index, state))
         self._events.append(PartEnded(started.index))
+        self._last_call = started
 
     def _answered(self, answer: Wire) -> None:
         """A functionResponse from the model's own side: the call it answers is not ours to run."""

@@ -28,6 +28,7 @@ __all__ = [
     "Move",
     "Print",
     "Refuse",
+    "Repair",
     "Request",
     "Response",
     "Result",
@@ -97,6 +98,15 @@ class Hop:
 
     kind: ClassVar[str] = "hop"
     at_s: float
+
+
+@dataclass(slots=True)
+class Repair:
+    """The last request is not sent as the conversation says it: what was mended in it on its way out, in sentences."""
+
+    kind: ClassVar[str] = "repair"
+    at_s: float
+    done: list[str]
 
 
 @dataclass(slots=True)
@@ -262,6 +272,7 @@ Entry: TypeAlias = (
     | Move
     | Request
     | Hop
+    | Repair
     | Response
     | StreamEnd
     | Retry

@@ -17,6 +17,7 @@ __all__ = [
     "Event",
     "HopStarted",
     "PartEnded",
+    "PartSigned",
     "PartStarted",
     "Printed",
     "PromptChanged",
@@ -144,6 +145,16 @@ class ArgsChanged:
 
 
 @dataclass(slots=True)
+class PartSigned:
+    """The signature of a part that came on a later piece of it."""
+
+    part: int
+    signature: str
+    chunk: int
+    at_s: float
+
+
+@dataclass(slots=True)
 class PartEnded:
     part: int
 
@@ -193,6 +204,7 @@ Event: TypeAlias = (
     | TextAdded
     | ArgsChanged
     | PartEnded
+    | PartSigned
     | CallStateChanged
     | Printed
     | PromptChanged

@@ -28,7 +28,7 @@ from .events import (
     StepDetail,
 )
 from .machine import CALL_TABLE, RUN_TABLE, next_state
-from .outcome import failure_of
+from .outcome import failure_of, repairs_notice
 from .parts import CallPart, Decision
 from .reducer import apply
 from .state import State
@@ -63,6 +63,7 @@ class Fold:
         self._decoder = Decoder()
         self._is_read = False  # frames mean something: a step is open, and no error object came
         self._failure: RunFailed | None = None
+        self._done: list[str] = []  # repairs of requests on their way out
         self._chunks_after = 0  # those that arrived after a Stop was asked for
 
     def opening(self) -> list[Event]:
@@ -141,6 +142,10 @@ class Fold:
     def _response(self, entry: entries.Response) -> list[Event]:
         return [StepDetail(self.state.steps[-1].index, "reading", entry.reading)]
 
+    def _repair(self, entry: entries.Repair) -> list[Event]:
+        self._done += entry.done
+        return []
+
     def _stream_end(self, entry: entries.StreamEnd) -> list[Event]:
         self._is_read = False
         return self._decoder.end(entry.at_s, entry.outcome)
@@ -217,8 +222,15 @@ class Fold:
         receipt = self._receipt(entry) if ended == "cancelled" else None
         return [
             *closed,
-            RunEnded(entry.at_s, ended, entry.stopped_by, entry.notice, error, receipt, entry.offers.names),
+            RunEnded(entry.at_s, ended, entry.stopped_by, self._notice(entry), error, receipt, entry.offers.names),
         ]
+
+    def _notice(self, entry: entries.End) -> dict[str, str] | None:
+        """What a reader should know of the run: how it ended, and what was mended in its requests."""
+        mended = repairs_notice(self._done) if self._done else None
+        if entry.notice is None or mended is None:
+            return entry.notice or mended
+        return {**entry.notice, "message": f"{entry.notice['message']} {mended['title']}: {mended['message']}"}
 
     def _note_attempts(self) -> None:
         """Where it was the last request that failed, the error says how often it was tried."""
@@ -258,6 +270,7 @@ _READ: dict[type, Callable[[Fold, Any], list[Event]]] = {
     entries.Move: Fold._move,
     entries.Request: Fold._request,
     entries.Hop: Fold._hop,
+    entries.Repair: Fold._repair,
     entries.Response: Fold._response,
     entries.StreamEnd: Fold._stream_end,
     entries.Retry: Fold._retry,

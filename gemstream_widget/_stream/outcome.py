@@ -25,7 +25,18 @@ from ..errors import (
 )
 from .values import Step
 
-__all__ = ["BLOCK_REASONS", "FINISH_REASONS", "NOT_JSON", "NUMBERS", "PAUSED", "failure_of", "notice_of", "outcome_of"]
+__all__ = [
+    "BLOCK_REASONS",
+    "FINISH_REASONS",
+    "NOT_JSON",
+    "NUMBERS",
+    "PAUSED",
+    "TORN",
+    "failure_of",
+    "notice_of",
+    "outcome_of",
+    "repairs_notice",
+]
 
 
 class Finish(NamedTuple):
@@ -38,6 +49,9 @@ _SAFETY = "It was judged unsafe."
 
 PAUSED: Final = "CONTINUATION"
 """The finish reason of a hop that another one is to follow."""
+
+TORN: Final = ("MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE")
+"""Finish reasons after which the text that came last may be the end of a call that nobody could read."""
 
 FINISH_REASONS: Final[Mapping[str, Finish]] = {
     "STOP": Finish("completed", ""),
@@ -129,6 +143,11 @@ def failure_of(step: Step) -> RunFailed | None:
             f"The stream ended after {step.chunk_count} chunks that held no content and no finish reason."
         )
     return None
+
+
+def repairs_notice(done: list[str]) -> dict[str, str]:
+    """What a reader should know of requests that were mended on their way out; `done`: how, in sentences."""
+    return {"level": "info", "title": "Mended before it was sent", "message": " ".join(done)}
 
 
 def notice_of(step: Step, *, content: bool) -> dict[str, str] | None:

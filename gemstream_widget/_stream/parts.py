@@ -132,7 +132,7 @@ class Part:
         if self.thought:
             data["thought"] = True
         data |= self.extra
-        if self.signature is not None:
+        if self.signature:  # an empty text is none, and Gemini would not take it
             data["thoughtSignature"] = self.signature
         return data
 

@@ -16,6 +16,7 @@ from .events import (
     Event,
     HopStarted,
     PartEnded,
+    PartSigned,
     PartStarted,
     Printed,
     PromptChanged,
@@ -151,10 +152,23 @@ def _args_changed(state: State, event: ArgsChanged) -> list[Op]:
     return [(op, ("parts", event.part, "call", "args", *path), value)]
 
 
+def _part_signed(state: State, event: PartSigned) -> list[Op]:
+    part = state.parts[event.part]
+    part.signature = event.signature
+    part.touch(event.chunk, event.at_s)
+    state.steps[-1].token = None
+    signed: list[Op] = [("=", ("parts", event.part, "signature"), part.signature)]
+    return [*signed, *_told_arrival(part)] if part.closed else signed
+
+
 def _part_ended(state: State, event: PartEnded) -> list[Op]:
     part = state.parts[event.part]
     part.closed = True
-    here = ("parts", event.part)
+    return _told_arrival(part)
+
+
+def _told_arrival(part: Part) -> list[Op]:
+    here = ("parts", part.index)
     return [("=", (*here, "last_s"), part.last_s), ("=", (*here, "chunks"), [list(r) for r in part.chunks])]
 
 
@@ -281,6 +295,7 @@ _HANDLERS: dict[type, Callable[[State, Any], list[Op]]] = {
     UsageReported: _usage_reported,
     PartStarted: _part_started,
     PartEnded: _part_ended,
+    PartSigned: _part_signed,
     ArgsChanged: _args_changed,
     CallStateChanged: _call_state_changed,
     Printed: _printed,

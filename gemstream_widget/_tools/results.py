@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any, TypeVar
 
-from .._plain import Wire, clean
+from .._plain import Wire, clean, clean_text
 from .._request.item import Unsendable
 from .._request.picture import drawn, figure_of
 from .tables import Table, array_of, table_of
@@ -149,12 +149,14 @@ class Few:
     def of(self, value: Any) -> Any:
         if isinstance(value, str | bytes | bytearray):
             self._room -= len(value) // 2
-            return value if len(value) <= MODEL_LIMIT else self._cut(value[:MODEL_LIMIT], value, "characters")
+            kept = value if len(value) <= MODEL_LIMIT else self._cut(value[:MODEL_LIMIT], value, "characters")
+            return clean_text(kept) if isinstance(kept, str) else kept  # half of a surrogate pair is no JSON
         if type(value) in (list, tuple, set, frozenset, deque):
             held = [self.of(one) for one in self._fitting(value)]
             return held if len(held) == len(value) else self._cut(held, value, "members")
         if type(value) is dict:
-            pairs = {key: self.of(value[key]) for key in self._fitting(value)}
+            fitting = self._fitting(value)
+            pairs = {clean_text(key) if isinstance(key, str) else key: self.of(value[key]) for key in fitting}
             return pairs if len(pairs) == len(value) else self._cut(pairs, value, "members")
         if (table := table_of(value)) is not None:
             return _table_response(table)

@@ -20,6 +20,8 @@ from typing import Any, TypeVar, overload
 
 from .._plain import Wire, is_seconds
 from .._redact import words_of
+from .._request.declarations import refused_tools
+from .._request.violation import Place
 from .._request.wire import FUNCTION_NAME, dumped
 from ..errors import ToolError, ToolTimedOut
 from .docstring import described
@@ -61,7 +63,8 @@ class Tool:
         self.name = str(name or _name_of(function))
         if not FUNCTION_NAME.fullmatch(self.name):
             raise ToolError(
-                f"{self.name!r} is no name for a tool: use letters, digits and _, with name=... if need be."
+                f"{self.name!r} is no name for a tool: use at most 128 letters, digits and _ . : -, beginning with a "
+                "letter or _, with name=... if need be."
             )
         self.approve = approve
         self.timeout_s = timeout_s
@@ -234,8 +237,8 @@ class ToolSet:
     """The tools of a chat: what Gemini is told of, and the ones that we can run, by name.
 
     Takes functions and Tools (run by us), wire Tools and single declarations, and the SDK's own objects of both kinds
-    (told to Gemini, answered by the caller); one of these by itself is a set of one. Raises ToolError for anything else
-    and for two functions of one name.
+    (told to Gemini, answered by the caller); one of these by itself is a set of one. Raises ToolError for anything
+    else, for two functions of one name, and for a declaration that Gemini would refuse: which tool, and where in it.
     """
 
     def __init__(self, tools: Any) -> None:
@@ -260,6 +263,9 @@ class ToolSet:
                 raise ToolError(f"Two tools are named {name!r}: give each its own name.")
         self.wire: list[Wire] = ([{"functionDeclarations": functions}] if functions else []) + others
         self._declared = set(names)
+        for one in refused_tools(self.wire):
+            if one.code != "unknown_field":  # a later Gemini may know it
+                raise ToolError(f"{_spot(one.place, functions)} cannot be declared to Gemini. {one.hint}")
 
     @property
     def names(self) -> set[str]:
@@ -271,6 +277,15 @@ class ToolSet:
         (in the config) where we run no tools at all.
         """
         return name not in self.ours and (name in self._declared or not self.ours)
+
+
+def _spot(place: Place, functions: list[Wire]) -> str:
+    """A place in the tools in words: of which tool, and where in it."""
+    tool, *inner = place.fields
+    if tool != "tools[0]" or not inner or not inner[0].startswith("function_declarations["):
+        return f"The tool in {place}"
+    name = functions[int(inner[0].removeprefix("function_declarations[").rstrip("]"))].get("name")
+    return f"The tool {name!r}, {'.'.join(inner[1:])}," if inner[1:] else f"The tool {name!r}"
 
 
 def _several(tools: Any) -> Iterable[Any]:
