@@ -123,7 +123,7 @@ def test_a_retry_is_a_step_of_its_own_and_the_answer_is_whole() -> None:
         told = [r.to_json() for r in run.retries]
         assert [(r["step"], r["attempt"], r["of"], r["title"]) for r in told] == [
             (0, 1, 3, "Too many requests (429)"),
-            (1, 2, 3, "Gemini is overloaded (503)"),
+            (1, 2, 3, "Gemini is not available (503)"),
         ]
         assert all(r["until_s"] == pytest.approx(r["failed_s"] + 0.01) for r in told)
         kinds = [type(e) for e in events if isinstance(e, StepStarted | StepEnded | RetryScheduled | RunEnded)]

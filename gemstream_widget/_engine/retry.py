@@ -8,11 +8,8 @@ them. RetryInfo: https://cloud.google.com/apis/design/errors#error_payloads
 from __future__ import annotations
 
 import random
-import re
-from collections.abc import Iterator
-from typing import Any
 
-from .._api_words import meaning_of
+from .._api_words import asked_wait_s, meaning_of
 from ..errors import ApiError, ConnectionFailed, EnvironmentFault, RunFailed, StreamStalled, StreamTruncated
 
 __all__ = ["LONGEST_S", "retry_wait_s"]
@@ -38,41 +35,7 @@ def retry_wait_s(error: RunFailed, attempt: int) -> float | None:
             return None
     elif isinstance(error, EnvironmentFault) or not isinstance(error, _PASSING):
         return None
-    wait_s = _asked_s(error.details, error.message) if isinstance(error, ApiError) else None
+    wait_s = asked_wait_s(error.message, error.details) if isinstance(error, ApiError) else None
     if wait_s is None:
         wait_s = min(_FIRST_S * 2 ** (attempt - 1), LONGEST_S) * random.uniform(1 - _JITTER, 1)
     return wait_s if wait_s <= LONGEST_S else None
-
-
-_IN_WORDS = re.compile(r"retry in ((?:[\d.]+(?:ms|[hms]))+)", re.IGNORECASE)
-_UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-
-
-def _asked_s(details: Any, message: str) -> float | None:
-    """The wait that an error asks for, or None."""
-    entries = list(_entries(details))
-    infos = [
-        entry.get("retryDelay") for entry in entries if str(entry.get("@type", "")).endswith("google.rpc.RetryInfo")
-    ]
-    said = (*infos, *(entry.get("quotaResetDelay") for entry in entries), *_IN_WORDS.findall(message))
-    return next((wait_s for text in said if (wait_s := _seconds(text)) is not None), None)
-
-
-def _seconds(duration: Any) -> float | None:
-    """What protobuf and Go write as `28.4s`, `331.2ms` or `2h59m55.1s`; None for anything else."""
-    pieces = re.findall(r"(\d+(?:\.\d+)?)(ms|[hms])", str(duration))
-    if not pieces or "".join(map("".join, pieces)) != duration:
-        return None
-    return sum(float(number) * _UNITS_S[unit] for number, unit in pieces)
-
-
-def _entries(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
-    """Every object in the body: the SDK hands it over whole, Vertex wraps it in a list."""
-    if depth > 6:
-        return
-    if isinstance(value, dict):
-        yield value
-        value = list(value.values())
-    if isinstance(value, list):
-        for held in value:
-            yield from _entries(held, depth + 1)
