@@ -242,8 +242,8 @@ class MalformedCall(RunFailed):
     title = "The model's function call could not be read"
     hint = "Send the prompt again: models often get it right the second time."
 
-    def __init__(self, finish_reason: str, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, finish_reason: str, message: str, *, title: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, title=title, hint=hint)
         self.finish_reason = finish_reason
 
 

@@ -53,7 +53,7 @@ class Case:
 
 def play(main: Callable[[], Awaitable[None]]) -> None:
     async def within() -> None:
-        await asyncio.wait_for(main(), 10)
+        await asyncio.wait_for(main(), 40)  # a guard, and no limit of what is tried
 
     asyncio.run(within())
 

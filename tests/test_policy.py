@@ -12,6 +12,7 @@ import gemstream_widget as gem
 from gemstream_widget._engine.source import ListSource
 from gemstream_widget._stream.parts import ToolCall
 from gemstream_widget._tools.policy import Policy, RuleBook, Verdict, decide, judge
+from gemstream_widget._tools.tool import Tool
 from tests.wire import call, chunk, text
 
 
@@ -72,6 +73,33 @@ LINES: Policy = [
 )
 def test_lines(name: str, args: dict[str, Any], verdict: Verdict) -> None:
     assert judge(LINES, asked(name, args))[0] == verdict
+
+
+def force(path: str, force: bool = False, n: int = 0) -> Any:
+    """Remove."""
+    return path, force, n
+
+
+@pytest.mark.parametrize(
+    ("args", "verdict"),
+    [
+        ({"force": True}, "never"),
+        ({"force": "yes"}, "never"),
+        ({"force": 1}, "never"),
+        ({"force": "true"}, "never"),
+        ({"force": False}, "ask"),
+        ({"n": "007"}, "never"),
+        ({"n": 7.0}, "never"),
+        ({"n": 8}, "auto"),
+        ({"n": "008"}, "ask"),  # as it came it is no 8: not for a line that lets it run
+    ],
+)
+def test_lines_see_what_came_and_what_the_function_gets(args: dict[str, Any], verdict: Verdict) -> None:
+    lines: Policy = [("f", {"force": "true"}, "never"), ("f", {"n": "7"}, "never"), ("f", {"n": "8"}, "auto")]
+    tool = Tool(force, name="f")
+    args = {"path": "x", **args}
+    call = asked("f", args, **tool.parameters["properties"])
+    assert decide(call, own=None, chat=lines, ruled=None, gets=tool.converted(args))[0] == verdict
 
 
 def test_an_argument_that_was_left_out_is_its_default() -> None:

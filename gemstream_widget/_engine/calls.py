@@ -178,7 +178,8 @@ class Calls:
         seen = replace(
             call, live_args=deepcopy(self._args[call.id]), schema=schema
         )  # a policy may keep it, and change it
-        verdict, by, reason = decide(seen, own=tool.approve, chat=self._options.approve, ruled=ruled)
+        gets = tool.converted(deepcopy(self._args[call.id]))
+        verdict, by, reason = decide(seen, own=tool.approve, chat=self._options.approve, ruled=ruled, gets=gets)
         if call.state == "awaiting_approval":  # somebody was asked before the chat was saved: no policy takes that back
             verdict, reason = "ask", call.error
         doc = tool.doc.partition("\n")[0]

@@ -63,6 +63,7 @@ class Fold:
         self._decoder = Decoder()
         self._is_read = False  # frames mean something: a step is open, and no error object came
         self._failure: RunFailed | None = None
+        self._offered: tuple[str, ...] = ()  # the names of the functions that the last request declared
         self._done: list[str] = []  # repairs of requests on their way out
         self._chunks_after = 0  # those that arrived after a Stop was asked for
 
@@ -107,7 +108,9 @@ class Fold:
     def failure(self) -> RunFailed | None:
         """What the last step's stream tells of a failure: an error object in it, or how it ended."""
         if self._failure is None and self.state.steps:
-            self._failure = failure_of(self.state.steps[-1])
+            step = self.state.steps[-1]
+            called = [part.call.name for part in self.state.calls.values() if part.step == step.index]
+            self._failure = failure_of(step, called, self._offered)
         return self._failure
 
     @property
@@ -133,6 +136,8 @@ class Fold:
 
     def _request(self, entry: entries.Request) -> list[Event]:
         self._failure, self._is_read = None, True
+        if entry.config is not None:  # None: as before
+            self._offered = tuple(map(str, entry.config.get("tools") or ()))
         return self._decoder.begin(len(self.state.steps), entry.at_s)
 
     def _hop(self, entry: entries.Hop) -> list[Event]:

@@ -10,7 +10,8 @@ in the table is taken as an ordinary end and named to the reader: new ones appea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from .._plain import Wire, shorten
@@ -50,6 +51,7 @@ _SAFETY = "It was judged unsafe."
 PAUSED: Final = "CONTINUATION"
 """The finish reason of a hop that another one is to follow."""
 
+UNEXPECTED: Final = "UNEXPECTED_TOOL_CALL"
 TORN: Final = ("MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE")
 """Finish reasons after which the text that came last may be the end of a call that nobody could read."""
 
@@ -68,7 +70,7 @@ FINISH_REASONS: Final[Mapping[str, Finish]] = {
     "MODEL_ARMOR": Finish("blocked", "Model Armor refused it."),
     "MALFORMED_FUNCTION_CALL": Finish("malformed", "The call is not valid."),
     "MALFORMED_RESPONSE": Finish("malformed", "The response is not valid."),
-    "UNEXPECTED_TOOL_CALL": Finish("malformed", "It called a tool although none was offered."),
+    "UNEXPECTED_TOOL_CALL": Finish("malformed", "It called a tool that it may not call."),
     "TOO_MANY_TOOL_CALLS": Finish("malformed", "It called tools too many times in a row."),
     "MISSING_THOUGHT_SIGNATURE": Finish("malformed", "A thought signature is missing from the history."),
     "IMAGE_OTHER": Finish("truncated", "The image could not be made, for a reason Gemini does not name."),
@@ -114,8 +116,10 @@ def outcome_of(feedback: Wire | None, finish_reason: str | None, *, content: boo
     return "calls" if calls and outcome in ("completed", "truncated") else outcome
 
 
-def failure_of(step: Step) -> RunFailed | None:
-    """The error a step's outcome means for its run, or None where the run may go on or end well."""
+def failure_of(step: Step, called: Sequence[str] = (), offered: Sequence[str] = ()) -> RunFailed | None:
+    """The error a step's outcome means for its run, or None where the run may go on or end well. `called` are the names
+    of the functions that it called, `offered` those that its request declared.
+    """
     reason = step.finish_reason or ""
     words = FINISH_REASONS[reason].words if reason in FINISH_REASONS else ""
     detail = f" Gemini adds: {step.finish_message}" if step.finish_message else ""
@@ -126,6 +130,8 @@ def failure_of(step: Step) -> RunFailed | None:
             told = f" Gemini adds: {message}" if message else ""
             return PromptBlocked(block, f"{BLOCK_REASONS.get(block, '')} Reason given: {block}.{told}".strip())
         return ResponseBlocked(reason, f"{words} Finish reason: {reason}.{detail}")
+    if reason == UNEXPECTED:
+        return _uninvited(step.finish_message or "", called, offered, f" Finish reason: {reason}.{detail}")
     if step.outcome == "malformed":
         return MalformedCall(reason, f"{words} Finish reason: {reason}.{detail}")
     if step.outcome in ("incomplete", "empty") and NOT_JSON in step.other:
@@ -143,6 +149,23 @@ def failure_of(step: Step) -> RunFailed | None:
             f"The stream ended after {step.chunk_count} chunks that held no content and no finish reason."
         )
     return None
+
+
+def _uninvited(message: str, called: Sequence[str], offered: Sequence[str], told: str) -> MalformedCall:
+    """A call of a tool that was not offered, or of one where the settings allow none. Gemini may name it in its message
+    only: https://github.com/epam/ai-dial-adapter-vertexai/issues/325
+    """
+    named = re.search(r"undeclared function:\s*([\w.:-]*\w)", message)
+    names = [name for name in (*called, *([named[1]] if named else [])) if name not in offered]
+    if not names and called:
+        words = f"It called {called[0]}, which is offered; the tool configuration of the request allows no call."
+        return MalformedCall(UNEXPECTED, words + told, title="The model called a tool that it may not call")
+    what = f"It called {names[0]}, which was not offered." if names else "It called a tool that was not offered."
+    known = f" Offered: {', '.join(offered)}." if offered else " No tool was offered."
+    hint = "Send the prompt again: models often get it right the second time. Or give the tool, in tools=[...]."
+    return MalformedCall(
+        UNEXPECTED, what + known + told, title="The model called a tool that was not offered", hint=hint
+    )
 
 
 def repairs_notice(done: list[str]) -> dict[str, str]:

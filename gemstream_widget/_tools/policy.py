@@ -19,7 +19,7 @@ from inspect import iscoroutinefunction
 from typing import Any, Literal, TypeAlias, TypeGuard, get_args
 
 from .._interrupts import struck
-from .._plain import Wire, nearest, shorten
+from .._plain import Json, Wire, nearest, shorten
 from .._redact import words_of
 from .._stream.parts import DecidedBy, Scope, ToolCall
 
@@ -59,12 +59,12 @@ def fingerprint(name: str, args: Wire) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def judge(policy: Policy, call: ToolCall) -> tuple[Verdict, str | None]:
+def judge(policy: Policy, call: ToolCall, gets: Json | None = None) -> tuple[Verdict, str | None]:
     """What a policy says of a call, with its reason. A policy that fails or says something else asks a person."""
     if isinstance(policy, str):
         return policy, None
     if not callable(policy):
-        return _by_lines(policy, call)
+        return _by_lines(policy, call, gets)
     try:
         said = policy(call)
         verdict, reason = said if isinstance(said, tuple) and len(said) == 2 else (said, None)
@@ -78,40 +78,48 @@ def judge(policy: Policy, call: ToolCall) -> tuple[Verdict, str | None]:
 
 
 def decide(
-    call: ToolCall, *, own: Policy | None, chat: Policy, ruled: Verdict | None
+    call: ToolCall, *, own: Policy | None, chat: Policy, ruled: Verdict | None, gets: Json | None = None
 ) -> tuple[Verdict, DecidedBy, str | None]:
     """What is done with a call, who says so, and why. `own` is its tool's policy, `chat` that of the chat, `ruled` what
-    the rules say that a person made.
+    the rules say that a person made, `gets` the arguments as the function gets them, where that is not as they came.
     """
     if ruled == "never":
         return ruled, "rule", None
-    verdict, reason = judge(chat if own is None else own, call)
-    if verdict != "never" and _is_list(chat) and (line := _line_for(chat, call, ("never",))) is not None:
+    verdict, reason = judge(chat if own is None else own, call, gets)
+    if verdict != "never" and _is_list(chat) and (line := _line_for(chat, call, gets, ("never",))) is not None:
         return "never", "policy", _words(line)
     if verdict == "ask" and ruled == "auto":
         return ruled, "rule", None
     return verdict, "policy", reason
 
 
-def _by_lines(lines: Sequence[Line], call: ToolCall) -> tuple[Verdict, str | None]:
-    line = _line_for(lines, call, ("never",)) or _line_for(lines, call, ("auto", "ask"))
+def _by_lines(lines: Sequence[Line], call: ToolCall, gets: Json | None) -> tuple[Verdict, str | None]:
+    line = _line_for(lines, call, gets, ("never",)) or _line_for(lines, call, gets, ("auto", "ask"))
     return ("ask", None) if line is None else (line[-1], _words(line) if line[-1] == "never" else None)
 
 
-def _line_for(lines: Sequence[Line], call: ToolCall, verdicts: Collection[str]) -> Line | None:
-    """The first of these lines that says one of these, and fits the call."""
-    return next((line for line in lines if line[-1] in verdicts and _fits(line, call)), None)
+def _line_for(lines: Sequence[Line], call: ToolCall, gets: Json | None, verdicts: Collection[str]) -> Line | None:
+    """The first of these lines that says one of these, and fits the call. Types convert what the model sent ("yes" is
+    True): what is to run by itself has to fit both ways, and anything else either way.
+    """
+    ways = [call.live_args] if gets is None else [call.live_args, gets]
+    for line in lines:
+        fits = all if line[-1] == "auto" else any
+        if line[-1] in verdicts and fits(_fits(line, call, args) for args in ways):
+            return line
+    return None
 
 
-def _fits(line: Line, call: ToolCall) -> bool:
+def _fits(line: Line, call: ToolCall, args: Json) -> bool:
     wanted = line[1] if len(line) == 3 else {}
-    return fnmatchcase(call.name, line[0]) and all(_fits_argument(call, name, wanted[name]) for name in wanted)
+    if not fnmatchcase(call.name, line[0]):
+        return False
+    properties = (call.schema or {}).get("properties", {})  # what was left out is the default that is told
+    held = {key: schema["default"] for key, schema in properties.items() if "default" in schema} | args
+    return all(_fits_argument(held, name, wanted[name]) for name in wanted)
 
 
-def _fits_argument(call: ToolCall, name: str, pattern: str) -> bool:
-    """Whether the argument fits; one that the model left out is the default that its schema tells."""
-    properties = (call.schema or {}).get("properties", {})
-    held: Any = {key: schema["default"] for key, schema in properties.items() if "default" in schema} | call.live_args
+def _fits_argument(held: Any, name: str, pattern: str) -> bool:
     for key in [name] if name in held else name.split("."):
         if not isinstance(held, dict) or key not in held:
             return False

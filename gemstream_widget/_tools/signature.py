@@ -48,11 +48,21 @@ class Signature:
         """The arguments as the types that the function declares; of those left out, its defaults. Raises ToolError with
         words that the model can act on.
         """
-        from pydantic import ValidationError
         from pydantic.fields import FieldInfo
 
+        checked = self._validated(args)
+        bound = BoundArguments(self._signature, {})
+        for field, parameter in self._fields.items():
+            if field in checked.model_fields_set or isinstance(parameter.default, FieldInfo):
+                bound.arguments[parameter.name] = getattr(checked, field)
+        bound.apply_defaults()
+        return bound
+
+    def _validated(self, args: Wire) -> BaseModel:
+        from pydantic import ValidationError
+
         try:
-            checked = self._model.model_validate(args)
+            return self._model.model_validate(args)
         except ValidationError as error:
             faults = (f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
             raise ToolError(f"The arguments do not fit {self._name}: {'; '.join(faults)}.") from error
@@ -60,12 +70,12 @@ class Signature:
             if struck(error):
                 raise
             raise ToolError(f"The arguments of {self._name} could not be checked: {words_of(error)}.") from error
-        bound = BoundArguments(self._signature, {})
-        for field, parameter in self._fields.items():
-            if field in checked.model_fields_set or isinstance(parameter.default, FieldInfo):
-                bound.arguments[parameter.name] = getattr(checked, field)
-        bound.apply_defaults()
-        return bound
+
+    def converted(self, args: Wire) -> Json:
+        """The arguments as the function gets them, as JSON, by the names that the model knows. Raises as `check` does."""
+        checked = self._validated(args)
+        how: Json = {"mode": "json", "by_alias": True, "exclude_unset": True, "warnings": False, "fallback": repr}
+        return dict(checked.model_dump(**how))
 
     def call(self, bound: BoundArguments) -> Any:
         """What the function gives back for checked arguments."""

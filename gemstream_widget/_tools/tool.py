@@ -91,6 +91,10 @@ class Tool:
         """`args` as the types the function declares. Raises ToolError with words the model can act on."""
         return self._signature.check(args)
 
+    def converted(self, args: Wire) -> Wire:
+        """`args` as the function gets them, as JSON. Raises as `check` does."""
+        return self._signature.converted(args)
+
     async def run(
         self,
         values: BoundArguments,
