@@ -72,10 +72,11 @@ class Signature:
             raise ToolError(f"The arguments of {self._name} could not be checked: {words_of(error)}.") from error
 
     def converted(self, args: Wire) -> Json:
-        """The arguments as the function gets them, as JSON, by the names that the model knows. Raises as `check` does."""
-        checked = self._validated(args)
-        how: Json = {"mode": "json", "by_alias": True, "exclude_unset": True, "warnings": False, "fallback": repr}
-        return dict(checked.model_dump(**how))
+        """The arguments as the function gets them, as JSON, by the model's names for them. Raises as `check` does."""
+        from pydantic_core import to_jsonable_python
+
+        checked = self._validated(args).model_dump(by_alias=True, exclude_unset=True, warnings=False)
+        return dict(to_jsonable_python(checked, fallback=repr))
 
     def call(self, bound: BoundArguments) -> Any:
         """What the function gives back for checked arguments."""
