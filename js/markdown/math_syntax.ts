@@ -128,10 +128,3 @@ export const mathExtensions: NonNullable<MarkedOptions["extensions"]> = {
 
 /** marked types this as a whole Hooks object, but reads only what is there. */
 export const mathHooks = { emStrongMask: maskMath } as unknown as NonNullable<MarkedOptions["hooks"]>;
-
-/** A formula without its delimiters. */
-export function formulaSource(raw: string): string {
-  const text = raw.trim();
-  const width = text.startsWith("$$") || text.startsWith("\\") ? 2 : 1;
-  return text.slice(width, -width);
-}
