@@ -1,12 +1,9 @@
-// Where an answer comes from: search results, citations and pages the model read, as lists of checked links.
+/** Where an answer comes from: search results, citations and pages the model read, as lists of checked links. */
+import { h, icon, linkUrl, object, uriLink, visibleText } from "../../core.ts";
+import type { Json, JsonObject, Step } from "../../protocol.ts";
+import css from "./sources.css";
 
-import { h } from "../dom/dom.ts";
-import { icon } from "../dom/icons.ts";
-import { linkUrl } from "../markdown/urls.ts";
-import type { Json, JsonObject, Step } from "../protocol.ts";
-import { object } from "../state/values.ts";
-import { uriLink } from "./file.ts";
-import { visibleText } from "./values.ts";
+export { css };
 
 interface Source {
   title: string;
@@ -23,6 +20,7 @@ const retrieved = new Map([
   ["URL_RETRIEVAL_STATUS_UNSAFE", "not safe to read"],
 ]);
 
+/** One list for each kind of source that the step names. */
 export function sources(step: Step): HTMLElement[] {
   return [
     list("Sources", "search", grounding(step.grounding), queries(step.grounding)),
