@@ -1,6 +1,6 @@
 /** marked's block tokens to elements. One block is one element, or none for blank space and link definitions. */
 import type { MarkedToken, Token, Tokens } from "marked";
-import { codeBlock, fenceLines, LineSpans, languageOf } from "./code.ts";
+import { codeBlock, fenceRules, LineSpans, languageOf, readFence } from "./code.ts";
 import { appendHtmlBlock, appendInline, appendPlain, checkbox, mathSource } from "./inline.ts";
 import { MAX_DEPTH } from "./limits.ts";
 import type { MathToken } from "./math_syntax.ts";
@@ -105,9 +105,10 @@ function boxNodes(token: Token): Node[] {
 
 function buildCode(token: Tokens.Code): HTMLElement {
   const indented = token.codeBlockStyle === "indented";
-  const lines =
-    (indented ? null : fenceLines(token.raw)) ??
-    (token.text === "" ? [] : token.text.replace(/\n$/, "").split("\n"));
+  // marked's own `text` keeps the indentation of `~~~` blocks.
+  const rules = indented ? null : fenceRules(token.raw);
+  const text = token.text.replace(/\n$/, "");
+  const lines = rules !== null ? readFence(token.raw, rules).lines : text === "" ? [] : text.split("\n");
   const block = codeBlock(indented ? "" : languageOf(token.lang));
   new LineSpans(block.code).append(lines);
   return block.element;
