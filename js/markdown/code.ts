@@ -71,9 +71,9 @@ export function codeText(code: Element): string {
   return code.textContent ?? "";
 }
 
-const OPENING = /^( {0,3})(`{3,}|~{3,})([^\n]*)(?:\n|$)/;
+const OPENING = /^( {0,3})(`{3,}(?![^\n]*`)|~{3,})([^\n]*)(?:\n|$)/;
 /** Languages of documents that have fences of their own. */
-const DOCUMENT = /^(?:markdown|mdx?)(?=[\s{,]|$)[^`]*$/i;
+const DOCUMENT = /^(?:markdown|mdx?)(?![^\s{,])/i;
 const FENCE = /^ {0,3}(`{3,}|~{3,}) *(.*)$/;
 
 /** What a fence needs to know to read its lines. */
@@ -93,7 +93,7 @@ export function fenceRules(raw: string): FenceRules | null {
   const match = OPENING.exec(raw);
   if (match === null) return null;
   const [opening, { length: indent } = "", mark = "", rest = ""] = match;
-  const info = rest.trim();
+  const info = rest.trim().replace(/\\([!-/:-@[-`{-~])/g, "$1");
   const isDocument = DOCUMENT.test(info);
   const leading = new RegExp(`^ {0,${indent}}`);
   /** How long the marks are that are open, the block's own first. */
@@ -105,7 +105,6 @@ export function fenceRules(raw: string): FenceRules | null {
     closes(line) {
       const [, run = "", language = ""] = FENCE.exec(line) ?? [];
       if (run[0] !== mark[0]) return false;
-      // Only spaces may follow: marked 18.2.1 does not close on a tab, and both must agree on where a block ends.
       if (language === "") {
         if (run.length >= (open.at(-1) as number)) open.pop();
       } else if (isDocument && run.length >= mark.length && !language.includes("`")) open.push(run.length);

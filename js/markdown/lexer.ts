@@ -115,10 +115,10 @@ class BoundedTokenizer extends Tokenizer {
     };
   }
 
-  /** A document inside a fence has fences of its own, the first of which ends it for marked 18.2.1. */
+  /** Read as it is while it grows, so that both agree on where a block ends. */
   override fences(src: string): Tokens.Code | undefined {
     const rules = fenceRules(src);
-    if (!rules?.isDocument) return super.fences(src);
+    if (rules === null) return undefined;
     const { length, lines } = readFence(src, rules);
     return { type: "code", raw: src.slice(0, length), lang: rules.info, text: lines.join("\n") };
   }
