@@ -1,5 +1,6 @@
 /** marked's block tokens to elements. One block is one element, or none for blank space and link definitions. */
 import type { MarkedToken, Token, Tokens } from "marked";
+import { h } from "../dom/dom.ts";
 import { codeBlock, fenceRules, LineSpans, languageOf, readFence } from "./code.ts";
 import { appendHtmlBlock, appendInline, appendPlain, checkbox, mathSource } from "./inline.ts";
 import { MAX_DEPTH } from "./limits.ts";
@@ -34,7 +35,7 @@ function build(token: MarkedToken | MathToken, options: BuildOptions, depth: num
     case "code":
       return buildCode(token as Tokens.Code);
     case "blockquote": {
-      const quote = document.createElement("blockquote");
+      const quote = h("blockquote", { dir: "auto" });
       appendBlocks(quote, token.tokens ?? [], options, depth + 1, true);
       return quote;
     }
@@ -116,7 +117,7 @@ function buildCode(token: Tokens.Code): HTMLElement {
 
 /** An empty list of the same kind. */
 export function buildListShell(token: Tokens.List): HTMLElement {
-  const list = document.createElement(token.ordered ? "ol" : "ul");
+  const list = h(token.ordered ? "ol" : "ul", { dir: "auto" });
   if (token.ordered && token.start !== 1 && token.start !== "")
     list.setAttribute("start", String(token.start));
   if (token.items.some((item) => item.task)) list.className = "gs-tasks";
@@ -151,6 +152,7 @@ export interface TableParts {
 export function buildTableShell(token: Tokens.Table): TableParts {
   const element = document.createElement("div");
   element.className = "gs-scroll";
+  element.dir = "auto";
   element.tabIndex = 0;
   element.setAttribute("role", "group");
   // From the source, not from what it means: a link definition that comes later must not change the label.

@@ -36,9 +36,11 @@ function append(parent: Node, tokens: readonly Token[], place: Place): void {
   for (const token of tokens) appendToken(html, token as MarkedToken | MathToken, inner);
 }
 
-function appendText(parent: Node, text: string): void {
-  if (text === "") return;
+function appendText(parent: Node, source: string): void {
+  if (source === "") return;
   const last = parent.lastChild;
+  // A line end is shown, so one after a break would be a second.
+  const text = last?.nodeName === "BR" ? source.replace(/^ *\n/, "") : source;
   if (last instanceof Text) last.appendData(text);
   else parent.appendChild(document.createTextNode(text));
 }
@@ -63,6 +65,8 @@ function appendToken(html: HtmlStack, token: MarkedToken | MathToken, place: Pla
     }
     case "codespan": {
       const code = document.createElement("code");
+      // Also so that code does not decide which way the text around it runs.
+      code.dir = "ltr";
       code.textContent = token.text;
       parent.appendChild(code);
       return;
