@@ -5,7 +5,7 @@ import { transformSync } from "esbuild";
 const settled = { pedantic: "!1", breaks: "!1", gfm: "!0", silent: "!1" };
 
 /** Methods of the tokenizer of which js/markdown/lexer.ts has its own, and the rules that only they read. */
-const REPLACED = /(?<=\})(?:del|fences)\(e(?:,\w+(?:=\w*"")?)*\)\{.*?\}(?=\w+\(e\)\{)/gs;
+const REPLACED = /(?<=\})(?:del|fences|table)\(e(?:,\w+(?:=\w*"")?)*\)\{.*?\}(?=\w+\(e\)\{)/gs;
 const UNREAD_RULE = /\b(?:delLDelim|delRDelim|del):\w+,/g;
 
 /**

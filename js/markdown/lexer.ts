@@ -95,23 +95,25 @@ class BoundedTokenizer extends Tokenizer {
 
   /** marked 18.2.1 fills every row up to the header's width: a wide header over many short rows would never end. */
   override table(src: string): Tokens.Table | undefined {
-    const [raw, , , body = ""] = this.rules.block.table.exec(src) ?? [];
-    if (raw === undefined) return undefined;
-    const second = raw.indexOf("\n", raw.indexOf("\n") + 1);
-    const table = super.table(second < 0 ? raw : raw.slice(0, second + 1));
-    if (table === undefined) return undefined;
+    const [raw, first = "", second = "", body = ""] = this.rules.block.table.exec(src) ?? [];
+    const names = cellTexts(first);
+    const sides = second.replace(/^\||\| *$/g, "").split("|");
+    if (raw === undefined || !/[:|]/.test(second) || names.length !== sides.length) return undefined;
+    const align = sides.map((side) => {
+      const [, left, right] = /^ *(:?)-+(:?) *$/.exec(side) ?? [];
+      return right ? (left ? "center" : "right") : left ? "left" : null;
+    });
+    const cells = (row: string, header: boolean): Tokens.TableCell[] =>
+      cellTexts(row)
+        .slice(0, names.length)
+        .map((text, at) => ({ text, tokens: this.lexer.inline(text), header, align: align[at] ?? null }));
     const rows = body.trim() === "" ? [] : body.replace(/\n[ \t]*$/, "").split("\n");
     return {
-      ...table,
+      type: "table",
       raw: raw.replace(/\n+$/, ""),
-      rows: rows.map((row) =>
-        cellTexts(row, table.header.length).map((text, column) => ({
-          text,
-          tokens: this.lexer.inline(text),
-          header: false,
-          align: table.align[column] ?? null,
-        })),
-      ),
+      align,
+      header: cells(first, true),
+      rows: rows.map((row) => cells(row, false)),
     };
   }
 
@@ -156,14 +158,14 @@ class BoundedTokenizer extends Tokenizer {
   }
 }
 
-/** The cells of a row, as many as it has and no more than `most`. A pipe after a backslash is none between cells. */
-function cellTexts(row: string, most: number): string[] {
+/** The cells of a row, as many as it has. A pipe after a backslash is none between cells. */
+function cellTexts(row: string): string[] {
   const cells = row
     .replace(/(\\*)\|/g, (pipe, slashes: string) => (slashes.length % 2 === 0 ? `${slashes} |` : pipe))
     .split(/ \|/);
   if (cells[0]?.trim() === "") cells.shift();
   if (cells.at(-1)?.trim() === "") cells.pop();
-  return cells.slice(0, most).map((cell) => cell.trim().replaceAll("\\|", "|"));
+  return cells.map((cell) => cell.trim().replaceAll("\\|", "|"));
 }
 
 function hasManyMarks(text: string): boolean {
