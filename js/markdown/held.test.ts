@@ -80,6 +80,13 @@ describe("frames", () => {
     expect(seen.some((text) => text.includes("echo `a *") && !text.includes("**b"))).toBe(true);
   });
 
+  it("show a link as soon as it is whole", () => {
+    expect(heldLength("a [link](https://a.test) and")).toBe(0);
+    expect(heldLength("a [link](https://a.test)")).toBe(0);
+    expect(heldLength("**[link](https://a.test/(x))** and")).toBe(0);
+    expect(heldLength("a [link](https://a.test")).toBe("[link](https://a.test".length);
+  });
+
   it("show at the end what never closed", () => {
     expect(frames("a **b", 1).seen.at(-1)).toBe("a **b");
     expect(frames("a [b](https://x", 1).seen.at(-1)).toContain("[b](https://x");
