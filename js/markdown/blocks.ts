@@ -5,7 +5,9 @@
  * A block is final when a later block exists whose first line is complete. Until then one more character can still
  * change it: "1. a\n\n2" reads as a paragraph until ". " comes.
  */
+
 import type { Token, Tokens } from "marked";
+import { h } from "../dom/dom.ts";
 import { type BuildOptions, buildBlock, buildListShell, buildTableShell } from "./dom.ts";
 import { fenceShell, OpenFence } from "./fence.ts";
 import type { Flow, PlacedBlock } from "./flow.ts";
@@ -243,6 +245,6 @@ const openings: Readonly<
     const rest = paragraph.tokens.find((inner) => (inner as Token).type === "rest")?.raw.length ?? 0;
     const length = text.length - rest - (token.raw.length - paragraph.text.length);
     const open = (shell: HTMLElement) => new OpenParagraph(shell, paragraph, site);
-    return { shell: document.createElement("p"), length, open };
+    return { shell: h("p"), length, open };
   },
 };

@@ -31,8 +31,7 @@ export class LineSpans {
     for (let at = 0; at < lines.length; ) {
       const take = lines.slice(at, at + SPAN_LINES - this.#lines);
       if (this.#span === null) {
-        this.#span = document.createElement("span");
-        this.#span.className = "gs-lines";
+        this.#span = h("span", { class: "gs-lines" });
         this.#parent.insertBefore(this.#span, this.#before);
       }
       const text = `${take.join("\n")}\n`;

@@ -31,7 +31,7 @@ function build(token: MarkedToken | MathToken, options: BuildOptions, depth: num
     case "text":
       return inlineElement("p", token.tokens ?? [token as Token]);
     case "hr":
-      return document.createElement("hr");
+      return h("hr");
     case "code":
       return buildCode(token as Tokens.Code);
     case "blockquote": {
@@ -48,11 +48,8 @@ function build(token: MarkedToken | MathToken, options: BuildOptions, depth: num
       appendHtmlBlock(shown, token.raw);
       return shown;
     }
-    case "math": {
-      const paragraph = document.createElement("p");
-      paragraph.append(mathSource(token as MathToken));
-      return paragraph;
-    }
+    case "math":
+      return h("p", null, mathSource(token as MathToken));
     default:
       return source(token.raw);
   }
@@ -60,8 +57,7 @@ function build(token: MarkedToken | MathToken, options: BuildOptions, depth: num
 
 /** Source text shown as it came, line by line. */
 function source(raw: string): HTMLElement {
-  const element = document.createElement("p");
-  element.className = "gs-source";
+  const element = h("p", { class: "gs-source" });
   appendPlain(element, raw.replace(/\n+$/, ""));
   return element;
 }
@@ -117,11 +113,11 @@ function buildCode(token: Tokens.Code): HTMLElement {
 
 /** An empty list of the same kind. */
 export function buildListShell(token: Tokens.List): HTMLElement {
-  const list = h(token.ordered ? "ol" : "ul", { dir: "auto" });
-  if (token.ordered && token.start !== 1 && token.start !== "")
-    list.setAttribute("start", String(token.start));
-  if (token.items.some((item) => item.task)) list.className = "gs-tasks";
-  return list;
+  return h(token.ordered ? "ol" : "ul", {
+    dir: "auto",
+    start: token.ordered && token.start !== 1 && token.start !== "" && token.start,
+    class: token.items.some((item) => item.task) && "gs-tasks",
+  });
 }
 
 /** One list item; `depth` is that of the list. */
@@ -131,7 +127,7 @@ export function buildItem(
   options: BuildOptions,
   depth = 0,
 ): HTMLElement {
-  const element = document.createElement("li");
+  const element = h("li");
   appendBlocks(element, item.tokens, options, depth + 1, loose);
   return element;
 }
@@ -150,21 +146,14 @@ export interface TableParts {
 
 /** The frame and header of a table. */
 export function buildTableShell(token: Tokens.Table): TableParts {
-  const element = document.createElement("div");
-  element.className = "gs-scroll";
-  element.dir = "auto";
-  element.tabIndex = 0;
-  element.setAttribute("role", "group");
   // From the source, not from what it means: a link definition that comes later must not change the label.
   const names = token.header
     .map((cell) => cell.text.replace(/[*_`[\]\\]/g, "").trim())
     .filter((name) => name !== "");
-  element.setAttribute("aria-label", `Table: ${names.join(", ")}`.slice(0, 120));
-  const table = document.createElement("table");
-  const head = document.createElement("thead");
-  head.append(buildRow(token.header, "th"));
-  table.append(head);
-  element.append(table);
+  const label = `Table: ${names.join(", ")}`.slice(0, 120);
+  const table = h("table", null, h("thead", null, buildRow(token.header, "th")));
+  const attributes = { class: "gs-scroll", dir: "auto", tabindex: 0, role: "group", "aria-label": label };
+  const element = h("div", attributes, table);
   return { element, table };
 }
 
@@ -174,28 +163,25 @@ export function buildRow(
   name: "th" | "td",
   columns = cells.length,
 ): HTMLTableRowElement {
-  const row = document.createElement("tr");
+  const row = h("tr");
   for (const cell of cells) {
-    const element = document.createElement(name);
-    if (name === "th") element.setAttribute("scope", "col");
-    if (cell.align === "center" || cell.align === "right") element.className = `gs-${cell.align}`;
+    const element = h(name, {
+      scope: name === "th" && "col",
+      class: (cell.align === "center" || cell.align === "right") && `gs-${cell.align}`,
+    });
     appendInline(element, cell.tokens);
     row.append(element);
   }
   if (cells.length < columns) {
-    const rest = document.createElement(name);
-    if (columns - cells.length > 1) rest.colSpan = columns - cells.length;
-    row.append(rest);
+    const left = columns - cells.length;
+    row.append(h(name, { colspan: left > 1 && left }));
   }
   return row;
 }
 
 function buildTable(token: Tokens.Table): HTMLElement {
   const { element, table } = buildTableShell(token);
-  if (token.rows.length > 0) {
-    const body = document.createElement("tbody");
-    for (const row of token.rows) body.append(buildRow(row, "td", token.header.length));
-    table.append(body);
-  }
+  const rows = token.rows.map((row) => buildRow(row, "td", token.header.length));
+  if (rows.length > 0) table.append(h("tbody", null, ...rows));
   return element;
 }
