@@ -81,7 +81,9 @@ export class Blocks {
   /** One pass over the tail. True when another one can do more. */
   #advance(end: boolean): boolean {
     const takesAll = this.#open?.takesAll ?? false;
-    const shown = this.#tail.length - (end || takesAll ? 0 : heldLength(this.#tail));
+    const header = this.#open?.header ?? "";
+    const held = end || takesAll ? 0 : Math.min(heldLength(header + this.#tail), this.#tail.length);
+    const shown = this.#tail.length - held;
     if (shown === 0 && !(end && this.#open !== null)) return false;
     const isCut = !takesAll && this.#tail.length > MAX_PASS;
     if (!end && !isCut && !takesAll) {
@@ -92,8 +94,6 @@ export class Blocks {
       }
     }
     const began = performance.now();
-    const header = this.#open?.header ?? "";
-    const held = this.#tail.length - shown;
     let step = this.#draw(isCut ? MAX_PASS : shown, end && !isCut);
     if (isCut && step === "nothing") step = this.#draw(cutBefore(this.#tail, MAX_PASS), true);
     const again = step === "again" || isCut;

@@ -62,6 +62,7 @@ describe("frames", () => {
 
   it("show no row of a table before it is one, and no heading that is a list", () => {
     expect(frames("| a | b |\n|---|:-:|\n| 1 | 2 |\n", 1).blocks).toEqual(new Set(["div"]));
+    expect(frames("| a |\n|---|\n| 1 |\n| 2 |\n", 6).seen.slice(2, 4)).toEqual(["a1", "a12"]);
     expect(frames("To buy:\n- bread\n- salt\n", 1).blocks).toEqual(new Set(["p", "ul"]));
     expect(frames("```python\nx = 1\n```\n", 1).seen.filter((text) => /^py?t?h?o?Copy/.test(text))).toEqual(
       [],
