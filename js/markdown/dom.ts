@@ -35,7 +35,7 @@ function build(token: MarkedToken | MathToken, options: BuildOptions, depth: num
     case "code":
       return buildCode(token as Tokens.Code);
     case "blockquote": {
-      const quote = h("blockquote", { dir: "auto" });
+      const quote = h("blockquote", { dir: direction(token.raw) });
       appendBlocks(quote, token.tokens ?? [], options, depth + 1, true);
       return quote;
     }
@@ -53,6 +53,19 @@ function build(token: MarkedToken | MathToken, options: BuildOptions, depth: num
     default:
       return source(token.raw);
   }
+}
+
+const FIRST_LETTER = /`[^`]*`|(\p{L})/gu;
+const FROM_RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/**
+ * Which way a container runs: as its first letter outside code does. `dir="auto"` would say the same, but browsers look
+ * for that letter from the start with every node that comes.
+ */
+function direction(source: string): "rtl" | "ltr" | null {
+  for (const [, letter] of source.matchAll(FIRST_LETTER))
+    if (letter !== undefined) return FROM_RIGHT.test(letter) ? "rtl" : "ltr";
+  return null;
 }
 
 /** Source text shown as it came, line by line. */
@@ -114,7 +127,8 @@ function buildCode(token: Tokens.Code): HTMLElement {
 /** An empty list of the same kind. */
 export function buildListShell(token: Tokens.List): HTMLElement {
   return h(token.ordered ? "ol" : "ul", {
-    dir: "auto",
+    // By what is there when the list is opened: its first item.
+    dir: direction(token.items[0]?.raw ?? ""),
     start: token.ordered && token.start !== 1 && token.start !== "" && token.start,
     class: token.items.some((item) => item.task) && "gs-tasks",
   });
@@ -152,7 +166,8 @@ export function buildTableShell(token: Tokens.Table): TableParts {
     .filter((name) => name !== "");
   const label = `Table: ${names.join(", ")}`.slice(0, 120);
   const table = h("table", null, h("thead", null, buildRow(token.header, "th")));
-  const attributes = { class: "gs-scroll", dir: "auto", tabindex: 0, role: "group", "aria-label": label };
+  const dir = direction(label.slice("Table: ".length));
+  const attributes = { class: "gs-scroll", dir, tabindex: 0, role: "group", "aria-label": label };
   const element = h("div", attributes, table);
   return { element, table };
 }

@@ -65,8 +65,7 @@ function appendToken(html: HtmlStack, token: MarkedToken | MathToken, place: Pla
       return;
     }
     case "codespan":
-      // Which way it runs is said so that it does not decide which way the text around it does.
-      parent.appendChild(h("code", { dir: "ltr" }, token.text));
+      parent.appendChild(h("code", null, token.text));
       return;
     case "br":
       parent.appendChild(h("br"));

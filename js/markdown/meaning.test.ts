@@ -168,6 +168,20 @@ describe("a document in a fence", () => {
   });
 });
 
+describe("which way containers run", () => {
+  it.each([
+    ["- خبز\n- salt\n", "ul", "rtl"],
+    ["1. שלום\n", "ol", "rtl"],
+    ["- `pip` یک ابزار\n", "ul", "rtl"],
+    ["> **اقتباس**\n", "blockquote", "rtl"],
+    ["| الاسم | n |\n|---|---|\n| a | 1 |\n", ".gs-scroll", "rtl"],
+    ["- bread\n- ملح\n", "ul", "ltr"],
+    ["- 12\n- ملح\n", "ul", null],
+  ])("%j: %s is %s", (text, selector, dir) => {
+    expect(drawn(text).querySelector(selector)?.getAttribute("dir")).toBe(dir);
+  });
+});
+
 describe("Copy", () => {
   it.each([
     ["```bash\npip install x\n```", "pip install x"],
