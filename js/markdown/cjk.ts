@@ -8,14 +8,13 @@
 
 /** Han, kana, hangul, and the punctuation and wide forms that go with them. */
 const LETTERS =
-  "\\u1100-\\u11ff\\u2e80-\\u9fff\\ua960-\\ua97f\\uac00-\\ud7ff\\uf900-\\ufaff\\ufe30-\\ufe4f\\uff00-\\uffef\\u{20000}-\\u{3ffff}";
+  "\\u1100-\\u11ff\\u2e80-\\u9fff\\uac00-\\ud7ff\\uf900-\\ufaff\\ufe30-\\ufe4f\\uff00-\\uffef\\u{20000}-\\u{3ffff}";
 
 export const CJK = new RegExp(`[${LETTERS}]`, "u");
 
-/** Punctuation that is no mark itself, on one side of a mark that has a CJK character on this side or the other. */
+/** Punctuation that is no mark itself and is CJK, or on one side of a mark that has a CJK character on the other. */
 const BESIDE = new RegExp(
-  "(?![*_~`\\\\])[\\p{P}\\p{S}](?:" +
-    `(?=\\*+[${LETTERS}])|(?<=[${LETTERS}]\\*+.)|(?<=[${LETTERS}])(?:(?=\\*)|(?<=\\*.)))`,
+  `(?![*_~\`\\\\])[\\p{P}\\p{S}](?:(?=\\*+[${LETTERS}])|(?<=[${LETTERS}](?:\\*+.)?))`,
   "gsu",
 );
 

@@ -72,7 +72,7 @@ export function codeText(code: Element): string {
 
 const OPENING = /^( {0,3})(`{3,}(?![^\n]*`)|~{3,})([^\n]*)(?:\n|$)/;
 /** Languages of documents that have fences of their own. */
-const DOCUMENT = /^(?:markdown|mdx?)(?![^\s{,])/i;
+const DOCUMENT = /^(?:markdown|mdx?)\b/i;
 const FENCE = /^ {0,3}(`{3,}|~{3,}) *(.*)$/;
 
 /** What a fence needs to know to read its lines. */

@@ -25,7 +25,7 @@ function build(token: MarkedToken | MathToken, options: BuildOptions, depth: num
       return null;
     case "heading": {
       const level = Math.min(6, token.depth + options.headingOffset);
-      return inlineElement(`h${level}`, token.tokens ?? []);
+      return inlineElement(`h${level}` as "h1", token.tokens ?? []);
     }
     case "paragraph":
     case "text":
@@ -56,7 +56,7 @@ function build(token: MarkedToken | MathToken, options: BuildOptions, depth: num
 }
 
 const FIRST_LETTER = /`[^`]*`|(\p{L})/gu;
-const FROM_RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+const FROM_RIGHT = /[\u0590-\u08ff\ufb1d-\ufefc\u{1e800}-\u{1efff}]/u;
 
 /**
  * Which way a container runs: as its first letter outside code does. `dir="auto"` would say the same, but browsers look
@@ -75,8 +75,8 @@ function source(raw: string): HTMLElement {
   return element;
 }
 
-function inlineElement(name: string, tokens: readonly Token[]): HTMLElement {
-  const element = document.createElement(name);
+function inlineElement(name: "p" | "h1", tokens: readonly Token[]): HTMLElement {
+  const element = h(name);
   appendInline(element, tokens);
   return element;
 }

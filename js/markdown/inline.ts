@@ -158,7 +158,7 @@ function appendLink(parent: Node, token: Extract<MarkedToken, { type: "link" }>,
     href: url,
     rel: "noopener noreferrer nofollow",
     target: "_blank",
-    title: title !== "" && !looksLikeAddress(title) && title,
+    title: !looksLikeAddress(title) && (title || null),
   });
   const after: Node[] = [];
   if (token.autolink === true) link.textContent = token.text;
@@ -224,7 +224,7 @@ class HtmlStack {
       appendText(this.top, raw);
       return;
     }
-    const element = document.createElement(name);
+    const element = h(name as "b");
     this.top.appendChild(element);
     if (name !== "br") this.#open.push(element);
   }

@@ -44,7 +44,7 @@ const STRUCK_END = /(?<=[^\s~])~~(?!~)/g;
 
 /** An address that is written out. It ends before punctuation of other scripts, quotes, and brackets it does not open. */
 const ADDRESS =
-  /^(?:https?:\/\/|ftp:\/\/|www\.)(?:[^\s<>"`|[\]\u060c\u061b\u061f\u2018-\u201f\u2026\u3000-\u3004\u3008-\u301f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff3d\uff5b-\uff65]|\[[^\s[\]]*\])*/i;
+  /^(?:https?:\/\/|ftp:\/\/|www\.)(?:[^\s<>"`|[\]\u060c\u061b\u061f\u2018-\u201f\u2026\u3000-\u3004\u3008-\u301f\uff01-\uff65]|\[[^\s[\]]*\])*/i;
 
 const QUOTE_MARK = /^ {0,3}>/;
 

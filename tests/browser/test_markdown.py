@@ -126,7 +126,7 @@ def test_a_definition_that_comes_last_reaches_every_block(bench: Bench) -> None:
         ("a <b>b</b> <sub>2</sub> <br> c", r"a <b>b</b> <sub>2</sub> <br> c"),
         ("a <b class=x>b</b>", r"a &lt;b class=x&gt;b&lt;/b&gt;"),
         ("a </b> <u>open", r"a &lt;/b&gt; <u>open</u>"),
-        ("&copy; &#65;&#x42; &bogus; `&amp;`", r'\u00a9 AB &amp;bogus; <code>&amp;amp;</code>'),
+        ("&copy; &#65;&#x42; &bogus; `&amp;`", r"\u00a9 AB &amp;bogus; <code>&amp;amp;</code>"),
         ("[x](/api/shutdown) [y](#z) [w](//h.test)", r"<p>x y w</p>"),
         (
             "[x](https://a.test)",
