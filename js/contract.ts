@@ -2,11 +2,13 @@
 import type * as approval from "./modules/approval/index.ts";
 import type * as highlight from "./modules/highlight/index.ts";
 import type * as math from "./modules/math/index.ts";
+import type * as sources from "./modules/sources/index.ts";
 
 export interface Modules {
   approval: typeof approval;
   highlight: typeof highlight;
   math: typeof math;
+  sources: typeof sources;
 }
 
 export type ModuleName = keyof Modules;

@@ -5,8 +5,10 @@
  */
 export { button, h, setText, toggleAttribute } from "./dom/dom.ts";
 export { onGesture } from "./dom/gestures.ts";
-export { icon } from "./dom/icons.ts";
+export { drawing, icon } from "./dom/icons.ts";
 export { Once } from "./dom/once.ts";
+export { linkUrl } from "./markdown/urls.ts";
+export { uriLink } from "./parts/file.ts";
 export { spelled, visibleText } from "./parts/values.ts";
 export { isStopping } from "./source/source.ts";
 export { jsonText, same } from "./state/exact.ts";

@@ -18,7 +18,7 @@ from hatch_build import build_id, fault_of
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("gemstream_widget", "js", "package.json", "package-lock.json", "pyproject.toml", "hatch_build.py")
 TEXTS = ("README.md", "LICENSE")
-BUNDLES = {"widget.js", "approval.js", "highlight.js", "math.js"}
+BUNDLES = {"widget.js", "approval.js", "highlight.js", "math.js", "sources.js"}
 
 pytestmark = pytest.mark.timeout(180)
 

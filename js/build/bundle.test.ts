@@ -33,7 +33,7 @@ function run(text: string): Promise<unknown> {
 }
 
 it("knows the modules by their folders", () => {
-  expect(modules.map(({ name }: Bundle) => name)).toEqual(["approval", "highlight", "math"]);
+  expect(modules.map(({ name }: Bundle) => name)).toEqual(["approval", "highlight", "math", "sources"]);
 });
 
 it.each(all.slice(1))("$name holds no code of the core", async (bundle) => {

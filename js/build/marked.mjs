@@ -4,6 +4,10 @@ import { transformSync } from "esbuild";
 /** marked's options as js/markdown/lexer.ts sets them for good: what they would switch on is not bundled. */
 const settled = { pedantic: "!1", breaks: "!1", gfm: "!0", silent: "!1" };
 
+/** Methods of the tokenizer of which js/markdown/lexer.ts has its own, and the rules that only they read. */
+const REPLACED = /(?<=\})(?:del|fences|table)\(e(?:,\w+(?:=\w*"")?)*\)\{.*?\}(?=\w+\(e\)\{)/gs;
+const UNREAD_RULE = /\b(?:delLDelim|delRDelim|del):\w+,/g;
+
 /**
  * Only the lexer is used, but marked's one minified file goes on with the HTML renderer and ends by building its
  * convenience functions. Null for a release that looks different.
@@ -11,7 +15,10 @@ const settled = { pedantic: "!1", breaks: "!1", gfm: "!0", silent: "!1" };
 export function lexerSource(source) {
   const [, head, tail] = /^(.*;)var \w+=class\{options;parser;.*;export\{([^}]*)\};/s.exec(source) ?? [];
   if (!head || !tail) return null;
-  const code = head.replace(/\bthis\.options\.(\w+)\b/g, (whole, name) => settled[name] ?? whole);
+  const code = head
+    .replace(/\bthis\.options\.(\w+)\b/g, (whole, name) => settled[name] ?? whole)
+    .replace(REPLACED, "")
+    .replace(UNREAD_RULE, "");
   const names = tail.split(",").filter((name) => / as (Lexer|Tokenizer)$/.test(name));
   return withoutUnread(`${gfmRules(code)}export{${names.join(",")}};`);
 }

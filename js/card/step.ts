@@ -9,7 +9,6 @@ import { FileView } from "../parts/file.ts";
 import { Prose } from "../parts/prose.ts";
 import { rawBlock } from "../parts/raw.ts";
 import { Reasoning } from "../parts/reasoning.ts";
-import { sources } from "../parts/sources.ts";
 import type { Json, JsonObject, Part, RunState, Step } from "../protocol.ts";
 import type { PartChange } from "../state/changes.ts";
 import { jsonText } from "../state/exact.ts";
@@ -72,7 +71,8 @@ export class StepView {
     const other = withoutCalm(step.other);
     const now = jsonText([grounding, citations, url_context, prompt_feedback, candidates, other]);
     if (!this.#shownNotes.isNew(now)) return;
-    const notes = sources(step);
+    const notes: HTMLElement[] = [];
+    if (grounding.length + citations.length + url_context.length) notes.push(this.#sources(step));
     const raw = (label: string, value: Json) => notes.push(this.#raw(label, value, step));
     if (prompt_feedback) raw(feedbackWords(prompt_feedback.blockReason), prompt_feedback);
     if (candidates.length) raw("Other candidates", candidates);
@@ -80,6 +80,18 @@ export class StepView {
     if (names.length) raw(`Also came: ${names.join(", ")}`, other);
     this.#notes.replaceChildren(...notes);
     if (notes.length) this.root.classList.add("filled");
+  }
+
+  /** Where the answer comes from, drawn by a module. Where none comes, as it came: nothing of an answer is left out. */
+  #sources(step: Step): HTMLElement {
+    const { grounding, citations, url_context } = step;
+    const place = h("div", { class: "notes" });
+    const onSilence = () =>
+      place.replaceChildren(this.#raw("Sources", { grounding, citations, url_context }, step));
+    this.#context
+      .loadModule("sources", { onSilence })
+      .then(({ sources }) => place.replaceChildren(...sources(step)), onSilence);
+    return place;
   }
 
   /** JSON of the answer, and whether it is what the server sent. */

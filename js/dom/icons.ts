@@ -10,8 +10,6 @@ export type IconName =
   | "cross"
   | "file"
   | "info"
-  | "link"
-  | "search"
   | "spin"
   | "stop"
   | "tool";
@@ -28,21 +26,24 @@ const paths: Record<IconName, string> = {
   cross: "m4 4 8 8M12 4l-8 8",
   file: "M4 2.5h5l3 3v8H4zM9 2.5v3h3",
   info: "M13.5 8a5.5 5.5 0 1 1-11 0 5.5 5.5 0 0 1 11 0ZM8 7.5v3.2M8 5.2v.2",
-  link: "M6.8 9.2a2.4 2.4 0 0 0 3.4 0l2.2-2.2A2.4 2.4 0 0 0 9 3.6l-.6.6M9.2 6.8a2.4 2.4 0 0 0-3.4 0L3.6 9A2.4 2.4 0 0 0 7 12.4l.6-.6",
-  search: "M11 7a4 4 0 1 1-8 0 4 4 0 0 1 8 0Zm-1.2 2.8L13.5 13.5",
   spin: "M8 2.5A5.5 5.5 0 1 1 2.5 8",
   stop: "M5 4h6a1 1 0 0 1 1 1v6a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V5a1 1 0 0 1 1-1Z",
   tool: "M13.4 4.6a3.4 3.4 0 0 1-4.5 4.3l-4.4 4.4a1.3 1.3 0 0 1-1.8-1.8l4.4-4.4a3.4 3.4 0 0 1 4.3-4.5L9.3 4.7l.3 1.7 1.7.3z",
 };
 
 export function icon(name: IconName): SVGSVGElement {
+  return drawing(name, paths[name]);
+}
+
+/** An icon that only a module has: its name and the path of its line. */
+export function drawing(name: string, line: string): SVGSVGElement {
   const element = document.createElementNS(svg, "svg");
   element.setAttribute("viewBox", "0 0 16 16");
   element.setAttribute("aria-hidden", "true");
   element.setAttribute("focusable", "false");
   element.setAttribute("class", `icon icon-${name}`);
   const path = document.createElementNS(svg, "path");
-  path.setAttribute("d", paths[name]);
+  path.setAttribute("d", line);
   element.append(path);
   return element;
 }

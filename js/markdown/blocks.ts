@@ -5,12 +5,15 @@
  * A block is final when a later block exists whose first line is complete. Until then one more character can still
  * change it: "1. a\n\n2" reads as a paragraph until ". " comes.
  */
+
 import type { Token, Tokens } from "marked";
+import { h } from "../dom/dom.ts";
 import { type BuildOptions, buildBlock, buildListShell, buildTableShell } from "./dom.ts";
 import { fenceShell, OpenFence } from "./fence.ts";
 import type { Flow, PlacedBlock } from "./flow.ts";
+import { heldLength } from "./held.ts";
 import { lex } from "./lexer.ts";
-import { GROWTH, MAX_INLINE, MAX_PASS, REPARSE_ABOVE, SLOW_PARSE_MS } from "./limits.ts";
+import { GROWTH, MAX_HELD, MAX_INLINE, MAX_PASS, REPARSE_ABOVE, SLOW_PARSE_MS } from "./limits.ts";
 import { finalItems, OpenList } from "./list.ts";
 import { OpenParagraph } from "./paragraph.ts";
 import { type OpenBlock, Pass, type Site } from "./pass.ts";
@@ -39,7 +42,8 @@ export class Blocks {
   #base = 0;
   #open: OpenBlock | null = null;
   #nextParse = 0;
-  #unparsedFrom = 0;
+  /** How much of the tail is drawn as the parser read it. */
+  #parsed = 0;
   #unparsed: Text | null = null;
 
   readonly #flow: Flow;
@@ -76,22 +80,27 @@ export class Blocks {
 
   /** One pass over the tail. True when another one can do more. */
   #advance(end: boolean): boolean {
-    if (this.#tail === "" && !(end && this.#open !== null)) return false;
     const takesAll = this.#open?.takesAll ?? false;
+    const header = this.#open?.header ?? "";
+    const held = end || takesAll ? 0 : Math.min(heldLength(header + this.#tail), this.#tail.length);
+    const shown = this.#tail.length - held;
+    if (shown === 0 && !(end && this.#open !== null)) return false;
     const isCut = !takesAll && this.#tail.length > MAX_PASS;
-    if (!end && !isCut && !takesAll && this.#tail.length < this.#nextParse) {
-      this.#showUnparsed();
-      return false;
+    if (!end && !isCut && !takesAll) {
+      if (shown <= this.#parsed) return false;
+      if (this.#tail.length < this.#nextParse) {
+        this.#showUnparsed(shown);
+        return false;
+      }
     }
     const began = performance.now();
-    const header = this.#open?.header ?? "";
-    let step = this.#draw(isCut ? MAX_PASS : this.#tail.length, end && !isCut);
+    let step = this.#draw(isCut ? MAX_PASS : shown, end && !isCut);
     if (isCut && step === "nothing") step = this.#draw(cutBefore(this.#tail, MAX_PASS), true);
     const again = step === "again" || isCut;
     const length = header.length + this.#tail.length;
     const slow = length > REPARSE_ABOVE || performance.now() - began > SLOW_PARSE_MS;
     this.#nextParse = slow && !again ? Math.ceil(length * GROWTH) - header.length : 0;
-    this.#unparsedFrom = this.#tail.length;
+    this.#parsed = again ? 0 : this.#tail.length - held;
     return again;
   }
 
@@ -174,7 +183,7 @@ export class Blocks {
   }
 
   /** Shows what came since the last parse of a large open block as plain text. */
-  #showUnparsed(): void {
+  #showUnparsed(end: number): void {
     if (this.#unparsed === null) {
       let place = this.#flow.growing;
       if (place === null || !GROWS.has(place.localName)) return;
@@ -184,7 +193,10 @@ export class Blocks {
       this.#unparsed = document.createTextNode("");
       place.append(this.#unparsed);
     }
-    this.#unparsed.appendData(this.#tail.slice(this.#unparsedFrom + this.#unparsed.length));
+    const text = this.#tail.slice(this.#parsed, end);
+    // What has marks in it is awaited, but not for long.
+    const mark = text.length > MAX_HELD ? -1 : text.search(/[*_~`[<&$\\|\n]|www\.|:\/\//);
+    this.#unparsed.appendData(text.slice(this.#unparsed.length, mark < 0 ? text.length : mark));
   }
 }
 
@@ -233,6 +245,6 @@ const openings: Readonly<
     const rest = paragraph.tokens.find((inner) => (inner as Token).type === "rest")?.raw.length ?? 0;
     const length = text.length - rest - (token.raw.length - paragraph.text.length);
     const open = (shell: HTMLElement) => new OpenParagraph(shell, paragraph, site);
-    return { shell: document.createElement("p"), length, open };
+    return { shell: h("p"), length, open };
   },
 };

@@ -31,8 +31,7 @@ export class LineSpans {
     for (let at = 0; at < lines.length; ) {
       const take = lines.slice(at, at + SPAN_LINES - this.#lines);
       if (this.#span === null) {
-        this.#span = document.createElement("span");
-        this.#span.className = "gs-lines";
+        this.#span = h("span", { class: "gs-lines" });
         this.#parent.insertBefore(this.#span, this.#before);
       }
       const text = `${take.join("\n")}\n`;
@@ -71,37 +70,60 @@ export function codeText(code: Element): string {
   return code.textContent ?? "";
 }
 
-const OPENING = /^( {0,3})(`{3,}|~{3,})[^\n]*(?:\n|$)/;
+const OPENING = /^( {0,3})(`{3,}(?![^\n]*`)|~{3,})([^\n]*)(?:\n|$)/;
+/** Languages of documents that have fences of their own. */
+const DOCUMENT = /^(?:markdown|mdx?)\b/i;
+const FENCE = /^ {0,3}(`{3,}|~{3,}) *(.*)$/;
 
 /** What a fence needs to know to read its lines. */
 export interface FenceRules {
-  closing: RegExp;
+  openingLength: number;
+  info: string;
+  /** Fences inside come in pairs: one that names a language opens, and the next bare one closes what it opened. */
+  isDocument: boolean;
+  /** Whether a line ends the block. It is asked of each in order, once. */
+  closes(line: string): boolean;
   /** Takes away up to the fence's own indentation. */
   strip(line: string): string;
 }
 
 /** Reads the opening line of a fenced block. */
-export function fenceRules(raw: string): (FenceRules & { openingLength: number }) | null {
+export function fenceRules(raw: string): FenceRules | null {
   const match = OPENING.exec(raw);
   if (match === null) return null;
-  const indent = match[1]?.length ?? 0;
-  const mark = match[2] ?? "";
+  const [opening, { length: indent } = "", mark = "", rest = ""] = match;
+  const info = rest.trim().replace(/\\([!-/:-@[-`{-~])/g, "$1");
+  const isDocument = DOCUMENT.test(info);
   const leading = new RegExp(`^ {0,${indent}}`);
+  /** How long the marks are that are open, the block's own first. */
+  const open = [mark.length];
   return {
-    openingLength: match[0].length,
-    // Only spaces may follow: marked 18.2.1 does not close on a tab, and both must agree on where a block ends.
-    closing: new RegExp(`^ {0,3}${mark.charAt(0)}{${mark.length},} *$`),
+    openingLength: opening.length,
+    info,
+    isDocument,
+    closes(line) {
+      const [, run = "", language = ""] = FENCE.exec(line) ?? [];
+      if (run[0] !== mark[0]) return false;
+      if (language === "") {
+        if (run.length >= (open.at(-1) as number)) open.pop();
+      } else if (isDocument && run.length >= mark.length && !language.includes("`")) open.push(run.length);
+      return open.length === 0;
+    },
     strip: (line) => (indent === 0 ? line : line.replace(leading, "")),
   };
 }
 
-/** The lines of a fenced block's body, given its source. marked's own `text` keeps indentation of `~~~` blocks. */
-export function fenceLines(raw: string): string[] | null {
-  const rules = fenceRules(raw);
-  if (rules === null) return null;
-  const lines = raw.slice(rules.openingLength).split("\n");
-  const close = lines.findIndex((line) => rules.closing.test(line));
-  if (close >= 0) lines.length = close;
-  else if (lines.at(-1) === "") lines.pop();
-  return lines.map(rules.strip);
+/** The lines of the fenced block that `text` begins with, and how long it is without the line end after it. */
+export function readFence(text: string, rules: FenceRules): { lines: string[]; length: number } {
+  const lines: string[] = [];
+  let at = rules.openingLength;
+  while (at < text.length) {
+    const newline = text.indexOf("\n", at);
+    const end = newline < 0 ? text.length : newline;
+    const line = text.slice(at, end);
+    if (rules.closes(line)) return { lines, length: end };
+    lines.push(rules.strip(line));
+    at = end + 1;
+  }
+  return { lines, length: text.length };
 }

@@ -1,6 +1,7 @@
 /** marked's block tokens to elements. One block is one element, or none for blank space and link definitions. */
 import type { MarkedToken, Token, Tokens } from "marked";
-import { codeBlock, fenceLines, LineSpans, languageOf } from "./code.ts";
+import { h } from "../dom/dom.ts";
+import { codeBlock, fenceRules, LineSpans, languageOf, readFence } from "./code.ts";
 import { appendHtmlBlock, appendInline, appendPlain, checkbox, mathSource } from "./inline.ts";
 import { MAX_DEPTH } from "./limits.ts";
 import type { MathToken } from "./math_syntax.ts";
@@ -24,17 +25,17 @@ function build(token: MarkedToken | MathToken, options: BuildOptions, depth: num
       return null;
     case "heading": {
       const level = Math.min(6, token.depth + options.headingOffset);
-      return inlineElement(`h${level}`, token.tokens ?? []);
+      return inlineElement(`h${level}` as "h1", token.tokens ?? []);
     }
     case "paragraph":
     case "text":
       return inlineElement("p", token.tokens ?? [token as Token]);
     case "hr":
-      return document.createElement("hr");
+      return h("hr");
     case "code":
       return buildCode(token as Tokens.Code);
     case "blockquote": {
-      const quote = document.createElement("blockquote");
+      const quote = h("blockquote", { dir: direction(token.raw) });
       appendBlocks(quote, token.tokens ?? [], options, depth + 1, true);
       return quote;
     }
@@ -47,26 +48,35 @@ function build(token: MarkedToken | MathToken, options: BuildOptions, depth: num
       appendHtmlBlock(shown, token.raw);
       return shown;
     }
-    case "math": {
-      const paragraph = document.createElement("p");
-      paragraph.append(mathSource(token as MathToken));
-      return paragraph;
-    }
+    case "math":
+      return h("p", null, mathSource(token as MathToken));
     default:
       return source(token.raw);
   }
 }
 
+const FIRST_LETTER = /`[^`]*`|(\p{L})/gu;
+const FROM_RIGHT = /[\u0590-\u08ff\ufb1d-\ufefc\u{1e800}-\u{1efff}]/u;
+
+/**
+ * Which way a container runs: as its first letter outside code does. `dir="auto"` would say the same, but browsers look
+ * for that letter from the start with every node that comes.
+ */
+function direction(source: string): "rtl" | "ltr" | null {
+  for (const [, letter] of source.matchAll(FIRST_LETTER))
+    if (letter !== undefined) return FROM_RIGHT.test(letter) ? "rtl" : "ltr";
+  return null;
+}
+
 /** Source text shown as it came, line by line. */
 function source(raw: string): HTMLElement {
-  const element = document.createElement("p");
-  element.className = "gs-source";
+  const element = h("p", { class: "gs-source" });
   appendPlain(element, raw.replace(/\n+$/, ""));
   return element;
 }
 
-function inlineElement(name: string, tokens: readonly Token[]): HTMLElement {
-  const element = document.createElement(name);
+function inlineElement(name: "p" | "h1", tokens: readonly Token[]): HTMLElement {
+  const element = h(name);
   appendInline(element, tokens);
   return element;
 }
@@ -105,9 +115,10 @@ function boxNodes(token: Token): Node[] {
 
 function buildCode(token: Tokens.Code): HTMLElement {
   const indented = token.codeBlockStyle === "indented";
-  const lines =
-    (indented ? null : fenceLines(token.raw)) ??
-    (token.text === "" ? [] : token.text.replace(/\n$/, "").split("\n"));
+  // marked's own `text` keeps the indentation of `~~~` blocks.
+  const rules = indented ? null : fenceRules(token.raw);
+  const text = token.text.replace(/\n$/, "");
+  const lines = rules !== null ? readFence(token.raw, rules).lines : text === "" ? [] : text.split("\n");
   const block = codeBlock(indented ? "" : languageOf(token.lang));
   new LineSpans(block.code).append(lines);
   return block.element;
@@ -115,11 +126,12 @@ function buildCode(token: Tokens.Code): HTMLElement {
 
 /** An empty list of the same kind. */
 export function buildListShell(token: Tokens.List): HTMLElement {
-  const list = document.createElement(token.ordered ? "ol" : "ul");
-  if (token.ordered && token.start !== 1 && token.start !== "")
-    list.setAttribute("start", String(token.start));
-  if (token.items.some((item) => item.task)) list.className = "gs-tasks";
-  return list;
+  return h(token.ordered ? "ol" : "ul", {
+    // By what is there when the list is opened: its first item.
+    dir: direction(token.items[0]?.raw ?? ""),
+    start: token.ordered && token.start !== 1 && token.start !== "" && token.start,
+    class: token.items.some((item) => item.task) && "gs-tasks",
+  });
 }
 
 /** One list item; `depth` is that of the list. */
@@ -129,7 +141,7 @@ export function buildItem(
   options: BuildOptions,
   depth = 0,
 ): HTMLElement {
-  const element = document.createElement("li");
+  const element = h("li");
   appendBlocks(element, item.tokens, options, depth + 1, loose);
   return element;
 }
@@ -148,20 +160,15 @@ export interface TableParts {
 
 /** The frame and header of a table. */
 export function buildTableShell(token: Tokens.Table): TableParts {
-  const element = document.createElement("div");
-  element.className = "gs-scroll";
-  element.tabIndex = 0;
-  element.setAttribute("role", "group");
   // From the source, not from what it means: a link definition that comes later must not change the label.
   const names = token.header
     .map((cell) => cell.text.replace(/[*_`[\]\\]/g, "").trim())
     .filter((name) => name !== "");
-  element.setAttribute("aria-label", `Table: ${names.join(", ")}`.slice(0, 120));
-  const table = document.createElement("table");
-  const head = document.createElement("thead");
-  head.append(buildRow(token.header, "th"));
-  table.append(head);
-  element.append(table);
+  const label = `Table: ${names.join(", ")}`.slice(0, 120);
+  const table = h("table", null, h("thead", null, buildRow(token.header, "th")));
+  const dir = direction(label.slice("Table: ".length));
+  const attributes = { class: "gs-scroll", dir, tabindex: 0, role: "group", "aria-label": label };
+  const element = h("div", attributes, table);
   return { element, table };
 }
 
@@ -171,28 +178,25 @@ export function buildRow(
   name: "th" | "td",
   columns = cells.length,
 ): HTMLTableRowElement {
-  const row = document.createElement("tr");
+  const row = h("tr");
   for (const cell of cells) {
-    const element = document.createElement(name);
-    if (name === "th") element.setAttribute("scope", "col");
-    if (cell.align === "center" || cell.align === "right") element.className = `gs-${cell.align}`;
+    const element = h(name, {
+      scope: name === "th" && "col",
+      class: (cell.align === "center" || cell.align === "right") && `gs-${cell.align}`,
+    });
     appendInline(element, cell.tokens);
     row.append(element);
   }
   if (cells.length < columns) {
-    const rest = document.createElement(name);
-    if (columns - cells.length > 1) rest.colSpan = columns - cells.length;
-    row.append(rest);
+    const left = columns - cells.length;
+    row.append(h(name, { colspan: left > 1 && left }));
   }
   return row;
 }
 
 function buildTable(token: Tokens.Table): HTMLElement {
   const { element, table } = buildTableShell(token);
-  if (token.rows.length > 0) {
-    const body = document.createElement("tbody");
-    for (const row of token.rows) body.append(buildRow(row, "td", token.header.length));
-    table.append(body);
-  }
+  const rows = token.rows.map((row) => buildRow(row, "td", token.header.length));
+  if (rows.length > 0) table.append(h("tbody", null, ...rows));
   return element;
 }

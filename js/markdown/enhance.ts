@@ -5,12 +5,9 @@
 import type { Load, ModuleName, Modules } from "../contract.ts";
 import { codeText } from "./code.ts";
 import { MAX_HIGHLIGHT, MAX_MATH } from "./limits.ts";
-import { formulaSource } from "./math_syntax.ts";
 
-/** A piece of code and its class, "" for none. */
-export type Piece = readonly [text: string, kind: string];
-
-type Job = Generator<void, void, void>;
+/** Work on one block in steps; what asks for it may wait between two of them for idle time. */
+export type Job = Generator<void, void, void>;
 
 interface IdleWindow {
   requestIdleCallback?: (callback: (deadline: IdleDeadline) => void, options: { timeout: number }) => number;
@@ -59,13 +56,12 @@ export class Enhancer {
   }
 
   #highlight(code: HTMLElement): void {
-    const language = code.className.replace(/^language-/, "");
-    this.#withModule("highlight", (module) => colour(module, code, language));
+    this.#withModule("highlight", (module) => module.colour(code));
   }
 
   #math(formula: HTMLElement): void {
     if ((formula.textContent ?? "").length > MAX_MATH) return;
-    this.#withModule("math", (module) => draw(module, formula));
+    this.#withModule("math", (module) => module.draw(formula));
   }
 
   /** Text stays plain while the module has not come, and for good when it never does. */
@@ -102,55 +98,4 @@ export class Enhancer {
     this.#observer?.disconnect();
     this.#jobs.length = 0;
   }
-}
-
-/** Puts colours into a code block, one span of lines at a time; its text stays the same. */
-function* colour(module: Modules["highlight"], code: HTMLElement, language: string): Job {
-  const pieces = module.highlight(codeText(code), language);
-  if (pieces === null) return;
-  yield;
-  const rest = pieces.values();
-  let text = "";
-  let kind = "";
-  for (const span of Array.from(code.children)) {
-    let room = span.textContent?.length ?? 0;
-    const nodes: Node[] = [];
-    while (room > 0) {
-      if (text === "") {
-        const next = rest.next();
-        if (next.done) break;
-        [text, kind] = next.value;
-        continue;
-      }
-      const part = text.slice(0, room);
-      nodes.push(pieceNode(part, kind));
-      room -= part.length;
-      text = text.slice(part.length);
-    }
-    // A module that lost text must not lose the reader's.
-    if (room === 0) span.replaceChildren(...nodes);
-    yield;
-  }
-}
-
-function pieceNode(text: string, kind: string): Node {
-  if (kind === "") return document.createTextNode(text);
-  const span = document.createElement("span");
-  span.className = `gs-hl-${kind}`;
-  span.textContent = text;
-  return span;
-}
-
-/** Draws a formula. Its source stays in the page, hidden, as what is copied; the MathML is what is read out. */
-function* draw(module: Modules["math"], formula: HTMLElement): Job {
-  const raw = formula.textContent ?? "";
-  const math = module.renderMath(formulaSource(raw), formula.classList.contains("gs-math-display"));
-  if (math === null) return;
-  const source = document.createElement("span");
-  source.className = "gs-math-source";
-  source.setAttribute("aria-hidden", "true");
-  source.textContent = raw;
-  formula.title = raw;
-  formula.replaceChildren(source, math);
-  yield;
 }

@@ -67,7 +67,7 @@ export class OpenFence implements OpenBlock {
   #add(rest: string, lines: string[]): boolean {
     const line = this.#line + rest;
     this.#line = "";
-    if (this.#rules.closing.test(line)) return true;
+    if (this.#rules.closes(line)) return true;
     lines.push(this.#rules.strip(line));
     return false;
   }

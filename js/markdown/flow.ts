@@ -5,6 +5,7 @@
  * Block n always sits in slab n / SLAB_BLOCKS, so a block never moves once it is drawn, and where each starts in the
  * source is one number a block.
  */
+import { h } from "../dom/dom.ts";
 import { SLAB_BLOCKS } from "./limits.ts";
 import { mergeNode } from "./merge.ts";
 
@@ -105,8 +106,7 @@ export class Flow {
 
   #slab(index: number): HTMLElement {
     for (let next = this.#slabs.length; next <= index; next++) {
-      const slab = document.createElement("div");
-      slab.className = "gs-slab";
+      const slab = h("div", { class: "gs-slab" });
       this.#root.append(slab);
       this.#slabs.push(slab);
     }

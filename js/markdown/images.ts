@@ -27,11 +27,8 @@ export function loadImage(button: Element): void {
   const url = sources.get(button) ?? imageUrl(button.getAttribute("title") ?? "");
   const holder = button.parentElement;
   if (url === null || holder === null || !holder.classList.contains("gs-image")) return;
-  const image = document.createElement("img");
-  image.alt = holder.querySelector(".gs-image-alt")?.textContent ?? "";
-  image.referrerPolicy = "no-referrer";
-  image.loading = "lazy";
-  image.decoding = "async";
-  image.src = url.href;
-  button.replaceWith(image);
+  const alt = holder.querySelector(".gs-image-alt")?.textContent ?? "";
+  // The address last: what it is fetched with has to be known by then.
+  const how = { alt, referrerpolicy: "no-referrer", loading: "lazy", decoding: "async", src: url.href };
+  button.replaceWith(h("img", how));
 }

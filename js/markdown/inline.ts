@@ -1,5 +1,6 @@
 /** marked's inline tokens to nodes. Everything the model wrote arrives as text or passes a gate first. */
 import type { MarkedToken, Token } from "marked";
+import { h } from "../dom/dom.ts";
 import { LineSpans } from "./code.ts";
 import { decodeEntities } from "./entities.ts";
 import { remoteImage } from "./images.ts";
@@ -36,9 +37,11 @@ function append(parent: Node, tokens: readonly Token[], place: Place): void {
   for (const token of tokens) appendToken(html, token as MarkedToken | MathToken, inner);
 }
 
-function appendText(parent: Node, text: string): void {
-  if (text === "") return;
+function appendText(parent: Node, source: string): void {
+  if (source === "") return;
   const last = parent.lastChild;
+  // A line end is shown, so one after a break would be a second.
+  const text = last?.nodeName === "BR" ? source.replace(/^ *\n/, "") : source;
   if (last instanceof Text) last.appendData(text);
   else parent.appendChild(document.createTextNode(text));
 }
@@ -56,19 +59,16 @@ function appendToken(html: HtmlStack, token: MarkedToken | MathToken, place: Pla
     case "strong":
     case "em":
     case "del": {
-      const element = document.createElement(token.type);
+      const element = h(token.type);
       append(element, token.tokens, place);
       parent.appendChild(element);
       return;
     }
-    case "codespan": {
-      const code = document.createElement("code");
-      code.textContent = token.text;
-      parent.appendChild(code);
+    case "codespan":
+      parent.appendChild(h("code", null, token.text));
       return;
-    }
     case "br":
-      parent.appendChild(document.createElement("br"));
+      parent.appendChild(h("br"));
       return;
     case "html":
       html.tag(token.raw);
@@ -139,11 +139,8 @@ export class PlainPieces {
   #show(text: string): void {
     if (text === "") return;
     if (this.#open === null) {
-      const span = document.createElement("span");
-      span.className = "gs-lines";
       this.#open = document.createTextNode("");
-      span.append(this.#open);
-      this.#parent.append(span);
+      this.#parent.append(h("span", { class: "gs-lines" }, this.#open));
     }
     if (this.#open.length > text.length) this.#open.data = text;
     else this.#open.appendData(text.slice(this.#open.length));
@@ -156,23 +153,19 @@ function appendLink(parent: Node, token: Extract<MarkedToken, { type: "link" }>,
     append(parent, token.tokens, place);
     return;
   }
-  const link = document.createElement("a");
+  const title = decodeEntities(token.title ?? "");
+  const link = h("a", {
+    href: url,
+    rel: "noopener noreferrer nofollow",
+    target: "_blank",
+    title: !looksLikeAddress(title) && (title || null),
+  });
   const after: Node[] = [];
   if (token.autolink === true) link.textContent = token.text;
   else append(link, token.tokens, { ...place, afterLink: after });
-  link.href = url;
-  link.rel = "noopener noreferrer nofollow";
-  link.target = "_blank";
-  const title = decodeEntities(token.title ?? "");
-  if (title !== "" && !looksLikeAddress(title)) link.title = title;
   parent.appendChild(link);
   const host = hostToShow(url, link.textContent ?? "");
-  if (host !== null) {
-    const note = document.createElement("span");
-    note.className = "gs-host";
-    note.textContent = ` (${host})`;
-    parent.appendChild(note);
-  }
+  if (host !== null) parent.appendChild(h("span", { class: "gs-host" }, ` (${host})`));
   for (const node of after) parent.appendChild(node);
 }
 
@@ -190,21 +183,13 @@ export function plainText(tokens: readonly Token[]): string {
 
 /** A task list's box: it shows, it cannot be set. */
 export function checkbox(checked: boolean): HTMLInputElement {
-  const input = document.createElement("input");
-  input.type = "checkbox";
-  input.disabled = true;
-  input.checked = checked;
-  if (checked) input.setAttribute("checked", "");
-  return input;
+  return h("input", { type: "checkbox", disabled: true, checked });
 }
 
 /** A formula's source, as shown until the math module draws it. */
 export function mathSource(token: MathToken): HTMLElement {
-  const span = document.createElement("span");
-  if (token.type === "math_open") span.className = "gs-source";
-  else span.className = token.display ? "gs-math gs-math-display" : "gs-math";
-  span.textContent = token.raw.trim();
-  return span;
+  const display = token.display ? "gs-math gs-math-display" : "gs-math";
+  return h("span", { class: token.type === "math_open" ? "gs-source" : display }, token.raw.trim());
 }
 
 /** Open inline HTML elements of one run of text; what is still open at its end closes there. */
@@ -239,7 +224,7 @@ class HtmlStack {
       appendText(this.top, raw);
       return;
     }
-    const element = document.createElement(name);
+    const element = h(name as "b");
     this.top.appendChild(element);
     if (name !== "br") this.#open.push(element);
   }

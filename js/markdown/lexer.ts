@@ -1,8 +1,10 @@
 /** marked's Lexer with bounds: depth, length of formatted text, and no exception ever. */
 import { Lexer, type MarkedOptions, type Token, Tokenizer, type Tokens } from "marked";
 import { BLANK_LINE, Reading } from "./ahead.ts";
+import { CJK, cjkMask } from "./cjk.ts";
+import { fenceRules, readFence } from "./code.ts";
 import { MAX_DEPTH, MAX_INLINE, MAX_LAZY, MAX_MARKS, MAX_WORD } from "./limits.ts";
-import { type HoldsMath, mathExtensions, mathHooks, mayHoldMath } from "./math_syntax.ts";
+import { type HoldsMath, maskMath, mathExtensions, mayHoldMath } from "./math_syntax.ts";
 
 /** The links known so far, by normalised label. */
 export type Links = Record<string, { href: string; title: string | null | undefined }>;
@@ -36,6 +38,13 @@ function headingLines({ source, flags }: RegExp): RegExp | null {
   const [lines, underline] = source.split("+?)\\n {0,3}(=+|-+)", 2);
   return underline === undefined ? null : new RegExp(`${lines}+)`, flags);
 }
+
+/** The second mark of what is struck out, seen from there on. */
+const STRUCK_END = /(?<=[^\s~])~~(?!~)/g;
+
+/** An address that is written out. It ends before punctuation of other scripts, quotes, and brackets it does not open. */
+const ADDRESS =
+  /^(?:https?:\/\/|ftp:\/\/|www\.)(?:[^\s<>"`|[\]\u060c\u061b\u061f\u2018-\u201f\u2026\u3000-\u3004\u3008-\u301f\uff01-\uff65]|\[[^\s[\]]*\])*/i;
 
 const QUOTE_MARK = /^ {0,3}>/;
 
@@ -86,24 +95,53 @@ class BoundedTokenizer extends Tokenizer {
 
   /** marked 18.2.1 fills every row up to the header's width: a wide header over many short rows would never end. */
   override table(src: string): Tokens.Table | undefined {
-    const [raw, , , body = ""] = this.rules.block.table.exec(src) ?? [];
-    if (raw === undefined) return undefined;
-    const second = raw.indexOf("\n", raw.indexOf("\n") + 1);
-    const table = super.table(second < 0 ? raw : raw.slice(0, second + 1));
-    if (table === undefined) return undefined;
+    const [raw, first = "", second = "", body = ""] = this.rules.block.table.exec(src) ?? [];
+    const names = cellTexts(first);
+    const sides = second.replace(/^\||\| *$/g, "").split("|");
+    if (raw === undefined || !/[:|]/.test(second) || names.length !== sides.length) return undefined;
+    const align = sides.map((side) => {
+      const [, left, right] = /^ *(:?)-+(:?) *$/.exec(side) ?? [];
+      return right ? (left ? "center" : "right") : left ? "left" : null;
+    });
+    const cells = (row: string, header: boolean): Tokens.TableCell[] =>
+      cellTexts(row)
+        .slice(0, names.length)
+        .map((text, at) => ({ text, tokens: this.lexer.inline(text), header, align: align[at] ?? null }));
     const rows = body.trim() === "" ? [] : body.replace(/\n[ \t]*$/, "").split("\n");
     return {
-      ...table,
+      type: "table",
       raw: raw.replace(/\n+$/, ""),
-      rows: rows.map((row) =>
-        cellTexts(row, table.header.length).map((text, column) => ({
-          text,
-          tokens: this.lexer.inline(text),
-          header: false,
-          align: table.align[column] ?? null,
-        })),
-      ),
+      align,
+      header: cells(first, true),
+      rows: rows.map((row) => cells(row, false)),
     };
+  }
+
+  /** Read as it is while it grows, so that both agree on where a block ends. */
+  override fences(src: string): Tokens.Code | undefined {
+    const rules = fenceRules(src);
+    if (rules === null) return undefined;
+    const { length, lines } = readFence(src, rules);
+    return { type: "code", raw: src.slice(0, length), lang: rules.info, text: lines.join("\n") };
+  }
+
+  /** Beside Chinese, Japanese and Korean a mark is beside a letter: cjk.ts. */
+  override emStrong(src: string, masked: string, before = ""): Tokens.Em | Tokens.Strong | undefined {
+    const isBeside = src.startsWith("*") && (CJK.test(before) || CJK.test(/^\*+(.?)/su.exec(src)?.[1] ?? ""));
+    return super.emStrong(src, masked, isBeside ? "" : before);
+  }
+
+  /** Two tildes strike out. marked 18.2.1 takes one as well, with which people write "about": ~4 to ~6 minutes. */
+  override del(src: string, masked: string): Tokens.Del | undefined {
+    if (!/^~~[^\s~]/.test(src)) return undefined;
+    const end = this.#bounded.reading.ahead.find(STRUCK_END, masked.slice(-src.length), 2);
+    if (end < 0) return undefined;
+    const text = src.slice(2, end);
+    return { type: "del", raw: src.slice(0, end + 2), text, tokens: this.lexer.inlineTokens(text) };
+  }
+
+  override url(src: string): Tokens.Link | undefined {
+    return super.url(ADDRESS.exec(src)?.[0] ?? src);
   }
 
   /** marked 18.2.1 looks for the end of a comment or an instruction from each of its beginnings. */
@@ -120,14 +158,14 @@ class BoundedTokenizer extends Tokenizer {
   }
 }
 
-/** The cells of a row, as many as it has and no more than `most`. A pipe after a backslash is none between cells. */
-function cellTexts(row: string, most: number): string[] {
+/** The cells of a row, as many as it has. A pipe after a backslash is none between cells. */
+function cellTexts(row: string): string[] {
   const cells = row
     .replace(/(\\*)\|/g, (pipe, slashes: string) => (slashes.length % 2 === 0 ? `${slashes} |` : pipe))
     .split(/ \|/);
   if (cells[0]?.trim() === "") cells.shift();
   if (cells.at(-1)?.trim() === "") cells.pop();
-  return cells.slice(0, most).map((cell) => cell.trim().replaceAll("\\|", "|"));
+  return cells.map((cell) => cell.trim().replaceAll("\\|", "|"));
 }
 
 function hasManyMarks(text: string): boolean {
@@ -234,12 +272,17 @@ function capMarkers(text: string): string {
 
 const OPTIONS: MarkedOptions = { gfm: true, tokenizer: new BoundedTokenizer() };
 const MATH_OPTIONS: MarkedOptions = { ...OPTIONS, extensions: mathExtensions };
-const MASKED_MATH_OPTIONS: MarkedOptions = { ...MATH_OPTIONS, hooks: mathHooks };
 
+/** marked types this as a whole Hooks object, but reads only what is there. */
+const maskHooks = {
+  emStrongMask: (text: string) => cjkMask(maskMath(text)),
+} as unknown as NonNullable<MarkedOptions["hooks"]>;
+
+/** With a hook marked masks every run, also those without emphasis, so only a text that needs it has one. */
 function optionsFor(text: string): MarkedOptions {
-  if (!mayHoldMath(text)) return OPTIONS;
-  // With a hook marked masks every run, also those without emphasis.
-  return text.includes("$") && /[*_~]/.test(text) ? MASKED_MATH_OPTIONS : MATH_OPTIONS;
+  const isMath = mayHoldMath(text);
+  const isMasked = /[*_~]/.test(text) && (text.includes("$") || CJK.test(text));
+  return { ...(isMath ? MATH_OPTIONS : OPTIONS), ...(isMasked && { hooks: maskHooks }) };
 }
 
 export interface LexResult {
@@ -258,7 +301,7 @@ export function noLinks(): Links {
  * the text back as one plain token.
  */
 export function lex(text: string, known: Links = noLinks(), growing = false): LexResult {
-  const lexer = new BoundedLexer({ ...optionsFor(text) });
+  const lexer = new BoundedLexer(optionsFor(text));
   lexer.growing = growing;
   // Copying what is known with every step would cost its square. The parser adds to it, and that is taken out again.
   lexer.tokens.links = known as typeof lexer.tokens.links;

@@ -45,3 +45,9 @@ export const MAX_HIGHLIGHT = 40_000;
 
 /** Longer formulas stay source text. */
 export const MAX_MATH = 4_000;
+
+/** Of a growing text at most so much is held back until it is clear what it begins. */
+export const MAX_HELD = 160;
+
+/** The same for what has no use in part: an address, the header of a table. */
+export const MAX_HELD_WHOLE = 2_048;

@@ -1,5 +1,7 @@
 /** A list that is still open: items are final one by one, only the last is drawn again. */
+
 import type { Tokens } from "marked";
+import { h } from "../dom/dom.ts";
 import { buildItem } from "./dom.ts";
 import { lex } from "./lexer.ts";
 import { mergeChildren } from "./merge.ts";
@@ -21,7 +23,7 @@ function loosen(item: HTMLElement): void {
       continue;
     }
     if (paragraph === null) {
-      paragraph = document.createElement("p");
+      paragraph = h("p");
       node.replaceWith(paragraph);
     }
     paragraph.append(node);

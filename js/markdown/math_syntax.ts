@@ -2,9 +2,11 @@
  * Where formulas are: `$..$`, `$$..$$`, `\(..\)` and `\[..\]`, as extensions of marked's lexer.
  *
  * `$` follows pandoc's rule: no space after the opening one, none before the closing one, and no digit after it,
- * so that "between $5 and $10" stays a price.
+ * so that "between $5 and $10" stays a price. Prices and shells ask for more: no letter or digit before the opening one
+ * (100$), no letter, brace or parenthesis after the closing one ($PATH:$HOME, $(a)-$(b)) but for endings ($n$th), no
+ * punctuation on the inner side of either where a formula has none, and no amount with words after it.
  */
-import type { MarkedOptions, TokenizerThis, Tokens } from "marked";
+import type { MarkedOptions, Token, TokenizerThis, Tokens } from "marked";
 import { type Ahead, BLANK_LINE, type Reading } from "./ahead.ts";
 import { MAX_MATH } from "./limits.ts";
 
@@ -16,7 +18,7 @@ export interface MathToken extends Tokens.Generic {
 }
 
 const DOLLARS =
-  /^(?:\$\$((?:\\[\s\S]|[^$\\])+?)\$\$|\$(?![\s$])((?:\\[\s\S]|[^$\\])*?(?:\\\S|[^\s$\\]))\$(?![\d$]))/;
+  /^(?:\$\$(?=[^$]*[\p{L}\p{N}\\])((?:\\[\s\S]|[^$\\])+?)\$\$(?!\$)|\$(?![\s$.,:;!?%/&)\]}'"])((?:\\[\s\S]|[^$\\])*?(?:\\\S|[^\s$\\.,:;!?%/&(["]))\$(?:(?![\w${(])|(?=(?:st|nd|rd|th|s)\b)))/u;
 const BLOCK_OPEN = /^ {0,3}(\$\$|\\\[)/;
 const OPEN_INLINE = /\$|\\[([]/g;
 const OPEN_BLOCK = /\n {0,3}(?:\$\$|\\\[)/g;
@@ -33,10 +35,15 @@ export interface HoldsMath {
   readonly reading: Reading;
 }
 
+/** An amount at one end and words between it and the other dollar, none of them TeX. */
+function isPrice(text: string): boolean {
+  return /^\d|\s\d[\d.,]*$/.test(text) && /[\s(][a-z]{2,}/i.test(text) && !text.includes("\\");
+}
+
 /** The formula in dollars at the start of the text, if one is there. Looks no further than MAX_MATH. */
-function dollarsAt(src: string): MathToken | undefined {
-  const match = DOLLARS.exec(src.slice(0, MAX_MATH));
-  if (match === null) return undefined;
+function dollarsAt(src: string, before = ""): MathToken | undefined {
+  const match = /[a-z\d$]/i.test(before) ? null : DOLLARS.exec(src.slice(0, MAX_MATH));
+  if (match === null || isPrice(match[2] ?? "")) return undefined;
   return { type: "math", raw: match[0], text: match[1] ?? match[2] ?? "", display: match[1] !== undefined };
 }
 
@@ -54,9 +61,9 @@ function holder({ lexer }: TokenizerThis): HoldsMath {
   return lexer as unknown as HoldsMath;
 }
 
-function inlineMath(this: TokenizerThis, src: string): MathToken | undefined {
+function inlineMath(this: TokenizerThis, src: string, before: readonly Token[]): MathToken | undefined {
   const first = src.charCodeAt(0);
-  if (first === 36) return dollarsAt(src); // $
+  if (first === 36) return dollarsAt(src, before.at(-1)?.raw.at(-1)); // $
   return first === 92 ? bracketsAt(src, holder(this).reading.ahead) : undefined; // backslash
 }
 
@@ -85,7 +92,7 @@ function formulaLines(src: string, ahead: Ahead, holdsMath: boolean): MathToken 
   }
   const line = /^[ \t]*(?:\n|$)/.exec(src.slice(end + 2));
   const text = src.slice(start, end);
-  if (line === null || text.trim() === "" || text.length > MAX_MATH) return undefined;
+  if (line === null || !/[\p{L}\p{N}\\]/u.test(text) || text.length > MAX_MATH) return undefined;
   return { type: "math", raw: src.slice(0, end + 2 + line[0].length), text, display: true };
 }
 
@@ -105,11 +112,11 @@ function nextBlock(this: TokenizerThis, src: string): number | undefined {
 }
 
 /** Emphasis must not pair with `_` or `*` inside a formula; the mask keeps the length. */
-function maskMath(src: string): string {
+export function maskMath(src: string): string {
   let masked = "";
   let done = 0;
   for (let at = src.indexOf("$"); at >= 0; at = src.indexOf("$", Math.max(done, at + 1))) {
-    const formula = dollarsAt(src.slice(at, at + MAX_MATH));
+    const formula = dollarsAt(src.slice(at, at + MAX_MATH), src[at - 1]);
     if (formula === undefined) continue;
     masked += `${src.slice(done, at)}[${"a".repeat(formula.raw.length - 2)}]`;
     done = at + formula.raw.length;
@@ -125,13 +132,3 @@ export const mathExtensions: NonNullable<MarkedOptions["extensions"]> = {
   startInline: [nextInline],
   startBlock: [nextBlock],
 };
-
-/** marked types this as a whole Hooks object, but reads only what is there. */
-export const mathHooks = { emStrongMask: maskMath } as unknown as NonNullable<MarkedOptions["hooks"]>;
-
-/** A formula without its delimiters. */
-export function formulaSource(raw: string): string {
-  const text = raw.trim();
-  const width = text.startsWith("$$") || text.startsWith("\\") ? 2 : 1;
-  return text.slice(width, -width);
-}

@@ -1,5 +1,6 @@
 /** A paragraph above MAX_INLINE that is still open: its head is formatted once, the rest is appended as it comes. */
 import type { Token, Tokens } from "marked";
+import { h } from "../dom/dom.ts";
 import { appendInline, PlainPieces } from "./inline.ts";
 import type { OpenBlock, Pass, Site, Taken } from "./pass.ts";
 
@@ -67,8 +68,7 @@ export class OpenParagraph implements OpenBlock {
 
   /** The paragraph turned out to be a heading: an underline followed. */
   #become(name: string): void {
-    const heading = document.createElement(name);
-    heading.append(...Array.from(this.#shown.childNodes));
+    const heading = h(name as "h1", null, ...Array.from(this.#shown.childNodes));
     this.#shown.replaceWith(heading);
     this.#shown = heading;
   }

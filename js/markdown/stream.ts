@@ -1,5 +1,6 @@
 /** Markdown that arrives in pieces, drawn into an element in the page's frames. */
 import type { Load } from "../contract.ts";
+import { h } from "../dom/dom.ts";
 import { onFrame, type Work } from "../dom/frame.ts";
 import { report } from "../dom/page.ts";
 import { Blocks } from "./blocks.ts";
@@ -108,8 +109,7 @@ export class MarkdownStream {
       else this.#blocks.write(text, end);
     } catch (error) {
       report(error);
-      const source = document.createElement("p");
-      source.className = "gs-source";
+      const source = h("p", { class: "gs-source" });
       this.#root.append(source);
       this.#plain = new PlainPieces(source);
       this.#plain.append(this.#blocks.unfinished);

@@ -1,5 +1,7 @@
 /** A table that is still open: a row is final at its line end, only the row being written is drawn again. */
+
 import type { Tokens } from "marked";
+import { h } from "../dom/dom.ts";
 import { buildRow } from "./dom.ts";
 import { type Links, lex } from "./lexer.ts";
 import { mergeChildren } from "./merge.ts";
@@ -80,7 +82,7 @@ export class OpenTable implements OpenBlock {
   /** Draws rows after the final ones; the first `final` of them are done, and their elements are returned. */
   #show(rows: readonly HTMLElement[], final: number): HTMLElement[] {
     if (this.#body === null && rows.length > 0) {
-      this.#body = document.createElement("tbody");
+      this.#body = h("tbody");
       this.#table.append(this.#body);
     }
     if (this.#body === null) return [];

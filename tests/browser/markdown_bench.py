@@ -21,7 +21,7 @@ PAGE = "<!doctype html><meta charset=utf-8><style>%s</style><body><div id=box></
 @pytest.fixture(scope="module")
 def files(built: None) -> dict[str, bytes]:
     """What the made-up origin serves, by path: the renderer and the modules as they ship, beside a naive page."""
-    modules = ("approval.js", "highlight.js", "math.js")
+    modules = ("approval.js", "highlight.js", "math.js", "sources.js")
     folders = {"markdown.js": BUILT, "naive.js": BUILT, **dict.fromkeys(modules, STATIC)}
     served = {f"/{name}": (folder / name).read_bytes() for name, folder in folders.items()}
     styles = ("markdown/markdown.css", "modules/highlight/highlight.css", "modules/math/math.css")

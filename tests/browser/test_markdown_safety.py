@@ -49,8 +49,9 @@ ELEMENTS = set(
 ATTRIBUTES = {
     f"@{name}"
     for name in (
-        "aria-hidden aria-label checked class disabled display href rel role scope start style tabindex target title "
-        "type colspan displaystyle scriptlevel mathvariant form stretchy lspace rspace width height mathcolor separator"
+        "aria-hidden aria-label checked class dir disabled display href rel role scope start style tabindex target "
+        "title type colspan displaystyle scriptlevel mathvariant form stretchy lspace rspace width height mathcolor "
+        "separator"
     ).split()
 }
 

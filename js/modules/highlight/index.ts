@@ -13,10 +13,13 @@ import sql from "highlight.js/lib/languages/sql";
 import typescript from "highlight.js/lib/languages/typescript";
 import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
-import type { Piece } from "../../markdown/enhance.ts";
+import type { Job } from "../../markdown/enhance.ts";
 import style from "./highlight.css";
 
 export { style as css };
+
+/** A piece of code and its class, "" for none. */
+type Piece = readonly [text: string, kind: string];
 
 /** A page may hold another highlight.js with settings of its own. */
 const engine: HLJSApi = hljs.newInstance();
@@ -130,10 +133,47 @@ for (const [alias, name] of Object.entries(ALIASES)) engine.registerAliases(alia
 engine.configure({ __emitter: PieceEmitter } as unknown as Partial<HLJSOptions>);
 
 /** The code in pieces, or null for a language that is not here. The pieces add up to the code. */
-export function highlight(source: string, language: string): readonly Piece[] | null {
+function highlight(source: string, language: string): readonly Piece[] | null {
   if (engine.getLanguage(language) === undefined) return null;
   const result = engine.highlight(source, { language, ignoreIllegals: true });
   const { pieces } = result._emitter as unknown as PieceEmitter;
   const length = pieces.reduce((sum, [text]) => sum + text.length, 0);
   return length === source.length ? pieces : null;
+}
+
+/** Puts colours into a code block on the page, one span of lines at a time; its text stays the same. */
+export function* colour(code: HTMLElement): Job {
+  const pieces = highlight(code.textContent ?? "", code.className.replace(/^language-/, ""));
+  if (pieces === null) return;
+  yield;
+  const rest = pieces.values();
+  let text = "";
+  let kind = "";
+  for (const span of Array.from(code.children)) {
+    let room = span.textContent?.length ?? 0;
+    const nodes: Node[] = [];
+    while (room > 0) {
+      if (text === "") {
+        const next = rest.next();
+        if (next.done) break;
+        [text, kind] = next.value;
+        continue;
+      }
+      const part = text.slice(0, room);
+      nodes.push(pieceNode(part, kind));
+      room -= part.length;
+      text = text.slice(part.length);
+    }
+    // Pieces that lost text must not lose the reader's.
+    if (room === 0) span.replaceChildren(...nodes);
+    yield;
+  }
+}
+
+function pieceNode(text: string, kind: string): Node {
+  if (kind === "") return document.createTextNode(text);
+  const span = document.createElement("span");
+  span.className = `gs-hl-${kind}`;
+  span.textContent = text;
+  return span;
 }

@@ -1,5 +1,6 @@
 /** Formulas as MathML. Loaded when a formula is first finished. */
 import temml from "temml";
+import type { Job } from "../../markdown/enhance.ts";
 import css from "./math.css";
 
 export { css };
@@ -46,7 +47,7 @@ function clean(element: Element): boolean {
 }
 
 /** The formula, or null when it cannot be read. */
-export function renderMath(source: string, display: boolean): Element | null {
+function render(source: string, display: boolean): Element | null {
   const holder = document.createElement("span");
   try {
     temml.render(source, holder, {
@@ -64,4 +65,25 @@ export function renderMath(source: string, display: boolean): Element | null {
   return math !== null && holder.childElementCount === 1 && math.localName === "math" && clean(math)
     ? math
     : null;
+}
+
+/** A formula without its delimiters. */
+function sourceOf(raw: string): string {
+  const text = raw.trim();
+  const width = text.startsWith("$$") || text.startsWith("\\") ? 2 : 1;
+  return text.slice(width, -width);
+}
+
+/** Draws a formula. Its source stays in the page, hidden, as what is copied; the MathML is what is read out. */
+export function* draw(formula: HTMLElement): Job {
+  const raw = formula.textContent ?? "";
+  const math = render(sourceOf(raw), formula.classList.contains("gs-math-display"));
+  if (math === null) return;
+  const source = document.createElement("span");
+  source.className = "gs-math-source";
+  source.setAttribute("aria-hidden", "true");
+  source.textContent = raw;
+  formula.title = raw;
+  formula.replaceChildren(source, math);
+  yield;
 }

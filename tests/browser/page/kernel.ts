@@ -65,7 +65,7 @@ export class FakeKernel {
   /** Refuses every decision with these words. */
   refuses: string | null = null;
   /** Second modules it sends when asked. */
-  readonly modules = new Set<string>(["approval"]);
+  readonly modules = new Set<string>(["approval", "sources"]);
   beats = true;
 
   constructor() {

@@ -1,12 +1,9 @@
-// Where an answer comes from: search results, citations and pages the model read, as lists of checked links.
+/** Where an answer comes from: search results, citations and pages the model read, as lists of checked links. */
+import { drawing, h, linkUrl, object, uriLink, visibleText } from "../../core.ts";
+import type { Json, JsonObject, Step } from "../../protocol.ts";
+import css from "./sources.css";
 
-import { h } from "../dom/dom.ts";
-import { icon } from "../dom/icons.ts";
-import { linkUrl } from "../markdown/urls.ts";
-import type { Json, JsonObject, Step } from "../protocol.ts";
-import { object } from "../state/values.ts";
-import { uriLink } from "./file.ts";
-import { visibleText } from "./values.ts";
+export { css };
 
 interface Source {
   title: string;
@@ -17,12 +14,18 @@ interface Source {
 /** Google's search results come as redirects of this host; the title then names the site. */
 const redirect_host = "vertexaisearch.cloud.google.com";
 
+const lines = {
+  link: "M6.8 9.2a2.4 2.4 0 0 0 3.4 0l2.2-2.2A2.4 2.4 0 0 0 9 3.6l-.6.6M9.2 6.8a2.4 2.4 0 0 0-3.4 0L3.6 9A2.4 2.4 0 0 0 7 12.4l.6-.6",
+  search: "M11 7a4 4 0 1 1-8 0 4 4 0 0 1 8 0Zm-1.2 2.8L13.5 13.5",
+};
+
 const retrieved = new Map([
   ["URL_RETRIEVAL_STATUS_ERROR", "could not be read"],
   ["URL_RETRIEVAL_STATUS_PAYWALL", "behind a paywall"],
   ["URL_RETRIEVAL_STATUS_UNSAFE", "not safe to read"],
 ]);
 
+/** One list for each kind of source that the step names. */
 export function sources(step: Step): HTMLElement[] {
   return [
     list("Sources", "search", grounding(step.grounding), queries(step.grounding)),
@@ -41,7 +44,7 @@ function list(
   const root = h(
     "div",
     { class: "sources", role: "group", "aria-label": title },
-    h("header", null, icon(mark), title),
+    h("header", null, drawing(mark, lines[mark]), title),
   );
   if (items.length > 0) root.append(h("ol", null, ...items.map(item)));
   if (searched.length > 0) {
