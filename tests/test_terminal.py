@@ -220,8 +220,10 @@ def test_a_script_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_console_is_known_by_the_process_that_asks(
     monkeypatch: pytest.MonkeyPatch, command: str, is_console: bool
 ) -> None:
-    waits = "input()"
-    with subprocess.Popen([command, "-c", waits], executable=sys.executable, stdin=subprocess.PIPE) as process:
+    waits = "print('up', flush=True); input()"
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([command, "-c", waits], executable=sys.executable, **pipes) as process:
+        process.stdout.readline()  # it is what it was asked to be
         parent = {"header": {"msg_id": f"1f2e-a5_{process.pid}_17"}}
         monkeypatch.setattr(terminal, "kernel_shell", lambda: SimpleNamespace(get_parent=lambda: parent))
         found = terminal.is_terminal()

@@ -129,14 +129,16 @@ class Calls:
     # -- one call after another step: known and fitting, decided, run ------------------------------------------------
 
     async def _run_all(self) -> None:
-        loop, run = asyncio.get_running_loop(), self._record.id
-        work = {id: self._guard(partial(self._run, part)) for id, part in self._parts.items()}
-        tasks = [loop.create_task(one, name=f"gemstream {run} {id}") for id, one in work.items()]
+        tasks = [self._task(part) for part in self._parts.values()]
         try:
             await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
+
+    def _task(self, part: CallPart) -> asyncio.Task[None]:
+        name = f"gemstream {self._record.id} {part.call.id}"
+        return asyncio.get_running_loop().create_task(self._guard(partial(self._run, part)), name=name)
 
     async def _guard(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """What a task does, which a Ctrl+C may strike: raised in a task it would end the loop. The coroutine is made
