@@ -19,7 +19,7 @@ _OURS = {
     "/tests/browser/page/index.html",
     "/tests/out/page/harness.js",
     "/favicon.ico",
-    *(f"/gemstream_widget/static/{name}.js" for name in ("widget", "approval", "highlight", "math")),
+    *(f"/gemstream_widget/static/{name}.js" for name in ("widget", "approval", "highlight", "math", "sources")),
 }
 
 
