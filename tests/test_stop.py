@@ -12,7 +12,6 @@ import random
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
 
 import pytest
 
@@ -20,8 +19,7 @@ import gemstream_widget as gem
 from gemstream_widget._stream.events import RunEnded
 from gemstream_widget.server import RequestRecord
 from tests.clients import TRANSPORTS, client_of
-from tests.gates import GatedSource, until
-from tests.wire import chunk, text
+from tests.gates import GatedSource
 
 CHUNKS = 40
 STREAM = f"@every 0.004\n@chunks {CHUNKS} " + "0123456789 " * 40
@@ -271,45 +269,5 @@ def test_a_run_whose_end_cannot_even_be_told_fails_and_says_so(monkeypatch: pyte
         await run.wait()
         assert run.status == "failed"
         assert "Something broke in the run. RuntimeError" in str(run.error)
-
-    asyncio.run(main())
-
-
-class Closing:
-    """A source whose closing takes its time, and can itself be struck."""
-
-    def __init__(self) -> None:
-        self.struck = 0
-        self.closing, self.let_go = asyncio.Event(), asyncio.Event()
-
-    async def stream(self, request: Any) -> Any:
-        yield chunk(text("a"))
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            self.struck += 1
-            self.closing.set()
-            try:
-                await self.let_go.wait()
-            except asyncio.CancelledError:
-                self.struck += 1
-            raise
-
-
-def test_a_stop_and_an_interrupt_strike_what_they_close_once() -> None:
-    """A second cancellation would leave an HTTP library's generators half closed."""
-
-    async def main() -> None:
-        source = Closing()
-        run = gem.Chat(source=source).send("hi")
-        await until(lambda: run.text == "a", "it came")
-        run.stop()
-        await source.closing.wait()
-        assert run._driver._task is not None
-        run._driver._task.cancel()  # as a kernel's interrupt does
-        await asyncio.sleep(0)
-        source.let_go.set()
-        await run.wait()
-        assert (run.status, source.struck) == ("cancelled", 1)
 
     asyncio.run(main())

@@ -306,17 +306,11 @@ class Driver:
     async def _cancel_children(self) -> None:
         """Cancel them, give them their time to end, and go on without those that do not."""
         children = self._children()
-        self._cancel(children)
+        for child in children:
+            child.task.cancel()
         if children:
             await asyncio.wait({child.task for child in children}, timeout=self._options.grace_s)
         self._abandon_children()
-
-    @staticmethod
-    def _cancel(children: list[Pump | Calls]) -> None:
-        """Each once: a second cancellation would strike the closing that the first one began."""
-        for child in children:
-            if not child.task.cancelling():
-                child.task.cancel()
 
     def _abandon_children(self) -> None:
         """The grace time is over: go on without the child that does not end."""
@@ -380,7 +374,8 @@ class Driver:
         if not children or self._record.status not in ("streaming", "acting"):
             return
         self._move("stop")
-        self._cancel(children)
+        for child in children:
+            child.task.cancel()
         self._grace_timer = asyncio.get_running_loop().call_later(self._options.grace_s, self._abandon_children)
 
     # -- deciding ---------------------------------------------------------------------------------------------------
