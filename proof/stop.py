@@ -97,6 +97,8 @@ def collector_off() -> Iterator[None]:
 
 async def _lane(server: gem.LocalGemini, transport: str, runner: Runner, count: int, tally: _Tally) -> None:
     pick = random.Random(f"{transport} {runner}")
+    if transport != OURS:
+        asyncio.get_running_loop().set_exception_handler(_without_left_open)
     with ThreadPoolExecutor(6) as others:
         async with _client(server, transport, runner) as client:
             chat, sends = _chat(client, runner, SCENES[0], Workshop()), 0
@@ -115,6 +117,12 @@ async def _lane(server: gem.LocalGemini, transport: str, runner: Runner, count: 
                     workshop.release.set()
                 if number % _PIECE == _PIECE - 1:
                     gc.collect()
+
+
+def _without_left_open(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """After an error in mid-stream the SDK leaves its response open, and closing the loop tells so."""
+    if "asyncgen" not in context:
+        loop.default_exception_handler(context)
 
 
 def _chat(
