@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import PlainSerializer
 
 import gemstream_widget as gem
 from gemstream_widget._engine.source import ListSource
@@ -99,7 +100,29 @@ def test_lines_see_what_came_and_what_the_function_gets(args: dict[str, Any], ve
     tool = Tool(force, name="f")
     args = {"path": "x", **args}
     call = asked("f", args, **tool.parameters["properties"])
-    assert decide(call, own=None, chat=lines, ruled=None, gets=tool.converted(args))[0] == verdict
+    assert decide(call, own=None, chat=lines, ruled=None, gets=lambda: tool.converted(args))[0] == verdict
+
+
+def odd(n: Annotated[int, PlainSerializer(lambda value: 1 // 0)]) -> int:
+    """Take what can be read and not be written."""
+    return n
+
+
+@pytest.mark.parametrize(("approve", "state"), [("auto", "succeeded"), ([("odd", {"n": "1"}, "auto")], "waiting")])
+def test_what_the_function_gets_is_asked_of_by_lists_only_and_may_not_be_told(approve: Policy, state: str) -> None:
+    """The run goes on: a list that cannot be read asks a person, and nothing else looks."""
+
+    async def main() -> None:
+        source = ListSource([chunk(call("odd", {"n": 1}), finish="STOP")], [chunk(text("ok"), finish="STOP")])
+        run = gem.Chat(source=source, tools=[odd], approve=approve).send("go")
+        for waiting in await run.next_pending():
+            assert state == "waiting"
+            assert "The policy failed" in str(waiting.error)
+            run.approve(waiting)
+        await run
+        assert (run.status, run.tool_calls[0].state) == ("completed", "succeeded")
+
+    asyncio.run(asyncio.wait_for(main(), 10))
 
 
 def test_an_argument_that_was_left_out_is_its_default() -> None:

@@ -176,11 +176,9 @@ class Calls:
         if call.decision is not None:  # of a restored run: decided before it was asked about again
             return
         ruled = self._rules.verdict(call.name, self._record.id)
-        schema = deepcopy(tool.parameters)
-        seen = replace(
-            call, live_args=deepcopy(self._args[call.id]), schema=schema
-        )  # a policy may keep it, and change it
-        gets = tool.converted(deepcopy(self._args[call.id]))
+        args, schema = deepcopy(self._args[call.id]), deepcopy(tool.parameters)
+        seen = replace(call, live_args=args, schema=schema)  # a policy may keep it, and change it
+        gets = partial(tool.converted, deepcopy(args))
         verdict, by, reason = decide(seen, own=tool.approve, chat=self._options.approve, ruled=ruled, gets=gets)
         if call.state == "awaiting_approval":  # somebody was asked before the chat was saved: no policy takes that back
             verdict, reason = "ask", call.error

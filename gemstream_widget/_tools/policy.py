@@ -59,14 +59,12 @@ def fingerprint(name: str, args: Wire) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def judge(policy: Policy, call: ToolCall, gets: Json | None = None) -> tuple[Verdict, str | None]:
+def judge(policy: Policy, call: ToolCall, gets: Callable[[], Json] | None = None) -> tuple[Verdict, str | None]:
     """What a policy says of a call, with its reason. A policy that fails or says something else asks a person."""
     if isinstance(policy, str):
         return policy, None
-    if not callable(policy):
-        return _by_lines(policy, call, gets)
     try:
-        said = policy(call)
+        said = policy(call) if callable(policy) else _by_lines(policy, call, gets)
         verdict, reason = said if isinstance(said, tuple) and len(said) == 2 else (said, None)
         if not isinstance(verdict, str) or verdict not in get_args(Verdict):
             return "ask", f"The policy said {shorten(repr(verdict))}, which is none of auto, ask and never."
@@ -78,42 +76,48 @@ def judge(policy: Policy, call: ToolCall, gets: Json | None = None) -> tuple[Ver
 
 
 def decide(
-    call: ToolCall, *, own: Policy | None, chat: Policy, ruled: Verdict | None, gets: Json | None = None
+    call: ToolCall,
+    *,
+    own: Policy | None,
+    chat: Policy,
+    ruled: Verdict | None,
+    gets: Callable[[], Json] | None = None,
 ) -> tuple[Verdict, DecidedBy, str | None]:
     """What is done with a call, who says so, and why. `own` is its tool's policy, `chat` that of the chat, `ruled` what
-    the rules say that a person made, `gets` the arguments as the function gets them, where that is not as they came.
+    the rules say that a person made. `gets` gives the arguments as the function gets them, where that may not be as
+    they came; it is asked by lists only, and may raise.
     """
     if ruled == "never":
         return ruled, "rule", None
     verdict, reason = judge(chat if own is None else own, call, gets)
-    if verdict != "never" and _is_list(chat) and (line := _line_for(chat, call, gets, ("never",))) is not None:
-        return "never", "policy", _words(line)
+    if own is not None and verdict != "never" and _is_list(chat):
+        denying = [line for line in chat if line[-1] == "never"]
+        said, why = judge(denying, call, gets) if denying else ("ask", None)
+        if said == "never" or why is not None:  # or nobody can tell
+            verdict, reason = said, why
     if verdict == "ask" and ruled == "auto":
         return ruled, "rule", None
     return verdict, "policy", reason
 
 
-def _by_lines(lines: Sequence[Line], call: ToolCall, gets: Json | None) -> tuple[Verdict, str | None]:
-    line = _line_for(lines, call, gets, ("never",)) or _line_for(lines, call, gets, ("auto", "ask"))
-    return ("ask", None) if line is None else (line[-1], _words(line) if line[-1] == "never" else None)
-
-
-def _line_for(lines: Sequence[Line], call: ToolCall, gets: Json | None, verdicts: Collection[str]) -> Line | None:
-    """The first of these lines that says one of these, and fits the call. Types convert what the model sent ("yes" is
-    True): what is to run by itself has to fit both ways, and anything else either way.
+def _by_lines(lines: Sequence[Line], call: ToolCall, gets: Callable[[], Json] | None) -> tuple[Verdict, str | None]:
+    """What the first line says that fits; those that say "never" come first. Types convert what the model sent ("yes"
+    is True): what is to run by itself has to fit both ways, and anything else either way.
     """
-    ways = [call.live_args] if gets is None else [call.live_args, gets]
-    for line in lines:
+    about = [line for line in lines if fnmatchcase(call.name, line[0])]
+    if not about:
+        return "ask", None
+    ways = [call.live_args] if gets is None else [call.live_args, gets()]
+    for line in sorted(about, key=lambda line: line[-1] != "never"):
         fits = all if line[-1] == "auto" else any
-        if line[-1] in verdicts and fits(_fits(line, call, args) for args in ways):
-            return line
-    return None
+        if fits(_fits(line, call, args) for args in ways):
+            return line[-1], f"The policy has the line {line!r}." if line[-1] == "never" else None
+    return "ask", None
 
 
 def _fits(line: Line, call: ToolCall, args: Json) -> bool:
+    """Whether the arguments are as the line wants them."""
     wanted = line[1] if len(line) == 3 else {}
-    if not fnmatchcase(call.name, line[0]):
-        return False
     properties = (call.schema or {}).get("properties", {})  # what was left out is the default that is told
     held = {key: schema["default"] for key, schema in properties.items() if "default" in schema} | args
     return all(_fits_argument(held, name, wanted[name]) for name in wanted)
@@ -125,10 +129,6 @@ def _fits_argument(held: Any, name: str, pattern: str) -> bool:
             return False
         held = held[key]
     return fnmatchcase(held if isinstance(held, str) else json.dumps(held, ensure_ascii=False, default=str), pattern)
-
-
-def _words(line: Line) -> str:
-    return f"The chat's policy has the line {line!r}."
 
 
 def _is_list(policy: Policy) -> TypeGuard[Sequence[Line]]:
