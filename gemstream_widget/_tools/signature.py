@@ -38,11 +38,11 @@ class Signature:
         self._function = function
         self._name = name
         self._signature = _signature_of(function, name)
-        self._parameters = list(self._signature.parameters.values())
-        hints = hints_of(function, self._parameters, name)
-        self._fields = {f"p{number}": parameter for number, parameter in enumerate(self._parameters)}
-        self._model = self._make_model(hints, words)
-        self.schema: Wire = self._make_schema()
+        parameters = list(self._signature.parameters.values())
+        hints = hints_of(function, parameters, name)
+        self._fields = {f"p{number}": parameter for number, parameter in enumerate(parameters)}
+        self._model, schema = self._make_model(hints, words)
+        self.schema: Wire = _without_titles(schema)
 
     def check(self, args: Wire) -> BoundArguments:
         """The arguments as the types that the function declares; of those left out, its defaults. Raises ToolError with
@@ -84,18 +84,26 @@ class Signature:
 
     # -- the model --------------------------------------------------------------------------------------------------
 
-    def _make_model(self, hints: dict[str, Any], words: dict[str, str]) -> type[BaseModel]:
-        fields: dict[str, Any] = {}
-        for field, parameter in self._fields.items():
-            hint = _hint(parameter, hints)
-            try:
-                fields[field] = _field(parameter, hint, words.get(parameter.name))
-                _schema_of(_model_of("one", {field: fields[field]}))
-            except Exception as error:  # pydantic's own, and what a hint of the user's raises when it is looked at
-                raise self._refused(parameter, _why(hint, error)) from error
-        model = _model_of(self._name, fields)
+    def _make_model(self, hints: dict[str, Any], words: dict[str, str]) -> tuple[type[BaseModel], Wire]:
+        """The model, and its schema as pydantic tells it."""
+        hinted = {field: _hint(parameter, hints) for field, parameter in self._fields.items()}
+        try:
+            fields = {f: _field(p, hinted[f], words.get(p.name)) for f, p in self._fields.items()}
+            model = _model_of(self._name, fields)
+            schema = _schema_of(model)
+        except Exception as error:  # pydantic's own, and what a hint of the user's raises when it is looked at
+            raise self._unfit(hinted, error) from error
         self._check_names(model)
-        return model
+        return model, schema
+
+    def _unfit(self, hinted: dict[str, Any], error: Exception) -> ToolError:
+        """Which parameter it is that has no schema."""
+        for field, parameter in self._fields.items():
+            try:
+                _schema_of(_model_of("one", {field: _field(parameter, hinted[field], None)}))
+            except Exception as its:
+                return self._refused(parameter, _why(hinted[field], its))
+        return ToolError(f"{self._name} cannot be declared to the model: {words_of(error)}.")
 
     def _check_names(self, model: type[BaseModel]) -> None:
         seen: set[str] = set()
@@ -120,16 +128,6 @@ class Signature:
     def _refused(self, parameter: Parameter, why: str) -> ToolError:
         return ToolError(f"Parameter {parameter.name!r} of {self._name} cannot be declared to the model: {why}")
 
-    # -- the schema -------------------------------------------------------------------------------------------------
-
-    def _make_schema(self) -> Wire:
-        schema = _schema_of(self._model)
-        schema.pop("title", None)
-        for held in schema.get("properties", {}).values():
-            held.pop("title", None)
-        tidy: Wire = _tidy(schema, schema.get("$defs", {}))
-        return tidy
-
 
 def _model_of(name: str, fields: dict[str, Any]) -> type[BaseModel]:
     from pydantic import ConfigDict, create_model
@@ -146,6 +144,15 @@ def _schema_of(model: type[BaseModel]) -> Wire:
 
     schema: Wire = model.model_json_schema(by_alias=True, schema_generator=Quiet)
     return schema
+
+
+def _without_titles(schema: Wire) -> Wire:
+    """The schema as the model is told: the titles that pydantic makes of names say nothing."""
+    schema.pop("title", None)
+    for held in schema.get("properties", {}).values():
+        held.pop("title", None)
+    tidy: Wire = _tidy(schema, schema.get("$defs", {}))
+    return tidy
 
 
 def _signature_of(function: Callable[..., Any], name: str) -> inspect.Signature:
