@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any
 
-__all__ = ["kernel_shell", "shell", "terminal_shell"]
+__all__ = ["kernel_shell", "message_of", "shell", "terminal_shell"]
 
 
 def shell() -> Any:
@@ -20,6 +20,15 @@ def kernel_shell() -> Any:
     running = shell()
     session = getattr(getattr(running, "kernel", None), "session", None)
     return None if session is None or getattr(session, "pid", os.getpid()) != os.getpid() else running
+
+
+def message_of(shell: Any) -> dict[str, dict[str, Any]]:
+    """The header and the metadata of the message that this shell of a kernel runs a cell for; empty where there is
+    none.
+    """
+    get_parent = getattr(shell, "get_parent", None)
+    parent = (None if get_parent is None else get_parent()) or {}
+    return {name: parent.get(name) or {} for name in ("header", "metadata")}
 
 
 def terminal_shell() -> Any:

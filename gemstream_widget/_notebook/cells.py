@@ -11,7 +11,7 @@ from typing import Any
 from weakref import WeakSet, ref
 
 from .._run import Run
-from .._shell import kernel_shell
+from .._shell import kernel_shell, message_of
 
 __all__ = ["note_begun"]
 
@@ -46,6 +46,5 @@ def _on_cell(*info: Any) -> None:
 
 def _running(shell: Any) -> tuple[str | None, str]:
     """The id of the cell that is running, where the page tells it, and of the message that runs it."""
-    get_parent = getattr(shell, "get_parent", None)
-    parent = (get_parent() if get_parent is not None else None) or {}
-    return (parent.get("metadata") or {}).get("cellId"), (parent.get("header") or {}).get("msg_id", "")
+    message = message_of(shell)
+    return message["metadata"].get("cellId"), message["header"].get("msg_id", "")

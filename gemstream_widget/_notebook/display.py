@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Unpack
+from weakref import WeakKeyDictionary
 
 from .._chat import Chat
 from .._engine.loops import Runner
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["ask", "bundle_of", "display_run", "shown", "watch"]
 
 
-_cards: dict[str, Card] = {}  # by run id, as long as it is not closed: ipywidgets keeps it so long, too
-_shown_in: dict[str, int] = {}  # run id to the execution count of the cell that showed it last
+_cards: dict[Run, Card] = {}  # as long as a card is not closed: ipywidgets keeps it so long, too
+_shown_in: WeakKeyDictionary[Run, int] = WeakKeyDictionary()  # the execution count of the cell that showed it last
 
 
 @takes_options()
@@ -88,8 +89,8 @@ def show(run: Run) -> None:
     shell = shell_here()
     if shell is None:
         print(repr(run))
-    elif _shown_in.get(run.id) != shell.execution_count:
-        _shown_in[run.id] = shell.execution_count
+    elif _shown_in.get(run) != shell.execution_count:
+        _shown_in[run] = shell.execution_count
         if is_terminal():
             print_run(run)
         else:
@@ -116,7 +117,7 @@ def bundle_of(run: Run, **how: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     shell = kernel_shell()
     if shell is None or is_terminal():
         return {}, {}
-    _shown_in[run.id] = shell.execution_count
+    _shown_in[run] = shell.execution_count
     return _card_of(run)._repr_mimebundle_(**how)
 
 
@@ -128,11 +129,11 @@ def _is_last_expression(shell: Any) -> bool:
 def _card_of(run: Run) -> Card:
     from .card import Card
 
-    for closed in [run_id for run_id, card in _cards.items() if card.comm is None]:
+    for closed in [shown for shown, card in _cards.items() if card.comm is None]:
         del _cards[closed]
-    card = _cards.get(run.id)
+    card = _cards.get(run)
     if card is None:
-        card = _cards[run.id] = Card([run])
+        card = _cards[run] = Card([run])
     return card
 
 

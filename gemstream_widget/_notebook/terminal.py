@@ -19,7 +19,7 @@ from typing import Any
 from .._plain import counted, shorten
 from .._process import lock, rlock
 from .._run import Run, runs
-from .._shell import kernel_shell, terminal_shell
+from .._shell import kernel_shell, message_of, terminal_shell
 from .._stream.events import (
     CallStateChanged,
     Event,
@@ -50,9 +50,7 @@ def is_terminal() -> bool:
 
 
 def _is_console() -> bool:
-    shell = kernel_shell()
-    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
-    sender = _SENDER.fullmatch(str(parent.get("header", {}).get("msg_id", "")))
+    sender = _SENDER.fullmatch(str(message_of(kernel_shell())["header"].get("msg_id", "")))
     return sender is not None and _names_console(int(sender[1]))
 
 
@@ -68,14 +66,14 @@ def _names_console(pid: int) -> bool:
     return any(name in os.path.basename(word) for word in command for name in _CONSOLES)
 
 
-_going: dict[str, Transcript] = {}  # the record holds whoever reads it weakly
+_going: dict[Run, Transcript] = {}  # the record holds whoever reads it weakly
 
 
 def print_run(run: Run) -> None:
     """Print a run as it comes, from its start; returns at once. One that is printed already goes on here."""
-    if (before := _going.get(run.id)) is not None:
+    if (before := _going.get(run)) is not None:
         before.end()
-    transcript = _going[run.id] = Transcript(run)
+    transcript = _going[run] = Transcript(run)
     transcript.begin()
 
 
@@ -114,7 +112,7 @@ class Transcript:
     def end(self) -> None:
         """Print no more."""
         self._feed.changed = lambda: None
-        _going.pop(self.run.id, None)
+        _going.pop(self.run, None)
 
     def _print(self) -> None:
         """Whoever comes while another thread prints leaves it to that."""
@@ -204,7 +202,7 @@ class Transcript:
         with _desk.lock:
             if _desk.writer is not self:
                 last = None if _desk.writer is None else _desk.writer.run
-                others = last is not None and last is not self.run and last.id in _going
+                others = last is not None and last is not self.run and last in _going
                 before = "\n" if _desk.is_in_line else ""
                 shown = f"{before}[{self.run.id}]\n{shown}" if others else f"{before}{shown}"
                 _desk.writer = self
