@@ -174,6 +174,20 @@ def test_what_lines_set_stays_until_it_is_changed(notebook: Notebook, server: ge
     asyncio.run(main())
 
 
+def test_a_policy_is_a_name_too_of_a_function_or_a_list(notebook: Notebook, server: gem.LocalGemini) -> None:
+    async def main() -> None:
+        notebook.names.update(client=server.client(), lines=[("delete_*", "never")], wrong=[("delete_*", "nevr")])
+        for name, told in (("lines", None), ("wrong", "Did you mean 'never'?")):
+            notebook(f"%%gem --new --model demo --client client --approve {name}\n@say a")
+            assert (notebook.err == "") if told is None else (told in notebook.err)
+        assert notebook.magic.chat is not None
+        assert notebook.magic.chat.options.approve == (("delete_*", "never"),)
+        gem.stop_all()
+        await asyncio.gather(*(run.wait() for run in notebook.magic.runs))
+
+    asyncio.run(main())
+
+
 def test_tools_are_named_and_a_function_written_anew_is_the_one_that_runs(
     notebook: Notebook, server: gem.LocalGemini
 ) -> None:

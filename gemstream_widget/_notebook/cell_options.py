@@ -137,13 +137,24 @@ def find(path: str, names: Mapping[str, Any], kind: str) -> Any:
             value = getattr(value, name)
         except Exception:
             raise UsageError(f"%%gem: no {kind} {path!r} in this notebook: {first} has no {name!r}.") from None
-    if kind in ("tool", "policy") and not callable(value) and not isinstance(value, dict):
+    if not _FITS.get(kind, _anything)(value):
         raise UsageError(f"%%gem: {path!r} is no {kind} but a {type(value).__name__}: give the name of a function.")
     return value
 
 
+def _anything(value: Any) -> bool:
+    return True
+
+
+_FITS: Mapping[str, Callable[[Any], bool]] = {
+    "tool": lambda value: callable(value) or isinstance(value, dict),
+    "policy": lambda value: callable(value) or isinstance(value, dict | list | tuple),
+}
+"""What a name may stand for, by kind; whatever else is wrong with it the chat says."""
+
+
 def _public(names: Mapping[str, Any], kind: str) -> list[str]:
-    fits = callable if kind in ("tool", "policy") else lambda value: True
+    fits = _FITS.get(kind, _anything)
     return [name for name, value in names.items() if not name.startswith("_") and fits(value)]
 
 
