@@ -1,10 +1,27 @@
 // A model, a source, a listener and states for the tests beside the modules.
 
+import { MarkdownStream } from "./markdown/stream.ts";
 import type { Op, PageMessage, Part, RunState } from "./protocol.ts";
 import { KernelSource, type ModelPort } from "./source/kernel.ts";
 import type { Listener } from "./source/source.ts";
 import { Changes } from "./state/changes.ts";
 import type { RunEntry } from "./state/entry.ts";
+
+/** Prose that grows: `flush` draws all that was written, as a frame with time enough does. Needs a DOM. */
+export function growingProse() {
+  type Work = (deadline_ms: number) => boolean;
+  const root = document.createElement("div");
+  let work: Work = () => false;
+  const onFrame = (next: Work) => {
+    work = next;
+  };
+  const stream = new MarkdownStream(root, {
+    signal: new AbortController().signal,
+    headingOffset: 0,
+    onFrame,
+  });
+  return { root, stream, flush: () => work(Number.POSITIVE_INFINITY) };
+}
 
 export class TestModel implements ModelPort {
   readonly sent: PageMessage[] = [];

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import os
 import re
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,6 +17,8 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import pytest
+
+import gemstream_widget as gem
 
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _NAME, _HASHED = "Nobody's", "35b6f0c6.0"
@@ -28,6 +31,20 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.upper() in (*VARIABLES, *TRUST, "SSLKEYLOGFILE"):
             monkeypatch.delenv(name)
+
+
+def play(main: Callable[[], Awaitable[None]]) -> None:
+    """Run it, for half a minute at most."""
+
+    async def within() -> None:
+        await asyncio.wait_for(main(), 30)
+
+    asyncio.run(within())
+
+
+async def ask(chat: gem.Chat | None = None) -> gem.Run:
+    """A run of a chat whose client the environment describes, ended."""
+    return await (chat or gem.Chat(model="gemini-3.8-flash")).send("@say hi").wait()
 
 
 class Relay:

@@ -13,7 +13,7 @@ import os
 import socket
 import ssl
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ import gemstream_widget as gem
 from gemstream_widget._engine.environment import fault_of, trust
 from gemstream_widget._engine.retry import retry_wait_s
 from gemstream_widget._redact import redact
-from tests.network import Authority, Relay, bare, dead_port
+from tests.network import Authority, Relay, ask, bare, dead_port, play
 
 GEMINI = "generativelanguage.googleapis.com"
 KEY = "AIzaSyPLANTED0123456789abcdefghijklmno-"
@@ -65,18 +65,6 @@ def dead() -> Iterator[str]:
 def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
     bare(monkeypatch)
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
-
-
-def play(main: Callable[[], Awaitable[None]]) -> None:
-    async def within() -> None:
-        await asyncio.wait_for(main(), 30)
-
-    asyncio.run(within())
-
-
-async def ask(chat: gem.Chat | None = None) -> gem.Run:
-    """A run of a chat whose client the environment describes, ended."""
-    return await (chat or gem.Chat(model="gemini-3.8-flash")).send("@say hi").wait()
 
 
 def fault(run: gem.Run) -> gem.EnvironmentFault:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 import gemstream_widget as gem
 from gemstream_widget._engine.key import flaw_of
 from gemstream_widget._engine.retry import retry_wait_s
+from tests.network import ask, play
 
 KEY = "AIzaSyPLANTED0123456789abcdefghijklmno-"
 
@@ -18,18 +18,6 @@ KEY = "AIzaSyPLANTED0123456789abcdefghijklmno-"
 def server() -> Iterator[gem.LocalGemini]:
     with gem.LocalGemini(speed=1000) as server:
         yield server
-
-
-def play(main: Callable[[], Awaitable[None]]) -> None:
-    async def within() -> None:
-        await asyncio.wait_for(main(), 30)
-
-    asyncio.run(within())
-
-
-async def ask(chat: gem.Chat | None = None) -> gem.Run:
-    """A run of a chat whose client the environment describes, ended."""
-    return await (chat or gem.Chat(model="gemini-3.8-flash")).send("@say hi").wait()
 
 
 FLAWS = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import enum
 import keyword
 import math
 import typing
@@ -17,17 +15,7 @@ from pydantic import BaseModel, Field
 
 import gemstream_widget as gem
 from gemstream_widget._tools.tool import Tool
-
-
-class Color(enum.Enum):
-    RED = "red"
-    BLUE = "blue"
-
-
-@dataclasses.dataclass
-class Point:
-    x: int
-    y: int = 0
+from tests.test_signature import Color, Point
 
 
 class Old(typing.TypedDict):

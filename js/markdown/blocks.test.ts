@@ -2,23 +2,11 @@
 // Where blocks are in the source, and that each is a function of its own source.
 import { describe, expect, it } from "vitest";
 import { sample } from "../../tests/browser/page/samples.ts";
+import { growingProse } from "../testing.ts";
 import { MAX_PASS, MAX_REBUILDS, SLAB_BLOCKS } from "./limits.ts";
-import { MarkdownStream } from "./stream.ts";
-
-type Work = (deadline_ms: number) => boolean;
 
 function draw(pieces: readonly string[], end = true) {
-  const root = document.createElement("div");
-  let work: Work = () => false;
-  const onFrame = (next: Work) => {
-    work = next;
-  };
-  const stream = new MarkdownStream(root, {
-    signal: new AbortController().signal,
-    headingOffset: 0,
-    onFrame,
-  });
-  const flush = () => work(Number.POSITIVE_INFINITY);
+  const { root, stream, flush } = growingProse();
   for (const piece of pieces) {
     stream.write(piece);
     flush();

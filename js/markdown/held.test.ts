@@ -1,29 +1,18 @@
 // @vitest-environment happy-dom
 // While an answer grows, no mark flashes and no half link can be clicked.
 import { describe, expect, it } from "vitest";
+import { growingProse } from "../testing.ts";
 import { heldLength } from "./held.ts";
 import { MAX_HELD } from "./limits.ts";
-import { MarkdownStream } from "./stream.ts";
-
-type Work = (deadline_ms: number) => boolean;
 
 /** What a reader sees after each piece, and where they can go from there. */
 function frames(text: string, size: number): { seen: string[]; links: Set<string>; blocks: Set<string> } {
-  const root = document.createElement("div");
-  let work: Work = () => false;
-  const onFrame = (next: Work) => {
-    work = next;
-  };
-  const stream = new MarkdownStream(root, {
-    signal: new AbortController().signal,
-    headingOffset: 0,
-    onFrame,
-  });
+  const { root, stream, flush } = growingProse();
   const seen: string[] = [];
   const links = new Set<string>();
   const blocks = new Set<string>();
   const look = () => {
-    work(Number.POSITIVE_INFINITY);
+    flush();
     seen.push(root.textContent ?? "");
     for (const link of root.querySelectorAll("a")) links.add(link.href);
     for (const block of root.querySelectorAll(".gs-slab > *")) blocks.add(block.localName);

@@ -1,27 +1,16 @@
 // @vitest-environment happy-dom
 // Prose means what the model wrote: what other programs take for marks, and people do not.
 import { describe, expect, it, vi } from "vitest";
-import { MarkdownStream } from "./stream.ts";
-
-type Work = (deadline_ms: number) => boolean;
+import { growingProse } from "../testing.ts";
 
 function draw(pieces: Iterable<string>): HTMLElement {
-  const root = document.createElement("div");
-  let work: Work = () => false;
-  const onFrame = (next: Work) => {
-    work = next;
-  };
-  const stream = new MarkdownStream(root, {
-    signal: new AbortController().signal,
-    headingOffset: 0,
-    onFrame,
-  });
+  const { root, stream, flush } = growingProse();
   for (const piece of pieces) {
     stream.write(piece);
-    work(Number.POSITIVE_INFINITY);
+    flush();
   }
   stream.end();
-  work(Number.POSITIVE_INFINITY);
+  flush();
   root.normalize();
   return root;
 }
