@@ -10,17 +10,15 @@ import asyncio
 import os
 import re
 import ssl
-import warnings
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, aclosing, contextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, aclosing
 from dataclasses import replace
 from importlib import import_module
 from inspect import signature
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from .._plain import Wire, nearest
-from .._process import unforked
 from .._redact import KEY_VARIABLES, remember_key
 from .._request.prompt import contents_of
 from .._request.wire import dumped
@@ -30,6 +28,7 @@ from ..errors import GemstreamError, InvalidChunk, InvalidCredentials, InvalidOp
 from . import tap
 from .admission import admitted
 from .failure import failure_of
+from .first_use import first, import_rest, on_a_worker, spare_sdk
 from .key import flaw_of
 from .source import Request, response_of, wire_of
 from .sse import FrameReader
@@ -37,8 +36,6 @@ from .sse import FrameReader
 if TYPE_CHECKING:
     from google.genai import Client
     from google.genai.types import CountTokensConfig, GenerateContentConfig, HttpOptions, Tool
-
-T = TypeVar("T")
 
 __all__ = ["CLOUD_VARIABLES", "GeminiSource", "check_config", "connect", "environment_client", "http_options"]
 
@@ -135,36 +132,6 @@ def _check_key(client: Client) -> None:
     raise InvalidCredentials(f"{next(held, 'The key of the client')} holds {flaw}, which no key does.")
 
 
-def _spare_sdk() -> None:
-    """Where warnings are errors, those about the SDK's own code are none: nobody who reads them could mend it, and the
-    first request of a client that uses aiohttp would fail by one (https://github.com/googleapis/python-genai/issues/1989).
-    """
-    if any(action == "error" for action, *_ in warnings.filters):
-        warnings.filterwarnings("ignore", module=r"google\.(genai|auth|oauth2)(\.|$)")
-
-
-def _import_rest() -> None:
-    """What the HTTP library would import within the first request, on the event loop, where a fork may come in between
-    (anyio 4: see `unforked`).
-    """
-    with suppress(ImportError):
-        for name in ("anyio._backends._asyncio", "anyio.streams.tls"):
-            import_module(name)
-
-
-_sent: set[str] = set()
-
-
-@contextmanager
-def _first(what: str) -> Iterator[None]:
-    """While the first request of its kind is sent no process is forked: pydantic makes the SDK's types for it, on the
-    event loop and under locks of its own. Later ones hold up nobody.
-    """
-    with nullcontext() if what in _sent else unforked():
-        yield
-    _sent.add(what)
-
-
 class _Prepared(NamedTuple):
     """The client, the config in the SDK's types, what of the body is ours, and what was mended, in sentences."""
 
@@ -206,9 +173,9 @@ class GeminiSource:
 
     def _have_client(self) -> Client:
         """The client, made now where there is none. Runs on a worker thread."""
-        _spare_sdk()
+        spare_sdk()
         client = self._client or self._connect()
-        _import_rest()
+        import_rest()
         _check_key(client)
         return client
 
@@ -219,7 +186,7 @@ class GeminiSource:
     async def prepare(self) -> None:
         """Have a client. Raises MissingKey, InvalidCredentials, and what `connect` raises in our words."""
         try:
-            await _on_a_worker(self._have_client)
+            await on_a_worker(self._have_client)
         except (GemstreamError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -237,19 +204,19 @@ class GeminiSource:
         """
         received, asked = 0, self._client
         try:
-            client, config, body, done = await _on_a_worker(self._prepare, request)
+            client, config, body, done = await on_a_worker(self._prepare, request)
             asked = client
             if (repair := self._repair(done)) is not None:
                 yield repair
             how = config.model_copy(update={"http_options": _options(config, body)})
             with tap.Tap() as tapped, ExitStack() as sending:
-                sending.enter_context(_first("stream"))
+                sending.enter_context(first("stream"))
                 chunks = await client.aio.models.generate_content_stream(
                     model=request.model, contents=_OURS, config=how
                 )
                 async for chunk in chunks:  # of a client whose bytes are not seen; else there are none
-                    sending.close()
                     if not received:
+                        sending.close()
                         yield response_of(chunk)
                     received += 1
                     yield wire_of(chunk)
@@ -269,10 +236,10 @@ class GeminiSource:
         """
         asked = self._client
         try:
-            client, config, body, _ = await _on_a_worker(self._prepare, request, True)
+            client, config, body, _ = await on_a_worker(self._prepare, request, True)
             asked = client
-            how = await _on_a_worker(_count_config, client, request, config, body)
-            with _first("count"):
+            how = await on_a_worker(_count_config, client, request, config, body)
+            with first("count"):
                 counted = await client.aio.models.count_tokens(model=request.model, contents=_OURS, config=how)
         except (GemstreamError, asyncio.CancelledError):
             raise
@@ -281,16 +248,6 @@ class GeminiSource:
         if counted.total_tokens is None:
             raise InvalidChunk("Gemini answered without a count of tokens.")
         return counted.total_tokens
-
-
-async def _on_a_worker(call: Callable[..., T], *given: Any) -> T:
-    """Call it on a worker thread, with no fork in the middle: it imports the SDK, and has pydantic make its types."""
-
-    def whole() -> T:
-        with unforked():
-            return call(*given)
-
-    return await asyncio.to_thread(whole)
 
 
 async def _frames(tapped: tap.Tap) -> AsyncIterator[Frame]:
