@@ -7,8 +7,8 @@ each parameter is a field `p<n>` of its model, known outside by the parameter's 
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Iterator
+from functools import cache
 from inspect import BoundArguments, Parameter
 from types import GenericAlias
 from typing import TYPE_CHECKING, Annotated, Any, Optional, get_args, get_origin
@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional, get_args, get_origin
 from .._interrupts import struck
 from .._plain import Json, Wire
 from .._redact import words_of
+from .._request.schema import inlined
+from .._request.strict import strict_violations
 from .._request.wire import PARAMETER_NAME
 from ..errors import ToolError
 from .hints import hints_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from pydantic.json_schema import GenerateJsonSchema
 
 __all__ = ["Signature"]
 
@@ -137,13 +140,27 @@ def _model_of(name: str, fields: dict[str, Any]) -> type[BaseModel]:
 
 
 def _schema_of(model: type[BaseModel]) -> Wire:
+    schema: Wire = model.model_json_schema(by_alias=True, schema_generator=_generator())
+    return schema
+
+
+@cache
+def _generator() -> type[GenerateJsonSchema]:
     from pydantic.json_schema import GenerateJsonSchema
+    from pydantic_core import PydanticSerializationError
 
     class Quiet(GenerateJsonSchema):
+        """Leaves out defaults that are no JSON, without a word: they are the function's own business."""
+
         ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
 
-    schema: Wire = model.model_json_schema(by_alias=True, schema_generator=Quiet)
-    return schema
+        def encode_default(self, dft: Any) -> Any:
+            told = super().encode_default(dft)
+            if any(strict_violations(told)):
+                raise PydanticSerializationError("no JSON")
+            return told
+
+    return Quiet
 
 
 def _without_titles(schema: Wire) -> Wire:
@@ -151,7 +168,7 @@ def _without_titles(schema: Wire) -> Wire:
     schema.pop("title", None)
     for held in schema.get("properties", {}).values():
         held.pop("title", None)
-    tidy: Wire = _tidy(schema, schema.get("$defs", {}))
+    tidy: Wire = inlined(schema)
     return tidy
 
 
@@ -220,39 +237,3 @@ def _why(hint: Any, error: Exception) -> str:
         f"it is a {shown}, which the model cannot write as JSON{said}. Use str, numbers, bool, list, dict, Literal, "
         "Enum, a TypedDict, a dataclass or a pydantic model."
     )
-
-
-def _tidy(node: Any, definitions: Json, inside: tuple[str, ...] = ()) -> Any:
-    """The schema as Gemini takes it: beside a `$ref` only a description and a default may stand, so what else is there
-    is said with what the `$ref` names. Defaults that are no JSON are left out; they are the function's own business.
-    """
-    if isinstance(node, list):
-        return [_tidy(held, definitions, inside) for held in node]
-    if not isinstance(node, dict):
-        return node
-    node = {key: held for key, held in node.items() if key != "default" or _is_json(held)}
-    target = node.get("$ref")
-    if isinstance(target, str) and node.keys() - {"$ref", "description", "default"}:
-        name = target.removeprefix("#/$defs/")
-        beside = {key: held for key, held in node.items() if key != "$ref"}
-        if name in definitions and name not in inside:
-            return _tidy({**definitions[name], **beside}, definitions, (*inside, name))
-        node = {key: held for key, held in node.items() if key in ("$ref", "description", "default")}
-    return {key: _inner(key, held, definitions, inside) for key, held in node.items()}
-
-
-def _inner(key: str, held: Any, definitions: Json, inside: tuple[str, ...]) -> Any:
-    """What stands at a key of a schema: values, schemas by names of the user's, or schemas."""
-    if key in ("default", "enum", "const", "examples", "required"):
-        return held
-    if key in ("properties", "$defs", "patternProperties"):
-        return {name: _tidy(schema, definitions, inside) for name, schema in held.items()}
-    return _tidy(held, definitions, inside)
-
-
-def _is_json(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_json(held) for key, held in value.items())
-    return all(map(_is_json, value)) if isinstance(value, list) else value is None or isinstance(value, str | int)
