@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -346,7 +347,7 @@ def meaning_of(code: int | None, message: str, details: Any) -> Meaning:
 
 def _in_words(wait_s: float) -> str:
     """A time in whole seconds, rounded up."""
-    seconds = int(wait_s) + (wait_s > int(wait_s))
+    seconds = math.ceil(wait_s)
     hours, minutes = seconds // 3600, seconds % 3600 // 60
     pieces = ((hours, "h"), (minutes, "min"), (seconds % 60, "s"))
     return " ".join(f"{number} {unit}" for number, unit in pieces if number) or "a moment"
@@ -371,11 +372,14 @@ def asked_wait_s(message: str, details: Any) -> float | None:
 
 
 def _seconds(duration: Any) -> float | None:
-    """What protobuf and Go write as `28.4s`, `331.2ms` or `2h59m55.1s`; None for anything else."""
+    """What protobuf and Go write as `28.4s`, `331.2ms` or `2h59m55.1s`; None for anything else, a time that no number
+    holds included.
+    """
     pieces = re.findall(r"(\d+(?:\.\d+)?)(ms|[hms])", str(duration))
     if not pieces or "".join(map("".join, pieces)) != duration:
         return None
-    return sum(float(number) * _UNITS_S[unit] for number, unit in pieces)
+    wait_s = sum(float(number) * _UNITS_S[unit] for number, unit in pieces)
+    return wait_s if math.isfinite(wait_s) else None
 
 
 def _entries(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:

@@ -33,6 +33,8 @@ TELLING: list[tuple[int, str, Any, str, str]] = [
         "Wait 1 h 1 min 1 s",
     ),
     (429, "Your quota will reset after 2h0m3s.", None, "Too many requests (429)", "Wait 2 h 3 s"),
+    (429, "Slow down.", [{"retryDelay": "1s"}, {"quotaResetDelay": f"{10**400}s"}], "Too many", "Wait a little"),
+    (429, f"Please retry in {10**400}h.", None, "Too many requests (429)", "Wait a little"),
     (429, "No.", [{"quota_limit_value": "0"}], "no quota for this model", "Waiting does not help"),
     (429, "Resource exhausted. See https://x/docs/error-code-429", None, "Too many requests (429)", "for anybody"),
     (429, "Your prepayment credits are depleted.", None, "money is used up", "add credit"),

@@ -112,6 +112,10 @@ REFUSED = [
     ("json_schema_only", body(user(text()), tools=declare(parameters={"properties": {"n": {"const": 1}}}))),
     ("reference_beside", body(user(text()), tools=declare(parametersJsonSchema=beside(examples=["a"])))),
     ("unknown_reference", body(user(text()), tools=declare(parametersJsonSchema={"$ref": "#/$defs/Gone"}))),
+    (
+        "unknown_reference",
+        body(user(text()), tools=declare(parametersJsonSchema={"anyOf": [{"$ref": f"#/anyOf/{'1' * 5000}"}]})),
+    ),
     ("thinking_twice", config(thinkingConfig={"thinkingLevel": "LOW", "thinking_budget": 3})),
     ("vertex_only", body(user(text()), model({"functionCall": {"name": "f", "partialArgs": []}}), user(response()))),
     (

@@ -7,6 +7,7 @@ rule.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -210,7 +211,7 @@ def _found(root: Any, target: Any) -> Any:
         key = step.replace("~1", "/").replace("~0", "~")
         if isinstance(node, Mapping):
             node = node.get(key)
-        elif isinstance(node, list) and key.isdecimal() and int(key) < len(node):
+        elif isinstance(node, list) and re.fullmatch(r"\d{1,9}", key) and int(key) < len(node):
             node = node[int(key)]
         else:
             return None
